@@ -1,0 +1,23 @@
+# The commands of the project. `make run` and `make test` install what they need.
+
+.PHONY: run test lint bench
+
+run:
+	@sh scripts/install run
+	cargo build --release --locked
+	@./target/release/siaga demo
+
+test:
+	@sh scripts/install test
+	pg_virtualenv -o fsync=off cargo test --locked
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
+
+bench:
+	@sh scripts/install bench
+	cargo build --profile dist --locked
+	cargo bench --locked

@@ -1,0 +1,15 @@
+//! Words and rules of the field: plain values, and plain functions from values to
+//! values. Nothing here reads a clock, draws a random number or touches the world;
+//! what a rule needs is handed to it.
+
+pub mod component;
+pub mod fault;
+pub mod moment;
+pub mod observation;
+pub mod random;
+
+pub use component::ComponentId;
+pub use fault::Fault;
+pub use moment::{Clock, Moment};
+pub use observation::{Engine, Observation, Outcome, Why};
+pub use random::Random;

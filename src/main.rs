@@ -1,0 +1,3 @@
+//! The `siaga` command.
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! Every test of Siaga, in one binary, over the public API.
+
+mod harness;
+
+mod alerts;
+mod config_file;
+mod definitions;
+mod documents;
+mod domain_rules;
+mod end_to_end;
+mod evidence;
+mod faults;
+mod floors;
+mod http_engine;
+mod mailbox;
+mod office;
+mod outages;
+mod pages;
+mod rehearsal_site;
+mod reports;
+mod store;
