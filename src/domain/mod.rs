@@ -7,9 +7,11 @@ pub mod fault;
 pub mod moment;
 pub mod observation;
 pub mod random;
+pub mod run;
 
 pub use component::ComponentId;
 pub use fault::Fault;
 pub use moment::{Clock, Moment};
 pub use observation::{Engine, Observation, Outcome, Why};
 pub use random::Random;
+pub use run::RunReport;

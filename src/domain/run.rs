@@ -1,0 +1,162 @@
+//! The record of one execution of a flow, step by step.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentId, Engine, Moment, Observation, Outcome};
+
+/// How long each phase of a step's requests took, in milliseconds, summed over its
+/// requests. A phase that did not happen (a reused connection resolves nothing) is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Name resolution.
+    pub resolve: u64,
+    /// TCP connection.
+    pub connect: u64,
+    /// TLS handshake.
+    pub tls: u64,
+    /// From the request sent to the first byte of the answer.
+    pub first_byte: u64,
+    /// From the first byte of the answer to its last.
+    pub transfer: u64,
+}
+
+/// A piece of evidence, addressed by the SHA-256 of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRef {
+    /// `page`, `headers`, `timings`, `screenshot`, `console` …
+    pub kind: String,
+    /// Lower-case hex SHA-256 of the bytes.
+    pub sha256: String,
+    /// Media type of the bytes.
+    pub media_type: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// A recognised error page, or the page that was met where another was expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorPage {
+    /// The pattern's key in `error-pages.toml`; `None` where no pattern fits.
+    pub pattern: Option<String>,
+    /// 16 hex digits over the page's normalised text: equal for the same page.
+    pub fingerprint: String,
+    /// What a person reads first on it, at most 200 characters.
+    pub title: String,
+}
+
+/// What happened at one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step's name as the flow file gives it.
+    pub name: String,
+    /// The component that the step speaks for.
+    pub component: ComponentId,
+    /// What it found.
+    pub outcome: Outcome,
+    /// One sentence for operators: what was expected, what came. Secrets are masked.
+    pub message: Option<String>,
+    /// When the step started.
+    pub started_at: Moment,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// Where the time went.
+    pub phases: Phases,
+    /// Status code of the last answer.
+    pub status: Option<u16>,
+    /// Address of the last answer, after redirects; secrets masked.
+    pub final_url: Option<String>,
+    /// Redirects followed.
+    pub redirects: u32,
+    /// When the first certificate of the chain expires.
+    pub certificate_expires_at: Option<Moment>,
+    /// The error page met, where the step failed on a page.
+    pub error_page: Option<ErrorPage>,
+    /// What was kept of a failure.
+    pub evidence: Vec<EvidenceRef>,
+    /// Whether this step cleans up: it speaks for no component.
+    pub cleanup: bool,
+}
+
+/// One rung of a ladder: which size and kind was tried, and what the site did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// The step that uploads.
+    pub step: String,
+    /// `jpeg`, `png` or `pdf`.
+    pub kind: String,
+    /// Size of the document in bytes.
+    pub size: u64,
+    /// Whether the site took it.
+    pub accepted: bool,
+    /// Whether the site's stated limit allows it; a refusal over the limit is right.
+    pub allowed: bool,
+}
+
+/// The record of one execution of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The flow's key (its file's name without `.toml`).
+    pub flow: String,
+    /// The flow's name, as people read it.
+    pub name: String,
+    /// What ran it.
+    pub engine: Engine,
+    /// The place it ran from.
+    pub vantage: String,
+    /// When the run started.
+    pub started_at: Moment,
+    /// When the run ended.
+    pub ended_at: Moment,
+    /// The run as a whole: the worst of its steps.
+    pub outcome: Outcome,
+    /// Every step in order, those not reached included, then the cleanup.
+    pub steps: Vec<StepReport>,
+    /// The ladder's rung of this run, if the flow has one and the run reached it.
+    pub rung: Option<Rung>,
+}
+
+impl RunReport {
+    /// What the run says of each component: the worst of the component's steps, in the
+    /// order failed, inconclusive, not reached, slow, passed. Cleanup speaks for none.
+    ///
+    /// A component with a step that passed and a later one that was not reached counts as
+    /// not reached: nobody saw all of it.
+    pub fn observations(&self) -> Vec<Observation> {
+        let mut worst: BTreeMap<&ComponentId, Outcome> = BTreeMap::new();
+        for step in self.steps.iter().filter(|step| !step.cleanup) {
+            worst
+                .entry(&step.component)
+                .and_modify(|outcome| {
+                    if gravity(step.outcome) > gravity(*outcome) {
+                        *outcome = step.outcome;
+                    }
+                })
+                .or_insert(step.outcome);
+        }
+        worst
+            .into_iter()
+            .map(|(component, outcome)| Observation {
+                component: component.clone(),
+                flow: self.flow.clone(),
+                engine: self.engine,
+                vantage: self.vantage.clone(),
+                started_at: self.started_at,
+                ended_at: self.ended_at,
+                outcome,
+            })
+            .collect()
+    }
+}
+
+/// How much an outcome weighs against others of the same run: the greater wins.
+pub fn gravity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Passed => 0,
+        Outcome::Slow => 1,
+        Outcome::NotReached => 2,
+        Outcome::Inconclusive(_) => 3,
+        Outcome::Failed(_) => 4,
+    }
+}
