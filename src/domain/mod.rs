@@ -4,8 +4,10 @@
 
 pub mod component;
 pub mod fault;
+pub mod history;
 pub mod moment;
 pub mod observation;
+pub mod outage;
 pub mod random;
 pub mod run;
 
