@@ -11,7 +11,11 @@ pub mod migrations;
 pub mod monitor;
 pub mod outages;
 pub mod outbox;
+pub mod reports;
+pub mod retention;
 pub mod runs;
+pub mod seal;
+pub mod staff;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -67,10 +71,30 @@ impl Error {
     }
 }
 
+impl From<seal::SealError> for Error {
+    fn from(error: seal::SealError) -> Self {
+        Error::Unreadable(error.to_string())
+    }
+}
+
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Error::Unreadable(error.to_string())
     }
+}
+
+/// Every SQL text with its name, for the test that prepares each on both engines.
+pub fn statements() -> Vec<(&'static str, &'static str)> {
+    [
+        monitor::STATEMENTS,
+        outages::STATEMENTS,
+        outbox::STATEMENTS,
+        reports::STATEMENTS,
+        retention::STATEMENTS,
+        runs::STATEMENTS,
+        staff::STATEMENTS,
+    ]
+    .concat()
 }
 
 /// The database. Cheap to clone.
@@ -182,6 +206,16 @@ impl Store {
         self.read(|mut conn| Box::pin(async move { conn.number("SELECT 1 + $1", values(0)).await }))
             .await
             .map(|_| ())
+    }
+
+    /// Asks the engine whether it understands a statement.
+    pub async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
+        use sqlx::{Executor, SqlSafeStr};
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.prepare(sql.into_sql_str()).await.map(|_| ()),
+            Engine::Postgres(pool) => pool.prepare(sql.into_sql_str()).await.map(|_| ()),
+        }?;
+        Ok(())
     }
 
     /// Waits for the fatal error of the writer: a commit that failed in a way after which
