@@ -1,0 +1,4 @@
+//! Puts the parts together and runs them.
+
+pub mod jobs;
+pub mod life;
