@@ -6,6 +6,7 @@ pub mod component;
 pub mod fault;
 pub mod moment;
 pub mod observation;
+pub mod passport;
 pub mod random;
 pub mod run;
 
