@@ -18,8 +18,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-pub use timeline::{ConnectPhases, Timeline};
 use timeline::Connecting;
+pub use timeline::{ConnectPhases, Timeline};
 
 use crate::domain::Clock;
 

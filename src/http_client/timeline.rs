@@ -247,7 +247,7 @@ impl ServerCertVerifier for Certificates {
 
 /// A layer around reqwest's connector that notes when connecting begins and ends.
 #[derive(Clone)]
-pub struct Connecting {
+pub(super) struct Connecting {
     timeline: Arc<Timeline>,
 }
 
@@ -269,7 +269,7 @@ impl<S> tower::Layer<S> for Connecting {
 
 /// A connector whose connections are timed.
 #[derive(Clone)]
-pub struct Connector<S> {
+pub(super) struct Connector<S> {
     inner: S,
     timeline: Arc<Timeline>,
 }
