@@ -2,3 +2,7 @@
 //! store, the pages, the alerts.
 
 pub mod document;
+pub mod error_pages;
+pub mod evidence;
+pub mod fingerprint;
+pub mod visible_text;
