@@ -1,1 +1,3 @@
-//! (to come)
+//! The public pages and the layer that serves them, over real sockets.
+
+mod serving;
