@@ -210,8 +210,8 @@ fn brotli(bytes: &[u8]) -> Option<Vec<u8>> {
 
 #[derive(Clone, Debug)]
 enum Entry {
-    Same(Page),
-    ByLanguage([Page; Lang::COUNT]),
+    Same(Arc<Page>),
+    ByLanguage([Arc<Page>; Lang::COUNT]),
 }
 
 /// Every finished page, by path without a language prefix.
@@ -263,7 +263,7 @@ impl Pages {
     pub fn get(&self, path: &str, lang: Lang) -> Option<&Page> {
         match self.by_path.get(path)? {
             Entry::Same(page) => Some(page),
-            Entry::ByLanguage(pages) => pages.get(lang.index()),
+            Entry::ByLanguage(pages) => pages.get(lang.index()).map(AsRef::as_ref),
         }
     }
 
@@ -273,10 +273,16 @@ impl Pages {
     }
 }
 
-fn reuse(old: Option<&Page>, kind: Kind, bytes: Vec<u8>, by_language: bool, https: bool) -> Page {
+fn reuse(
+    old: Option<&Arc<Page>>,
+    kind: Kind,
+    bytes: Vec<u8>,
+    by_language: bool,
+    https: bool,
+) -> Arc<Page> {
     match old {
-        Some(page) if page.kind == kind && page.bytes() == bytes => page.clone(),
-        _ => Page::new(kind, bytes, by_language, https),
+        Some(page) if page.kind == kind && page.bytes() == bytes => Arc::clone(page),
+        _ => Arc::new(Page::new(kind, bytes, by_language, https)),
     }
 }
 
