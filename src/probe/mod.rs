@@ -5,4 +5,5 @@ pub mod document;
 pub mod error_pages;
 pub mod evidence;
 pub mod fingerprint;
+pub mod mailbox;
 pub mod visible_text;
