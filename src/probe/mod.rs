@@ -9,6 +9,7 @@ pub mod expect;
 pub mod fingerprint;
 pub mod flow_file;
 pub mod form;
+pub mod mailbox;
 pub mod page;
 pub mod redact;
 pub mod template;
