@@ -37,6 +37,7 @@ pub enum Kind {
     /// ASP.NET's yellow page, with status 500.
     YellowPage {},
     /// The branded page of a server error, with status 200.
+    #[serde(rename = "error_with_200")]
     ErrorWith200 {},
     /// A maintenance page, with status 503 and `Retry-After`.
     Maintenance {},
