@@ -163,8 +163,12 @@ impl Fault {
         )?;
         let every = taken(&mut object, "every", Value::as_u64, "a whole number")?;
         let percent = taken(&mut object, "percent", Value::as_f64, "a number")?;
-        let kind: Kind =
-            serde_json::from_value(Value::Object(object)).map_err(|e| e.to_string())?;
+        let kind: Kind = serde_json::from_value(Value::Object(object)).map_err(|error| {
+            let what = error.to_string();
+            // The list of kinds follows anyway.
+            let what = what.split(", expected one of").next().unwrap_or_default();
+            what.replace("variant", "kind").replace("field", "key")
+        })?;
         let fault = Fault {
             kind,
             path,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -93,6 +93,8 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             get(extension::form).post(extension::save),
         )
         .fallback(|visit: Visit| async move { visit.not_found() })
+        // `faulty::meddle` has read the body, within its own limit.
+        .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&site),
             faulty::meddle,
