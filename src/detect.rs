@@ -1,1 +1,266 @@
-//! (to come)
+//! From what runs observed to outages: reads the detectors, lets them judge, and writes
+//! the run, the outages, their timelines and the alerts in one transaction.
+//!
+//! It knows the rules and the store; not who probed, nor who sends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::history::{Outage, Update, date_of};
+use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
+use crate::domain::{Clock, ComponentId, Moment, Outcome, Random, RunReport, Why, random};
+use crate::store::{self, Conn, Store, monitor, outages, outbox, runs};
+
+/// Judges runs, one transaction at a time.
+#[derive(Clone)]
+pub struct Detector {
+    store: Store,
+    rules: Arc<Rules>,
+    zone: TimeZone,
+    /// Where alerts go: keys of the configured targets.
+    targets: Arc<[String]>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// What is sent to operators, as the outbox keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// What happened.
+    pub effect: Effect,
+    /// The outage as it stood after that.
+    pub outage: Outage,
+    /// One sentence from the failing step, secrets masked.
+    pub message: Option<String>,
+}
+
+/// Why the gap of a vantage that is cut off was opened, in the database's words.
+pub const CUT_OFF: &str = "cut_off";
+/// Why the gap of a monitor that did not run was written, in the database's words.
+pub const STOPPED: &str = "stopped";
+
+impl Detector {
+    /// A detector over `store`. Days are counted in `zone`; alerts go to `targets`.
+    pub fn new(
+        store: Store,
+        rules: Rules,
+        zone: TimeZone,
+        targets: Vec<String>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Detector {
+            store,
+            rules: Arc::new(rules),
+            zone,
+            targets: targets.into(),
+            clock,
+            random,
+        }
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Records one run and what follows from it. A run that is recorded already changes
+    /// nothing.
+    pub async fn record(&self, run: RunReport) -> Result<(), store::Error> {
+        self.record_all(vec![run]).await
+    }
+
+    /// Records several runs, in the order given, in one transaction.
+    pub async fn record_all(&self, runs: Vec<RunReport>) -> Result<(), store::Error> {
+        let this = self.clone();
+        self.store
+            .write(move |mut conn| Box::pin(async move { this.judge_all(&mut conn, &runs).await }))
+            .await?;
+        self.store.announce_change();
+        Ok(())
+    }
+
+    async fn judge_all(&self, conn: &mut Conn<'_>, runs: &[RunReport]) -> Result<(), store::Error> {
+        let Some(earliest) = runs.iter().map(|run| run.started_at).min() else {
+            return Ok(());
+        };
+        let maintenance: Vec<Maintenance> = monitor::maintenance(conn, earliest)
+            .await?
+            .into_iter()
+            .map(|a| a.window)
+            .collect();
+        let mut watches: BTreeMap<ComponentId, Watch> = BTreeMap::new();
+        for run in runs {
+            let day = date_of(run.started_at, &self.zone);
+            if runs::insert(conn, run, day).await?.is_none() {
+                continue;
+            }
+            self.note_gap(conn, run).await?;
+            for observation in run.observations() {
+                let component = &observation.component;
+                if !watches.contains_key(component) {
+                    watches.insert(component.clone(), outages::watch(conn, component).await?);
+                }
+                let Some(watch) = watches.get_mut(component) else {
+                    continue;
+                };
+                for effect in watch.see(&observation, &maintenance, &self.rules) {
+                    self.apply(conn, run, watch, effect, &maintenance).await?;
+                }
+            }
+        }
+        let now = self.clock.now();
+        for watch in watches.values() {
+            outages::save_watch(conn, watch, now).await?;
+        }
+        Ok(())
+    }
+
+    /// A run that the control probes declare cut off opens a gap in our own watch; the
+    /// next one that says anything of the site closes it.
+    async fn note_gap(&self, conn: &mut Conn<'_>, run: &RunReport) -> Result<(), store::Error> {
+        match run.outcome {
+            Outcome::Inconclusive(Why::CutOff) => {
+                monitor::open_gap(conn, &run.vantage, CUT_OFF, run.started_at).await?;
+            }
+            Outcome::Passed | Outcome::Slow | Outcome::Failed(_) => {
+                monitor::close_gap(conn, &run.vantage, CUT_OFF, run.started_at).await?;
+            }
+            Outcome::NotReached | Outcome::Inconclusive(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        conn: &mut Conn<'_>,
+        run: &RunReport,
+        watch: &Watch,
+        effect: Effect,
+        maintenance: &[Maintenance],
+    ) -> Result<(), store::Error> {
+        let component = watch.component();
+        let step = run.steps.iter().find(|step| {
+            !step.cleanup
+                && step.component == *component
+                && matches!(step.outcome, Outcome::Failed(_) | Outcome::Slow)
+        });
+        let now = run.ended_at;
+        let (mut record, is_new) = match outages::open_of(conn, component).await? {
+            Some(record) => (record, false),
+            None => {
+                let id = random::id(now, &*self.random);
+                (
+                    new_outage(id, component, run, step.map_or("", |s| &s.name), &effect),
+                    true,
+                )
+            }
+        };
+        change(&mut record, &effect, watch, now);
+        if is_new {
+            outages::insert(conn, &record).await?;
+        } else {
+            outages::update(conn, &record).await?;
+            record.version += 1;
+        }
+        let update = Update {
+            at: effect_time(&effect),
+            recorded_at: now,
+            effect: effect.clone(),
+        };
+        outages::add_update(conn, &record.id, &update).await?;
+
+        let in_maintenance = maintenance
+            .iter()
+            .any(|window| window.covers(component, now));
+        if outage::pages(&effect, record.planned, in_maintenance) {
+            let alert = Alert {
+                effect,
+                message: step.and_then(|s| s.message.clone()),
+                outage: record,
+            };
+            let payload = serde_json::to_string(&alert)?;
+            for target in self.targets.iter() {
+                let once = format!("{}/{}/{target}", alert.outage.id, alert.outage.version);
+                outbox::put(conn, &once, target, &payload, self.clock.now()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn effect_time(effect: &Effect) -> Moment {
+    match effect {
+        Effect::Opened { began, .. } => *began,
+        Effect::Worsened { at, .. } | Effect::Eased { at, .. } | Effect::Overran { at, .. } => *at,
+        Effect::Closed { ended, .. } => *ended,
+    }
+}
+
+fn new_outage(
+    id: String,
+    component: &ComponentId,
+    run: &RunReport,
+    step: &str,
+    effect: &Effect,
+) -> Outage {
+    let (began, severity, fault, planned) = match effect {
+        Effect::Opened {
+            began,
+            severity,
+            fault,
+            planned,
+        } => (*began, *severity, *fault, *planned),
+        // Only reached where the row of an open outage was removed by hand.
+        Effect::Worsened {
+            at,
+            severity,
+            fault,
+        } => (*at, *severity, *fault, false),
+        Effect::Eased { at, severity } | Effect::Overran { at, severity } => {
+            (*at, *severity, None, false)
+        }
+        Effect::Closed { ended, .. } => (*ended, outage::Severity::Degraded, None, false),
+    };
+    Outage {
+        id,
+        component: component.clone(),
+        severity,
+        worst: severity,
+        intermittent: false,
+        planned,
+        began_at: began,
+        confirmed_at: run.ended_at,
+        ended_at: None,
+        closed_at: None,
+        down_ms: 0,
+        fault,
+        flow: run.flow.clone(),
+        step: step.to_owned(),
+        version: 1,
+    }
+}
+
+fn change(record: &mut Outage, effect: &Effect, watch: &Watch, now: Moment) {
+    if let Some(open) = watch.open() {
+        record.severity = open.severity;
+        record.worst = record.worst.max(open.worst);
+        record.intermittent |= open.intermittent;
+        record.planned = open.planned;
+        record.down_ms = i64::try_from(open.down.as_millis()).unwrap_or(i64::MAX);
+    }
+    match effect {
+        Effect::Worsened {
+            fault: Some(fault), ..
+        } => record.fault = Some(*fault),
+        Effect::Closed { ended, down } => {
+            record.ended_at = Some(*ended);
+            record.closed_at = Some(now);
+            record.down_ms = i64::try_from(down.as_millis()).unwrap_or(i64::MAX);
+        }
+        _ => {}
+    }
+}

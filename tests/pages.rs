@@ -1,1 +1,5 @@
-//! (to come)
+//! The public pages and the layer that serves them, over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod serving;

@@ -2,12 +2,19 @@
 //! values. Nothing here reads a clock, draws a random number or touches the world;
 //! what a rule needs is handed to it.
 
+pub mod case;
 pub mod component;
 pub mod fault;
+pub mod finding;
+pub mod history;
 pub mod moment;
 pub mod observation;
+pub mod office;
+pub mod outage;
 pub mod passport;
 pub mod random;
+pub mod reference;
+pub mod report;
 pub mod run;
 
 pub use component::ComponentId;

@@ -1,1 +1,254 @@
-//! (to come)
+//! The two databases. Owns every SQL text and every table; knows rules and words of
+//! `domain`, and nothing of who probes, sends or serves.
+//!
+//! Reads go through a pool. On SQLite all writes go through one task (`writer`), which
+//! commits what has gathered in one go; on PostgreSQL each has a transaction of its own.
+
+mod conn;
+mod writer;
+
+pub mod migrations;
+pub mod monitor;
+pub mod outages;
+pub mod outbox;
+pub mod reports;
+pub mod retention;
+pub mod runs;
+pub mod seal;
+pub mod staff;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::watch;
+
+pub use conn::{Conn, Record, Value};
+use writer::Writer;
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused or is not there.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The transaction could not be committed, so nothing of it is kept.
+    #[error("the database could not commit: {0}")]
+    Commit(String),
+    /// Too many writes are waiting.
+    #[error("the database is overloaded")]
+    Overloaded,
+    /// The writer has ended.
+    #[error("the database is shutting down")]
+    Closed,
+    /// A row that must be there is not.
+    #[error("a row that must be in the database is not there")]
+    Missing,
+    /// What stands in the database is not what this version writes.
+    #[error("the database holds something unreadable: {0}")]
+    Unreadable(String),
+    /// The address of the database is not understood.
+    #[error(
+        "`{0}` is no database address; write `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`"
+    )]
+    Address(String),
+    /// A rule of the caller forbids the write; nothing of it is kept.
+    #[error("{0}")]
+    Refused(&'static str),
+}
+
+impl Error {
+    /// Whether a unique index forbade it: the row is there already.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Error::Database(sqlx::Error::Database(error))
+            if matches!(error.kind(), sqlx::error::ErrorKind::UniqueViolation))
+    }
+}
+
+impl From<seal::SealError> for Error {
+    fn from(error: seal::SealError) -> Self {
+        Error::Unreadable(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Error::Unreadable(error.to_string())
+    }
+}
+
+/// Every SQL text with its name, for the test that prepares each on both engines.
+pub fn statements() -> Vec<(&'static str, &'static str)> {
+    [
+        monitor::STATEMENTS,
+        outages::STATEMENTS,
+        outbox::STATEMENTS,
+        reports::STATEMENTS,
+        retention::STATEMENTS,
+        runs::STATEMENTS,
+        staff::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    engine: Engine,
+    /// Counts committed writes that public pages may show.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite { readers: SqlitePool, writer: Writer },
+    Postgres(PgPool),
+}
+
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the database at `address` (`sqlite:FILE` or `postgres://…`), creates it where it
+    /// is a missing SQLite file, and brings its tables up to date.
+    pub async fn open(address: &str) -> Result<Store, Error> {
+        let engine = if address.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(address)
+                .map_err(|_| Error::Address(address.to_owned()))?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(ACQUIRE_WITHIN);
+            let writer = Writer::start(&options).await?;
+            let readers = SqlitePoolOptions::new()
+                .max_connections(4)
+                .acquire_timeout(ACQUIRE_WITHIN)
+                .connect_with(options.read_only(true).create_if_missing(false))
+                .await?;
+            Engine::Sqlite { readers, writer }
+        } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(address)
+                .map_err(|_| Error::Address(without_password(address)))?
+                .application_name("siaga");
+            let pool = PgPoolOptions::new()
+                .max_connections(8)
+                .acquire_timeout(ACQUIRE_WITHIN)
+                .connect_with(options)
+                .await?;
+            migrations::postgres().run(&pool).await?;
+            Engine::Postgres(pool)
+        } else {
+            return Err(Error::Address(without_password(address)));
+        };
+        Ok(Store {
+            engine,
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// Runs `work` on a connection, outside of any transaction, for reading.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send,
+        F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>> + Send,
+    {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => {
+                let mut conn = readers.acquire().await?;
+                work(Conn::Sqlite(&mut conn)).await
+            }
+            Engine::Postgres(pool) => {
+                let mut conn = pool.acquire().await?;
+                work(Conn::Postgres(&mut conn)).await
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction. When this gives `Ok`, the write is on disk; when it
+    /// gives an error, nothing of it is kept.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite { writer, .. } => writer.run(work).await,
+            Engine::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let value = work(Conn::Postgres(&mut transaction)).await?;
+                transaction
+                    .commit()
+                    .await
+                    .map_err(|e| Error::Commit(e.to_string()))?;
+                Ok(value)
+            }
+        }
+    }
+
+    /// Says that something which public pages show has changed.
+    pub fn announce_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes whoever renders pages when something changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read(|mut conn| Box::pin(async move { conn.number("SELECT 1 + $1", values(0)).await }))
+            .await
+            .map(|_| ())
+    }
+
+    /// Asks the engine whether it understands a statement.
+    pub async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
+        use sqlx::{Executor, SqlSafeStr};
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.prepare(sql.into_sql_str()).await.map(|_| ()),
+            Engine::Postgres(pool) => pool.prepare(sql.into_sql_str()).await.map(|_| ()),
+        }?;
+        Ok(())
+    }
+
+    /// Waits for the fatal error of the writer: a commit that failed in a way after which
+    /// nobody can say what is on disk. It never resolves while all is well.
+    pub async fn failed(&self) -> String {
+        match &self.engine {
+            Engine::Sqlite { writer, .. } => writer.failed().await,
+            Engine::Postgres(_) => std::future::pending().await,
+        }
+    }
+
+    /// Commits what is waiting and closes all connections.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn values(number: i64) -> Vec<Value> {
+    vec![Value::from(number)]
+}
+
+/// The address as it may be shown: everything between `//` and `@` left out.
+fn without_password(address: &str) -> String {
+    match (address.find("//"), address.rfind('@')) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}//…{}", &address[..start], &address[end..])
+        }
+        _ => address.to_owned(),
+    }
+}

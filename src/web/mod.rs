@@ -1,1 +1,25 @@
-//! (to come)
+//! The pages and the API: serving, texts, looks, public pages. Acts through the store and
+//! must not know the probes or the notifications.
+
+pub mod api;
+pub mod client;
+pub mod errors;
+pub mod format;
+pub mod lang;
+pub mod layout;
+pub mod page_cache;
+pub mod problem;
+pub mod public;
+pub mod publish;
+pub mod render;
+pub mod security;
+pub mod serve;
+pub mod site;
+pub mod snapshot;
+pub mod texts;
+
+pub use lang::Lang;
+pub use page_cache::{Kind, Page, PageCache, Pages};
+pub use serve::{Limits, Server};
+pub use site::Site;
+pub use snapshot::Snapshot;

@@ -1,0 +1,5 @@
+//! Puts the parts together and runs them.
+
+pub mod jobs;
+pub mod life;
+pub mod past;

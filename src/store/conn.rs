@@ -1,0 +1,147 @@
+//! One connection to either database, behind one set of calls.
+//!
+//! Every statement is written once, with `$1` placeholders, and runs on both engines. The
+//! values that cross are the few kinds that both keep alike: 64-bit integers, texts,
+//! bytes, booleans.
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{FromRow, Postgres, Sqlite};
+
+use super::Error;
+
+/// A value bound to a placeholder.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A 64-bit integer or NULL.
+    Integer(Option<i64>),
+    /// A text or NULL.
+    Text(Option<String>),
+    /// Bytes or NULL.
+    Bytes(Option<Vec<u8>>),
+    /// A boolean.
+    Boolean(bool),
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$v:ident| $to:expr;)*) => {
+        $(impl From<$from> for Value { fn from($v: $from) -> Value { $to } })*
+    };
+}
+
+value_from! {
+    i64 => |v| Value::Integer(Some(v));
+    Option<i64> => |v| Value::Integer(v);
+    crate::domain::Moment => |v| Value::Integer(Some(v.0));
+    Option<crate::domain::Moment> => |v| Value::Integer(v.map(|m| m.0));
+    &str => |v| Value::Text(Some(v.to_owned()));
+    Option<&str> => |v| Value::Text(v.map(str::to_owned));
+    String => |v| Value::Text(Some(v));
+    &String => |v| Value::Text(Some(v.clone()));
+    Option<String> => |v| Value::Text(v);
+    &crate::domain::ComponentId => |v| Value::Text(Some(v.as_str().to_owned()));
+    Vec<u8> => |v| Value::Bytes(Some(v));
+    &[u8] => |v| Value::Bytes(Some(v.to_vec()));
+    Option<Vec<u8>> => |v| Value::Bytes(v);
+    bool => |v| Value::Boolean(v);
+}
+
+/// Builds the list of values of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::conn::Value::from($value)),*] };
+}
+pub(super) use values;
+
+/// Declares SQL texts, and the list of them that a test prepares on both engines.
+macro_rules! statements {
+    ($($name:ident = $sql:literal;)*) => {
+        $(const $name: &str = $sql;)*
+        pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
+    };
+}
+pub(super) use statements;
+
+/// A row type that reads from both engines; `#[derive(sqlx::FromRow)]` gives it.
+pub trait Record:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+impl<T> Record for T where
+    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+
+/// A connection, most often inside a transaction.
+pub enum Conn<'c> {
+    /// To SQLite.
+    Sqlite(&'c mut SqliteConnection),
+    /// To PostgreSQL.
+    Postgres(&'c mut PgConnection),
+}
+
+macro_rules! bind {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Integer(v) => query.bind(v),
+                Value::Text(v) => query.bind(v),
+                Value::Bytes(v) => query.bind(v),
+                Value::Boolean(v) => query.bind(v),
+            };
+        }
+        query
+    }};
+}
+
+impl Conn<'_> {
+    /// Runs a statement; gives the number of rows that it touched.
+    pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        Ok(match self {
+            Conn::Sqlite(conn) => {
+                let query: Query<'_, Sqlite, SqliteArguments> = bind!(sqlx::query(sql), values);
+                query.execute(&mut **conn).await?.rows_affected()
+            }
+            Conn::Postgres(conn) => {
+                let query: Query<'_, Postgres, PgArguments> = bind!(sqlx::query(sql), values);
+                query.execute(&mut **conn).await?.rows_affected()
+            }
+        })
+    }
+
+    /// All rows of a query. The statement itself bounds their number.
+    pub async fn all<T: Record>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, Error> {
+        Ok(match self {
+            Conn::Sqlite(conn) => {
+                let query: QueryAs<'_, Sqlite, T, SqliteArguments> =
+                    bind!(sqlx::query_as(sql), values);
+                query.fetch_all(&mut **conn).await?
+            }
+            Conn::Postgres(conn) => {
+                let query: QueryAs<'_, Postgres, T, PgArguments> =
+                    bind!(sqlx::query_as(sql), values);
+                query.fetch_all(&mut **conn).await?
+            }
+        })
+    }
+
+    /// The first row of a query, if there is one.
+    pub async fn optional<T: Record>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// The number in the first column of the first row.
+    pub async fn number(&mut self, sql: &'static str, values: Vec<Value>) -> Result<i64, Error> {
+        let row: Option<(i64,)> = self.optional(sql, values).await?;
+        row.map(|(number,)| number).ok_or(Error::Missing)
+    }
+}

@@ -1,0 +1,161 @@
+//! The monitor's own affairs: spans in which it was blind, announced maintenance, and
+//! single settings such as its last sign of life.
+
+use sqlx::FromRow;
+
+use super::conn::{statements, values};
+use super::runs::component;
+use super::{Conn, Error};
+use crate::domain::Moment;
+use crate::domain::history::Gap;
+use crate::domain::outage::Maintenance;
+
+statements! {
+    OPEN_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at) VALUES ($1, $2, $3, NULL)
+        ON CONFLICT (vantage, why) WHERE ended_at IS NULL DO NOTHING";
+    CLOSE_GAP = "UPDATE gaps SET ended_at = $3
+        WHERE vantage = $1 AND why = $2 AND ended_at IS NULL";
+    ADD_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at) VALUES ($1, $2, $3, $4)";
+    GAPS = "SELECT vantage, why, began_at, ended_at FROM gaps
+        WHERE began_at < $2 AND (ended_at IS NULL OR ended_at > $1)
+        ORDER BY began_at DESC LIMIT 200";
+    ADD_MAINTENANCE = "INSERT INTO maintenance
+        (id, component, from_at, until_at, title_id, title_en, created_at, created_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    MAINTENANCE = "SELECT id, component, from_at, until_at, title_id, title_en FROM maintenance
+        WHERE until_at > $1 ORDER BY from_at LIMIT 100";
+    SETTING = "SELECT value FROM settings WHERE name = $1";
+    SET = "INSERT INTO settings (name, value) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+}
+
+/// Opens a gap, where the same is not open already.
+pub async fn open_gap(
+    conn: &mut Conn<'_>,
+    vantage: &str,
+    why: &str,
+    at: Moment,
+) -> Result<bool, Error> {
+    Ok(conn.execute(OPEN_GAP, values![vantage, why, at]).await? > 0)
+}
+
+/// Closes the open gap, where there is one.
+pub async fn close_gap(
+    conn: &mut Conn<'_>,
+    vantage: &str,
+    why: &str,
+    at: Moment,
+) -> Result<bool, Error> {
+    Ok(conn.execute(CLOSE_GAP, values![vantage, why, at]).await? > 0)
+}
+
+/// Writes a gap that is over.
+pub async fn add_gap(conn: &mut Conn<'_>, gap: &Gap) -> Result<(), Error> {
+    conn.execute(
+        ADD_GAP,
+        values![&gap.vantage, &gap.why, gap.began_at, gap.ended_at],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct GapRow {
+    vantage: String,
+    why: String,
+    began_at: i64,
+    ended_at: Option<i64>,
+}
+
+/// Gaps that touch `from .. until`, the newest first, at most 200.
+pub async fn gaps(conn: &mut Conn<'_>, from: Moment, until: Moment) -> Result<Vec<Gap>, Error> {
+    let rows: Vec<GapRow> = conn.all(GAPS, values![from, until]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Gap {
+            vantage: row.vantage,
+            why: row.why,
+            began_at: Moment(row.began_at),
+            ended_at: row.ended_at.map(Moment),
+        })
+        .collect())
+}
+
+/// An announced maintenance with its titles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// UUIDv7.
+    pub id: String,
+    /// When, and of what.
+    pub window: Maintenance,
+    /// Title in Indonesian.
+    pub title_id: String,
+    /// Title in English.
+    pub title_en: String,
+}
+
+#[derive(FromRow)]
+struct MaintenanceRow {
+    id: String,
+    component: Option<String>,
+    from_at: i64,
+    until_at: i64,
+    title_id: String,
+    title_en: String,
+}
+
+/// Announces maintenance.
+pub async fn announce(
+    conn: &mut Conn<'_>,
+    announced: &Announced,
+    by: &str,
+    now: Moment,
+) -> Result<(), Error> {
+    let of = announced.window.component.as_ref().map(|c| c.as_str());
+    conn.execute(
+        ADD_MAINTENANCE,
+        values![
+            &announced.id,
+            of,
+            announced.window.from,
+            announced.window.until,
+            &announced.title_id,
+            &announced.title_en,
+            now,
+            by
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Maintenance that ends after `after`, by its begin, at most 100.
+pub async fn maintenance(conn: &mut Conn<'_>, after: Moment) -> Result<Vec<Announced>, Error> {
+    let rows: Vec<MaintenanceRow> = conn.all(MAINTENANCE, values![after]).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Announced {
+                id: row.id,
+                window: Maintenance {
+                    component: row.component.as_deref().map(component).transpose()?,
+                    from: Moment(row.from_at),
+                    until: Moment(row.until_at),
+                },
+                title_id: row.title_id,
+                title_en: row.title_en,
+            })
+        })
+        .collect()
+}
+
+/// The value kept under `name`.
+pub async fn setting(conn: &mut Conn<'_>, name: &str) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> = conn.optional(SETTING, values![name]).await?;
+    Ok(row.map(|(value,)| value))
+}
+
+/// Keeps `value` under `name`.
+pub async fn set(conn: &mut Conn<'_>, name: &str, value: &str) -> Result<(), Error> {
+    conn.execute(SET, values![name, value]).await?;
+    Ok(())
+}

@@ -1,0 +1,591 @@
+//! Reports of affected applicants, and their way through an office. Personal data goes in
+//! and comes out sealed; opening it takes the master keys.
+
+use jiff::civil::Date;
+use sqlx::FromRow;
+
+use super::conn::{statements, values};
+use super::runs::component;
+use super::seal::{DataKey, MasterKeys};
+use super::{Conn, Error};
+use crate::domain::case::CaseState;
+use crate::domain::finding::Finding;
+use crate::domain::report::{self, Report, Submitted};
+use crate::domain::{ComponentId, Moment, Random};
+
+statements! {
+    INSERT = "INSERT INTO reports (id, reference, secret_hash, idempotency_key, request_hash,
+            received_at, key_id, wrapped_key, role, office, component, permit_type,
+            permit_expires_on, arrived_on, first_tried_at, last_tried_at, tries,
+            checked_connection, checked_size, checked_device, submitted, state, finding,
+            outage_id, passport_hash, email_hash, phone_hash, sealed_name, sealed_nationality,
+            sealed_passport, sealed_email, sealed_phone, sealed_message, sealed_billing,
+            language, erase_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)";
+    INSERT_ATTEMPT = "INSERT INTO attempts (report_id, tried_at) VALUES ($1, $2)";
+    INSERT_SCREENSHOT = "INSERT INTO screenshots
+        (report_id, number, sha256, file, media_type, width, height, size)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    BY_IDEMPOTENCY = "SELECT id, reference, key_id, request_hash, received_at FROM reports
+        WHERE idempotency_key = $1";
+    BY_REFERENCE = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
+            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
+            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
+            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
+            sealed_phone, sealed_message, sealed_billing, language, erased_at
+        FROM reports WHERE reference = $1";
+    BY_PASSPORT = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
+            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
+            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
+            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
+            sealed_phone, sealed_message, sealed_billing, language, erased_at
+        FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50";
+    QUEUE = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
+            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
+            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
+            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
+            sealed_phone, sealed_message, sealed_billing, language, erased_at
+        FROM reports
+        WHERE erased_at IS NULL AND ($1 = '' OR office = $1)
+            AND (state = $2 OR state = $3)
+        ORDER BY CASE WHEN permit_expires_on IS NULL THEN 1 ELSE 0 END,
+            permit_expires_on, received_at, id
+        LIMIT $4 OFFSET $5";
+    COUNT = "SELECT COUNT(*) FROM reports
+        WHERE erased_at IS NULL AND ($1 = '' OR office = $1) AND (state = $2 OR state = $3)";
+    ATTEMPTS = "SELECT tried_at FROM attempts WHERE report_id = $1 ORDER BY tried_at";
+    SCREENSHOTS = "SELECT number, sha256, file, media_type, width, height, size FROM screenshots
+        WHERE report_id = $1 ORDER BY number";
+    ADVANCE = "UPDATE reports SET state = $3 WHERE id = $1 AND state = $2";
+    ADD_STEP = "INSERT INTO case_steps (report_id, from_state, to_state, at, staff_id, reason)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    STEPS = "SELECT c.from_state, c.to_state, c.at, s.email AS by_whom, c.reason
+        FROM case_steps c JOIN staff s ON s.id = c.staff_id
+        WHERE c.report_id = $1 ORDER BY c.id LIMIT 200";
+    DUE_FOR_ERASURE = "SELECT id FROM reports
+        WHERE erased_at IS NULL AND erase_at <= $1 ORDER BY erase_at LIMIT 100";
+    ERASE = "UPDATE reports SET erased_at = $2, wrapped_key = NULL, passport_hash = $3,
+            email_hash = NULL, phone_hash = NULL, sealed_name = NULL, sealed_nationality = NULL,
+            sealed_passport = NULL, sealed_email = NULL, sealed_phone = NULL,
+            sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL, request_hash = NULL
+        WHERE id = $1";
+    FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
+    SINCE = "SELECT COUNT(*) FROM reports WHERE component = $1 AND received_at >= $2";
+    FILE_KNOWN = "SELECT COUNT(*) FROM screenshots WHERE file = $1";
+}
+
+/// A report on its way into the database.
+#[derive(Clone, Debug)]
+pub struct NewReport {
+    /// UUIDv7.
+    pub id: String,
+    /// As people read it.
+    pub reference: String,
+    /// SHA-256 of the follow-up secret.
+    pub secret_hash: Vec<u8>,
+    /// The client's key for repeating the request.
+    pub idempotency_key: Option<String>,
+    /// Keyed hash of the whole request.
+    pub request_hash: Option<Vec<u8>>,
+    /// When it came.
+    pub received_at: Moment,
+    /// What it says.
+    pub report: Report,
+    /// What we found.
+    pub finding: Finding,
+    /// `id` or `en`.
+    pub language: String,
+    /// When its personal data is erased.
+    pub erase_at: Moment,
+    /// Its screenshots, whose files are on disk already.
+    pub screenshots: Vec<Screenshot>,
+    /// Id of the master key that wraps its data key.
+    pub key_id: String,
+    /// Its data key, wrapped.
+    pub wrapped_key: Vec<u8>,
+}
+
+/// One screenshot: the file holds it sealed.
+#[derive(Clone, Debug, FromRow)]
+pub struct Screenshot {
+    /// From 1.
+    pub number: i64,
+    /// Of the picture as it was sent.
+    pub sha256: String,
+    /// File name below the folder of screenshots.
+    pub file: String,
+    /// As sniffed.
+    pub media_type: String,
+    /// Pixels.
+    pub width: i64,
+    /// Pixels.
+    pub height: i64,
+    /// Bytes as it was sent.
+    pub size: i64,
+}
+
+/// Writes a report with its attempts and screenshots.
+pub async fn insert(
+    conn: &mut Conn<'_>,
+    new: &NewReport,
+    data_key: &DataKey,
+    keys: &MasterKeys,
+    random: &dyn Random,
+) -> Result<(), Error> {
+    let r = &new.report;
+    let seal = |column: &str, plain: Option<&str>| {
+        plain
+            .map(|text| data_key.seal("reports", column, &new.id, text.as_bytes(), random))
+            .transpose()
+            .map_err(Error::from)
+    };
+    let first = r.tried_at.first().copied().unwrap_or(new.received_at);
+    let last = r.tried_at.last().copied().unwrap_or(new.received_at);
+    conn.execute(
+        INSERT,
+        values![
+            &new.id,
+            &new.reference,
+            new.secret_hash.clone(),
+            new.idempotency_key.clone(),
+            new.request_hash.clone(),
+            new.received_at,
+            &new.key_id,
+            new.wrapped_key.clone(),
+            r.role.as_str(),
+            &r.office,
+            &r.component,
+            &r.permit_type,
+            r.permit_expires_on.map(|d| d.to_string()),
+            r.arrived_on.map(|d| d.to_string()),
+            first,
+            last,
+            i64::from(r.tries),
+            r.checked_connection,
+            r.checked_size,
+            r.checked_device,
+            r.submitted.as_str(),
+            CaseState::Received.as_str(),
+            serde_json::to_string(&new.finding)?,
+            new.finding.outage.clone(),
+            keys.lookup("passport", r.passport_number.as_str()),
+            r.email.as_deref().map(|v| keys.lookup("email", v)),
+            r.phone.as_deref().map(|v| keys.lookup("phone", v)),
+            seal("name", Some(&r.name))?,
+            seal("nationality", r.nationality.as_deref())?,
+            seal("passport", Some(r.passport_number.as_str()))?,
+            seal("email", r.email.as_deref())?,
+            seal("phone", r.phone.as_deref())?,
+            seal("message", r.message.as_deref())?,
+            seal("billing", r.billing_code.as_deref())?,
+            &new.language,
+            new.erase_at
+        ],
+    )
+    .await?;
+    for at in &r.tried_at {
+        conn.execute(INSERT_ATTEMPT, values![&new.id, *at]).await?;
+    }
+    for shot in &new.screenshots {
+        conn.execute(
+            INSERT_SCREENSHOT,
+            values![
+                &new.id,
+                shot.number,
+                &shot.sha256,
+                &shot.file,
+                &shot.media_type,
+                shot.width,
+                shot.height,
+                shot.size
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// What was answered to a request with this idempotency key.
+#[derive(Clone, Debug, FromRow)]
+pub struct Answered {
+    /// The report's id.
+    pub id: String,
+    /// Its reference.
+    pub reference: String,
+    /// Id of the master key that its secret is made from.
+    pub key_id: String,
+    /// Keyed hash of the request.
+    pub request_hash: Option<Vec<u8>>,
+    /// When it came.
+    #[sqlx(try_from = "i64")]
+    pub received_at: Moment,
+}
+
+/// The report that came with this idempotency key.
+pub async fn by_idempotency_key(conn: &mut Conn<'_>, key: &str) -> Result<Option<Answered>, Error> {
+    conn.optional(BY_IDEMPOTENCY, values![key]).await
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    reference: String,
+    secret_hash: Vec<u8>,
+    received_at: i64,
+    key_id: String,
+    wrapped_key: Option<Vec<u8>>,
+    role: String,
+    office: String,
+    component: String,
+    permit_type: String,
+    permit_expires_on: Option<String>,
+    arrived_on: Option<String>,
+    first_tried_at: i64,
+    last_tried_at: i64,
+    tries: i64,
+    checked_connection: bool,
+    checked_size: bool,
+    checked_device: bool,
+    submitted: String,
+    state: String,
+    finding: String,
+    outage_id: Option<String>,
+    sealed_name: Option<Vec<u8>>,
+    sealed_nationality: Option<Vec<u8>>,
+    sealed_passport: Option<Vec<u8>>,
+    sealed_email: Option<Vec<u8>>,
+    sealed_phone: Option<Vec<u8>>,
+    sealed_message: Option<Vec<u8>>,
+    sealed_billing: Option<Vec<u8>>,
+    language: String,
+    erased_at: Option<i64>,
+}
+
+/// A report as an office sees it, its personal data still sealed.
+#[derive(Clone)]
+pub struct Case {
+    /// UUIDv7.
+    pub id: String,
+    /// As people read it.
+    pub reference: String,
+    /// SHA-256 of the follow-up secret.
+    pub secret_hash: Vec<u8>,
+    /// When it came.
+    pub received_at: Moment,
+    /// Who reported.
+    pub role: report::Role,
+    /// Code of the office.
+    pub office: String,
+    /// Where it failed.
+    pub component: ComponentId,
+    /// One of the kinds of stay permit.
+    pub permit_type: String,
+    /// Last day of the permit.
+    pub permit_expires_on: Option<Date>,
+    /// Day of arrival.
+    pub arrived_on: Option<Date>,
+    /// First try.
+    pub first_tried_at: Moment,
+    /// Last try.
+    pub last_tried_at: Moment,
+    /// How often.
+    pub tries: i64,
+    /// The connection was checked.
+    pub checked_connection: bool,
+    /// The documents' sizes were checked.
+    pub checked_size: bool,
+    /// Another device was tried.
+    pub checked_device: bool,
+    /// How far the application came.
+    pub submitted: Submitted,
+    /// Where the case stands.
+    pub state: CaseState,
+    /// What we found.
+    pub finding: Finding,
+    /// The matching outage.
+    pub outage_id: Option<String>,
+    /// `id` or `en`.
+    pub language: String,
+    /// When its personal data was erased.
+    pub erased_at: Option<Moment>,
+    sealed: Sealed,
+}
+
+#[derive(Clone)]
+struct Sealed {
+    key_id: String,
+    wrapped_key: Option<Vec<u8>>,
+    columns: [(&'static str, Option<Vec<u8>>); 7],
+}
+
+/// The personal data of a report.
+#[derive(Clone, Default)]
+pub struct Personal {
+    /// Name of the holder.
+    pub name: String,
+    /// Nationality.
+    pub nationality: Option<String>,
+    /// Normalised passport number.
+    pub passport_number: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Telephone number.
+    pub phone: Option<String>,
+    /// What the page said, in the reporter's words.
+    pub message: Option<String>,
+    /// Billing code.
+    pub billing_code: Option<String>,
+}
+
+impl Case {
+    /// Opens the personal data; `None` once it is erased.
+    pub fn open(&self, keys: &MasterKeys) -> Result<Option<Personal>, Error> {
+        let Some(key) = self.data_key(keys)? else {
+            return Ok(None);
+        };
+        let mut opened = Vec::with_capacity(self.sealed.columns.len());
+        for (column, sealed) in &self.sealed.columns {
+            let text = match sealed {
+                None => None,
+                Some(bytes) => {
+                    let plain = key.open("reports", column, &self.id, bytes)?;
+                    let text = String::from_utf8(plain)
+                        .map_err(|_| Error::Unreadable(format!("column {column}")))?;
+                    Some(text)
+                }
+            };
+            opened.push(text);
+        }
+        let mut opened = opened.into_iter();
+        let mut next = || opened.next().flatten();
+        Ok(Some(Personal {
+            name: next().unwrap_or_default(),
+            nationality: next(),
+            passport_number: next().unwrap_or_default(),
+            email: next(),
+            phone: next(),
+            message: next(),
+            billing_code: next(),
+        }))
+    }
+
+    /// The key of this report, for its screenshots; `None` once it is erased.
+    pub fn data_key(&self, keys: &MasterKeys) -> Result<Option<DataKey>, Error> {
+        self.sealed
+            .wrapped_key
+            .as_ref()
+            .map(|wrapped| keys.unwrap(wrapped, &self.sealed.key_id, &self.id))
+            .transpose()
+            .map_err(Error::from)
+    }
+}
+
+impl TryFrom<Row> for Case {
+    type Error = Error;
+    fn try_from(row: Row) -> Result<Case, Error> {
+        let word = |kind: &str, text: &str| Error::Unreadable(format!("{kind} `{text}`"));
+        let date = |text: Option<String>| {
+            text.map(|t| t.parse::<Date>().map_err(|_| word("date", &t)))
+                .transpose()
+        };
+        Ok(Case {
+            received_at: Moment(row.received_at),
+            role: report::Role::parse(&row.role).ok_or_else(|| word("role", &row.role))?,
+            component: component(&row.component)?,
+            permit_expires_on: date(row.permit_expires_on)?,
+            arrived_on: date(row.arrived_on)?,
+            first_tried_at: Moment(row.first_tried_at),
+            last_tried_at: Moment(row.last_tried_at),
+            submitted: Submitted::parse(&row.submitted)
+                .ok_or_else(|| word("submitted", &row.submitted))?,
+            state: CaseState::parse(&row.state).ok_or_else(|| word("state", &row.state))?,
+            finding: serde_json::from_str(&row.finding)?,
+            sealed: Sealed {
+                key_id: row.key_id,
+                wrapped_key: row.wrapped_key,
+                columns: [
+                    ("name", row.sealed_name),
+                    ("nationality", row.sealed_nationality),
+                    ("passport", row.sealed_passport),
+                    ("email", row.sealed_email),
+                    ("phone", row.sealed_phone),
+                    ("message", row.sealed_message),
+                    ("billing", row.sealed_billing),
+                ],
+            },
+            id: row.id,
+            reference: row.reference,
+            secret_hash: row.secret_hash,
+            office: row.office,
+            permit_type: row.permit_type,
+            tries: row.tries,
+            checked_connection: row.checked_connection,
+            checked_size: row.checked_size,
+            checked_device: row.checked_device,
+            outage_id: row.outage_id,
+            language: row.language,
+            erased_at: row.erased_at.map(Moment),
+        })
+    }
+}
+
+/// The case with this reference.
+pub async fn by_reference(conn: &mut Conn<'_>, reference: &str) -> Result<Option<Case>, Error> {
+    let row: Option<Row> = conn.optional(BY_REFERENCE, values![reference]).await?;
+    row.map(Case::try_from).transpose()
+}
+
+/// The cases of a passport number, the newest first; `hashes` are its keyed hashes under
+/// every master key.
+pub async fn by_passport(conn: &mut Conn<'_>, hashes: Vec<Vec<u8>>) -> Result<Vec<Case>, Error> {
+    let mut cases = Vec::new();
+    for hash in hashes {
+        let rows: Vec<Row> = conn.all(BY_PASSPORT, values![hash]).await?;
+        for row in rows {
+            cases.push(Case::try_from(row)?);
+        }
+    }
+    cases.sort_by_key(|case| std::cmp::Reverse(case.received_at));
+    Ok(cases)
+}
+
+/// Which cases a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Received or in review.
+    Open,
+    /// Processed or returned.
+    Done,
+}
+
+impl Which {
+    fn states(self) -> (&'static str, &'static str) {
+        match self {
+            Which::Open => (CaseState::Received.as_str(), CaseState::InReview.as_str()),
+            Which::Done => (CaseState::Processed.as_str(), CaseState::Returned.as_str()),
+        }
+    }
+}
+
+/// Cases of an office (`None`: of all), by the permit's last day, `limit` of them after
+/// `offset`.
+pub async fn queue(
+    conn: &mut Conn<'_>,
+    office: Option<&str>,
+    which: Which,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<Case>, Error> {
+    let (one, other) = which.states();
+    let rows: Vec<Row> = conn
+        .all(
+            QUEUE,
+            values![office.unwrap_or(""), one, other, limit, offset],
+        )
+        .await?;
+    rows.into_iter().map(Case::try_from).collect()
+}
+
+/// How many cases [`queue`] has in all.
+pub async fn count(conn: &mut Conn<'_>, office: Option<&str>, which: Which) -> Result<i64, Error> {
+    let (one, other) = which.states();
+    conn.number(COUNT, values![office.unwrap_or(""), one, other])
+        .await
+}
+
+/// When a report's tries were, oldest first.
+pub async fn attempts(conn: &mut Conn<'_>, id: &str) -> Result<Vec<Moment>, Error> {
+    let rows: Vec<(i64,)> = conn.all(ATTEMPTS, values![id]).await?;
+    Ok(rows.into_iter().map(|(at,)| Moment(at)).collect())
+}
+
+/// A report's screenshots.
+pub async fn screenshots(conn: &mut Conn<'_>, id: &str) -> Result<Vec<Screenshot>, Error> {
+    conn.all(SCREENSHOTS, values![id]).await
+}
+
+/// One step of a case.
+#[derive(Clone, Debug, FromRow)]
+pub struct Step {
+    /// Where it stood.
+    pub from_state: String,
+    /// Where it went.
+    pub to_state: String,
+    /// When.
+    #[sqlx(try_from = "i64")]
+    pub at: Moment,
+    /// E-mail address of the member of staff.
+    pub by_whom: String,
+    /// Why, where a reason was given.
+    pub reason: Option<String>,
+}
+
+/// The steps of a case, oldest first.
+pub async fn steps(conn: &mut Conn<'_>, id: &str) -> Result<Vec<Step>, Error> {
+    conn.all(STEPS, values![id]).await
+}
+
+/// Moves a case on. Refused where the rules do not allow the step, or where someone else
+/// moved it first.
+pub async fn advance(
+    conn: &mut Conn<'_>,
+    id: &str,
+    from: CaseState,
+    to: CaseState,
+    staff: &str,
+    reason: Option<&str>,
+    now: Moment,
+) -> Result<(), Error> {
+    if !from.next().contains(&to) {
+        return Err(Error::Refused(
+            "a case cannot go there from where it stands",
+        ));
+    }
+    if conn
+        .execute(ADVANCE, values![id, from.as_str(), to.as_str()])
+        .await?
+        == 0
+    {
+        return Err(Error::Refused("someone else has moved this case meanwhile"));
+    }
+    conn.execute(
+        ADD_STEP,
+        values![id, from.as_str(), to.as_str(), now, staff, reason],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Ids of reports whose retention has ended, at most 100.
+pub async fn due_for_erasure(conn: &mut Conn<'_>, now: Moment) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = conn.all(DUE_FOR_ERASURE, values![now]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Forgets a report's key and its personal data. Gives the files that are to be removed.
+pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<Vec<String>, Error> {
+    let files = screenshots(conn, id)
+        .await?
+        .into_iter()
+        .map(|shot| shot.file)
+        .collect();
+    conn.execute(ERASE, values![id, now, Vec::<u8>::new()])
+        .await?;
+    conn.execute(FORGET_SCREENSHOTS, values![id]).await?;
+    Ok(files)
+}
+
+/// Reports of a component received since `since`.
+pub async fn received_since(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    since: Moment,
+) -> Result<i64, Error> {
+    conn.number(SINCE, values![of, since]).await
+}
+
+/// Whether any report lists this file of a screenshot.
+pub async fn knows_file(conn: &mut Conn<'_>, file: &str) -> Result<bool, Error> {
+    Ok(conn.number(FILE_KNOWN, values![file]).await? > 0)
+}

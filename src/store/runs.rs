@@ -1,0 +1,388 @@
+//! Runs, what they say of components, and what they leave behind.
+
+use jiff::civil::Date;
+use sqlx::FromRow;
+
+use super::conn::{statements, values};
+use super::{Conn, Error};
+use crate::domain::history::Tally;
+use crate::domain::{ComponentId, Moment, Observation, Outcome, RunReport};
+
+statements! {
+    INSERT_RUN = "INSERT INTO runs (flow, engine, vantage, started_at, ended_at, outcome, detail, report)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (flow, engine, vantage, started_at) DO NOTHING RETURNING id";
+    INSERT_OBSERVATION = "INSERT INTO observations
+        (run_id, component, flow, engine, vantage, started_at, ended_at, outcome, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT_FAILURE = "INSERT INTO failures
+        (run_id, component, flow, vantage, step, seen_at, fault, status, message, pattern, fingerprint, title)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    INSERT_EVIDENCE = "INSERT INTO evidence
+        (run_id, component, step, kind, sha256, media_type, size, kept_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    UPSERT_RUNG = "INSERT INTO rungs (flow, step, vantage, kind, size, accepted, allowed, seen_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (flow, step, vantage, kind, size) DO UPDATE
+        SET accepted = excluded.accepted, allowed = excluded.allowed, seen_at = excluded.seen_at";
+    ADD_HOUR = "INSERT INTO rollup_hours
+        (component, hour_at, passed, slow, failed, not_reached, inconclusive)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (component, hour_at) DO UPDATE SET
+            passed = rollup_hours.passed + excluded.passed,
+            slow = rollup_hours.slow + excluded.slow,
+            failed = rollup_hours.failed + excluded.failed,
+            not_reached = rollup_hours.not_reached + excluded.not_reached,
+            inconclusive = rollup_hours.inconclusive + excluded.inconclusive";
+    ADD_DAY = "INSERT INTO rollup_days
+        (component, day, passed, slow, failed, not_reached, inconclusive)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (component, day) DO UPDATE SET
+            passed = rollup_days.passed + excluded.passed,
+            slow = rollup_days.slow + excluded.slow,
+            failed = rollup_days.failed + excluded.failed,
+            not_reached = rollup_days.not_reached + excluded.not_reached,
+            inconclusive = rollup_days.inconclusive + excluded.inconclusive";
+    DAYS = "SELECT component, day, passed, slow, failed, not_reached, inconclusive
+        FROM rollup_days WHERE day >= $1 ORDER BY component, day LIMIT 20000";
+    RUNGS = "SELECT step, kind, size, accepted, allowed, seen_at FROM rungs
+        WHERE seen_at >= $1 ORDER BY step, kind, size, seen_at LIMIT 1000";
+    OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail
+        FROM observations WHERE component = $1 AND started_at >= $2
+        ORDER BY run_id LIMIT $3";
+    FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
+            COUNT(*) AS times, COUNT(DISTINCT vantage) AS vantages,
+            MIN(seen_at) AS first_at, MAX(seen_at) AS last_at
+        FROM failures WHERE component = $1 AND seen_at >= $2 AND seen_at < $3
+        GROUP BY step, fault, pattern, fingerprint ORDER BY times DESC, first_at LIMIT 20";
+    EVIDENCE_OF = "SELECT step, kind, sha256, media_type, MAX(size) AS size, COUNT(*) AS times,
+            MIN(kept_at) AS first_at, MAX(kept_at) AS last_at
+        FROM evidence WHERE component = $1 AND kept_at >= $2 AND kept_at < $3
+        GROUP BY step, kind, sha256, media_type ORDER BY times DESC, first_at LIMIT 40";
+    NEWEST_RUN = "SELECT MAX(ended_at) FROM runs WHERE vantage = $1";
+    FIRST_OBSERVATION = "SELECT MIN(hour_at) FROM rollup_hours";
+}
+
+/// Writes a run, its observations, failures, evidence, rung and rollups. Gives its id, or
+/// `None` where the same run is there already: then nothing was written.
+pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<Option<i64>, Error> {
+    let passed = run.outcome == Outcome::Passed;
+    let report = if passed {
+        None
+    } else {
+        Some(serde_json::to_string(run)?)
+    };
+    let row: Option<(i64,)> = conn
+        .optional(
+            INSERT_RUN,
+            values![
+                &run.flow,
+                run.engine.as_str(),
+                &run.vantage,
+                run.started_at,
+                run.ended_at,
+                run.outcome.as_str(),
+                run.outcome.detail(),
+                report
+            ],
+        )
+        .await?;
+    let Some((id,)) = row else { return Ok(None) };
+    for observation in run.observations() {
+        insert_observation(conn, id, &observation, day).await?;
+    }
+    for step in &run.steps {
+        for kept in &step.evidence {
+            let size = i64::try_from(kept.size).unwrap_or(i64::MAX);
+            conn.execute(
+                INSERT_EVIDENCE,
+                values![
+                    id,
+                    &step.component,
+                    &step.name,
+                    &kept.kind,
+                    &kept.sha256,
+                    &kept.media_type,
+                    size,
+                    step.started_at
+                ],
+            )
+            .await?;
+        }
+        if let (Outcome::Failed(fault), false) = (step.outcome, step.cleanup) {
+            let page = step.error_page.as_ref();
+            conn.execute(
+                INSERT_FAILURE,
+                values![
+                    id,
+                    &step.component,
+                    &run.flow,
+                    &run.vantage,
+                    &step.name,
+                    run.started_at,
+                    fault.as_str(),
+                    step.status.map(i64::from),
+                    step.message.clone(),
+                    page.and_then(|p| p.pattern.clone()),
+                    page.map(|p| p.fingerprint.clone()),
+                    page.map(|p| p.title.clone())
+                ],
+            )
+            .await?;
+        }
+    }
+    if let Some(rung) = &run.rung {
+        let size = i64::try_from(rung.size).unwrap_or(i64::MAX);
+        conn.execute(
+            UPSERT_RUNG,
+            values![
+                &run.flow,
+                &rung.step,
+                &run.vantage,
+                &rung.kind,
+                size,
+                rung.accepted,
+                rung.allowed,
+                run.ended_at
+            ],
+        )
+        .await?;
+    }
+    Ok(Some(id))
+}
+
+async fn insert_observation(
+    conn: &mut Conn<'_>,
+    run: i64,
+    observation: &Observation,
+    day: Date,
+) -> Result<(), Error> {
+    const HOUR: i64 = 3_600_000;
+    conn.execute(
+        INSERT_OBSERVATION,
+        values![
+            run,
+            &observation.component,
+            &observation.flow,
+            observation.engine.as_str(),
+            &observation.vantage,
+            observation.started_at,
+            observation.ended_at,
+            observation.outcome.as_str(),
+            observation.outcome.detail()
+        ],
+    )
+    .await?;
+    let one = |word| i64::from(observation.outcome.as_str() == word);
+    let counts = ["passed", "slow", "failed", "not_reached", "inconclusive"].map(one);
+    let [passed, slow, failed, not_reached, inconclusive] = counts;
+    let hour = observation.started_at.0.div_euclid(HOUR) * HOUR;
+    conn.execute(
+        ADD_HOUR,
+        values![
+            &observation.component,
+            hour,
+            passed,
+            slow,
+            failed,
+            not_reached,
+            inconclusive
+        ],
+    )
+    .await?;
+    conn.execute(
+        ADD_DAY,
+        values![
+            &observation.component,
+            day.to_string(),
+            passed,
+            slow,
+            failed,
+            not_reached,
+            inconclusive
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct DayRow {
+    component: String,
+    day: String,
+    passed: i64,
+    slow: i64,
+    failed: i64,
+    not_reached: i64,
+    inconclusive: i64,
+}
+
+/// What runs said of each component, day by day, from `first` on.
+pub async fn days(
+    conn: &mut Conn<'_>,
+    first: Date,
+) -> Result<Vec<(ComponentId, Date, Tally)>, Error> {
+    let rows: Vec<DayRow> = conn.all(DAYS, values![first.to_string()]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let day = row
+                .day
+                .parse()
+                .map_err(|_| Error::Unreadable(row.day.clone()))?;
+            let tally = Tally {
+                passed: row.passed,
+                slow: row.slow,
+                failed: row.failed,
+                not_reached: row.not_reached,
+                inconclusive: row.inconclusive,
+            };
+            Ok((component(&row.component)?, day, tally))
+        })
+        .collect()
+}
+
+pub(super) fn component(text: &str) -> Result<ComponentId, Error> {
+    ComponentId::parse(text).ok_or_else(|| Error::Unreadable(format!("component `{text}`")))
+}
+
+/// The newest word on one size and kind of upload.
+#[derive(Clone, Debug, FromRow)]
+pub struct RungRow {
+    /// The step that uploads.
+    pub step: String,
+    /// `jpeg`, `png` or `pdf`.
+    pub kind: String,
+    /// Bytes.
+    pub size: i64,
+    /// Whether the site took it.
+    pub accepted: bool,
+    /// Whether the site's stated limit allows it.
+    pub allowed: bool,
+    /// When it was tried.
+    #[sqlx(try_from = "i64")]
+    pub seen_at: Moment,
+}
+
+/// The ladder's rungs tried since `since`, by step, kind and size; the newest of several
+/// vantages comes last.
+pub async fn rungs(conn: &mut Conn<'_>, since: Moment) -> Result<Vec<RungRow>, Error> {
+    conn.all(RUNGS, values![since]).await
+}
+
+#[derive(FromRow)]
+struct ObservationRow {
+    component: String,
+    flow: String,
+    engine: String,
+    vantage: String,
+    started_at: i64,
+    ended_at: i64,
+    outcome: String,
+    detail: Option<String>,
+}
+
+/// Observations of `of` from `since` on, in the order in which they were recorded.
+pub async fn observations(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    since: Moment,
+    limit: i64,
+) -> Result<Vec<Observation>, Error> {
+    let rows: Vec<ObservationRow> = conn.all(OBSERVATIONS, values![of, since, limit]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let word = |e: crate::domain::fault::UnknownWord| Error::Unreadable(e.to_string());
+            Ok(Observation {
+                component: component(&row.component)?,
+                flow: row.flow,
+                engine: row.engine.parse().map_err(word)?,
+                vantage: row.vantage,
+                started_at: Moment(row.started_at),
+                ended_at: Moment(row.ended_at),
+                outcome: Outcome::parse(&row.outcome, row.detail.as_deref()).map_err(word)?,
+            })
+        })
+        .collect()
+}
+
+/// Failures of the same step with the same page, counted.
+#[derive(Clone, Debug, FromRow)]
+pub struct FailureSummary {
+    /// The failing step.
+    pub step: String,
+    /// The fault's name.
+    pub fault: String,
+    /// The recognised error page's key.
+    pub pattern: Option<String>,
+    /// The page's fingerprint.
+    pub fingerprint: Option<String>,
+    /// What a person reads first on it.
+    pub title: Option<String>,
+    /// Status code.
+    pub status: Option<i64>,
+    /// How often.
+    pub times: i64,
+    /// From how many vantages.
+    pub vantages: i64,
+    /// First seen.
+    #[sqlx(try_from = "i64")]
+    pub first_at: Moment,
+    /// Last seen.
+    #[sqlx(try_from = "i64")]
+    pub last_at: Moment,
+}
+
+/// What failed at `of` in `from .. until`, most frequent first, at most 20 rows.
+pub async fn failures(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    from: Moment,
+    until: Moment,
+) -> Result<Vec<FailureSummary>, Error> {
+    conn.all(FAILURE_SUMMARY, values![of, from, until]).await
+}
+
+/// One piece of evidence, counted.
+#[derive(Clone, Debug, FromRow)]
+pub struct EvidenceRow {
+    /// The failing step.
+    pub step: String,
+    /// `page`, `headers` …
+    pub kind: String,
+    /// Lower-case hex.
+    pub sha256: String,
+    /// Media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// How often the very same bytes were met.
+    pub times: i64,
+    /// First met.
+    #[sqlx(try_from = "i64")]
+    pub first_at: Moment,
+    /// Last met.
+    #[sqlx(try_from = "i64")]
+    pub last_at: Moment,
+}
+
+/// The evidence of `of` in `from .. until`, most frequent first, at most 40 rows.
+pub async fn evidence(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    from: Moment,
+    until: Moment,
+) -> Result<Vec<EvidenceRow>, Error> {
+    conn.all(EVIDENCE_OF, values![of, from, until]).await
+}
+
+/// End of the newest run from `vantage`.
+pub async fn newest_run(conn: &mut Conn<'_>, vantage: &str) -> Result<Option<Moment>, Error> {
+    let row: Option<(Option<i64>,)> = conn.optional(NEWEST_RUN, values![vantage]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment))
+}
+
+/// The first hour in which anything was observed.
+pub async fn first_observation(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
+    let row: Option<(Option<i64>,)> = conn.optional(FIRST_OBSERVATION, values![]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment))
+}

@@ -1,0 +1,248 @@
+//! Staff, their sessions, and the trail of what they looked at.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
+
+use super::conn::{statements, values};
+use super::{Conn, Error};
+use crate::domain::Moment;
+use crate::domain::case::Role;
+
+statements! {
+    INSERT = "INSERT INTO staff (id, email, password_hash, role, office, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    BY_EMAIL = "SELECT id, email, password_hash, role, office FROM staff
+        WHERE email = $1 AND disabled_at IS NULL";
+    SET_PASSWORD = "UPDATE staff SET password_hash = $2, role = $3, office = $4, disabled_at = NULL
+        WHERE email = $1";
+    OPEN_SESSION = "INSERT INTO sessions (token_hash, staff_id, csrf, created_at, seen_at, expires_at)
+        VALUES ($1, $2, $3, $4, $4, $5)";
+    SESSION = "SELECT t.csrf, t.seen_at, t.expires_at, s.id, s.email, s.password_hash, s.role, s.office
+        FROM sessions t JOIN staff s ON s.id = t.staff_id
+        WHERE t.token_hash = $1 AND s.disabled_at IS NULL";
+    SEEN = "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1";
+    CLOSE_SESSION = "DELETE FROM sessions WHERE token_hash = $1";
+    CLOSE_SESSIONS_OF = "DELETE FROM sessions
+        WHERE staff_id IN (SELECT id FROM staff WHERE email = $1)";
+    CLOSE_EXPIRED = "DELETE FROM sessions WHERE expires_at <= $1 OR seen_at <= $2";
+    LAST_AUDIT = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1";
+    ADD_AUDIT = "INSERT INTO audit (at, staff_id, action, report_id, previous, hash)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    AUDIT = "SELECT at, staff_id, action, report_id, previous, hash FROM audit
+        WHERE id > $1 ORDER BY id LIMIT 10000";
+}
+
+/// How long a session lasts without being used.
+pub const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// A member of staff.
+#[derive(Clone)]
+pub struct Member {
+    /// UUIDv7.
+    pub id: String,
+    /// Lower-case.
+    pub email: String,
+    /// argon2id, in PHC form.
+    pub password_hash: String,
+    /// What they may do.
+    pub role: Role,
+    /// The office that they work at; `None` for all.
+    pub office: Option<String>,
+}
+
+#[derive(FromRow)]
+struct MemberRow {
+    id: String,
+    email: String,
+    password_hash: String,
+    role: String,
+    office: Option<String>,
+}
+
+fn member(row: MemberRow) -> Result<Member, Error> {
+    let role =
+        Role::parse(&row.role).ok_or_else(|| Error::Unreadable(format!("role `{}`", row.role)))?;
+    Ok(Member {
+        id: row.id,
+        email: row.email,
+        password_hash: row.password_hash,
+        role,
+        office: row.office,
+    })
+}
+
+/// Adds a member of staff. A duplicate address gives an error for which
+/// [`Error::is_duplicate`] holds.
+pub async fn add(conn: &mut Conn<'_>, new: &Member, now: Moment) -> Result<(), Error> {
+    conn.execute(
+        INSERT,
+        values![
+            &new.id,
+            &new.email,
+            &new.password_hash,
+            new.role.as_str(),
+            new.office.clone(),
+            now
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives a member of staff another password, role and office, and ends their sessions.
+/// `false` where there is no such member.
+pub async fn replace(conn: &mut Conn<'_>, changed: &Member) -> Result<bool, Error> {
+    let touched = conn
+        .execute(
+            SET_PASSWORD,
+            values![
+                &changed.email,
+                &changed.password_hash,
+                changed.role.as_str(),
+                changed.office.clone()
+            ],
+        )
+        .await?;
+    conn.execute(CLOSE_SESSIONS_OF, values![&changed.email])
+        .await?;
+    Ok(touched > 0)
+}
+
+/// The member of staff with this address.
+pub async fn by_email(conn: &mut Conn<'_>, email: &str) -> Result<Option<Member>, Error> {
+    let row: Option<MemberRow> = conn.optional(BY_EMAIL, values![email]).await?;
+    row.map(member).transpose()
+}
+
+/// An open session.
+#[derive(Clone)]
+pub struct Session {
+    /// Token that forms of this session carry.
+    pub csrf: String,
+    /// When it was last used.
+    pub seen_at: Moment,
+    /// Whose it is.
+    pub member: Member,
+}
+
+#[derive(FromRow)]
+struct SessionRow {
+    csrf: String,
+    seen_at: i64,
+    expires_at: i64,
+    #[sqlx(flatten)]
+    member: MemberRow,
+}
+
+/// Opens a session; `token_hash` is the SHA-256 of the cookie's token.
+pub async fn open_session(
+    conn: &mut Conn<'_>,
+    token_hash: Vec<u8>,
+    staff: &str,
+    csrf: &str,
+    now: Moment,
+    lasts: Duration,
+) -> Result<(), Error> {
+    conn.execute(
+        OPEN_SESSION,
+        values![token_hash, staff, csrf, now, now + lasts],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The session of a token, unless it has expired or lain idle.
+pub async fn session(
+    conn: &mut Conn<'_>,
+    token_hash: Vec<u8>,
+    now: Moment,
+) -> Result<Option<Session>, Error> {
+    let row: Option<SessionRow> = conn.optional(SESSION, values![token_hash]).await?;
+    let Some(row) = row else { return Ok(None) };
+    if now.0 >= row.expires_at || now.since(Moment(row.seen_at)) >= IDLE {
+        return Ok(None);
+    }
+    Ok(Some(Session {
+        csrf: row.csrf,
+        seen_at: Moment(row.seen_at),
+        member: member(row.member)?,
+    }))
+}
+
+/// Notes that a session was used.
+pub async fn seen(conn: &mut Conn<'_>, token_hash: Vec<u8>, now: Moment) -> Result<(), Error> {
+    conn.execute(SEEN, values![token_hash, now]).await?;
+    Ok(())
+}
+
+/// Ends a session.
+pub async fn close_session(conn: &mut Conn<'_>, token_hash: Vec<u8>) -> Result<(), Error> {
+    conn.execute(CLOSE_SESSION, values![token_hash]).await?;
+    Ok(())
+}
+
+/// Removes sessions that have expired or lain idle.
+pub async fn close_expired(conn: &mut Conn<'_>, now: Moment) -> Result<(), Error> {
+    conn.execute(CLOSE_EXPIRED, values![now, now - IDLE])
+        .await?;
+    Ok(())
+}
+
+/// Adds to the trail. Each entry holds the hash of the one before, so that none can be
+/// changed or taken out unseen.
+pub async fn note(
+    conn: &mut Conn<'_>,
+    staff: &str,
+    action: &str,
+    report: Option<&str>,
+    now: Moment,
+) -> Result<(), Error> {
+    let last: Option<(String,)> = conn.optional(LAST_AUDIT, values![]).await?;
+    let previous = last.map_or_else(String::new, |(hash,)| hash);
+    let hash = entry_hash(now.0, staff, action, report, &previous);
+    conn.execute(
+        ADD_AUDIT,
+        values![now, staff, action, report, previous, hash],
+    )
+    .await?;
+    Ok(())
+}
+
+fn entry_hash(at: i64, staff: &str, action: &str, report: Option<&str>, previous: &str) -> String {
+    let entry = serde_json::json!([at, staff, action, report, previous]).to_string();
+    HEXLOWER.encode(&Sha256::digest(entry.as_bytes()))
+}
+
+#[derive(FromRow)]
+struct AuditRow {
+    at: i64,
+    staff_id: String,
+    action: String,
+    report_id: Option<String>,
+    previous: String,
+    hash: String,
+}
+
+/// Checks the first 10,000 entries of the trail: `Ok(n)` says that `n` entries hold
+/// together, `Err(n)` that the `n`-th (from 1) does not.
+pub async fn check_trail(conn: &mut Conn<'_>) -> Result<Result<usize, usize>, Error> {
+    let rows: Vec<AuditRow> = conn.all(AUDIT, values![0_i64]).await?;
+    let mut previous = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let expected = entry_hash(
+            row.at,
+            &row.staff_id,
+            &row.action,
+            row.report_id.as_deref(),
+            &previous,
+        );
+        if row.previous != previous || row.hash != expected {
+            return Ok(Err(index + 1));
+        }
+        previous = expected;
+    }
+    Ok(Ok(rows.len()))
+}

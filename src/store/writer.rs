@@ -1,0 +1,218 @@
+//! The one task that writes to SQLite. It takes what has gathered, runs each in a
+//! savepoint of one transaction, commits once, and only then answers: many writers share
+//! the cost of one fsync.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Conn, Error, migrations};
+
+/// Writes that may wait; more are refused at once.
+const WAITING: usize = 1024;
+/// Writes that share one commit.
+const TOGETHER: usize = 256;
+
+/// How a write is answered, once it is known whether the commit held.
+type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
+
+enum Done {
+    Keep(Answer),
+    Undo(Answer),
+}
+
+type Job = Box<dyn for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Done> + Send>;
+
+enum Message {
+    Write(Job),
+    Close,
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    messages: mpsc::Sender<Message>,
+    closing: Arc<AtomicBool>,
+    /// The fatal error, or the word that all is committed and closed.
+    ended: watch::Receiver<Option<End>>,
+}
+
+#[derive(Clone, Debug)]
+enum End {
+    Closed,
+    Failed(String),
+}
+
+impl Writer {
+    pub(super) async fn start(options: &SqliteConnectOptions) -> Result<Writer, Error> {
+        let mut conn = options.connect().await?;
+        migrations::sqlite()
+            .run_direct(None, &mut conn, false)
+            .await?;
+        let (messages, waiting) = mpsc::channel(WAITING);
+        let (tell, ended) = watch::channel(None);
+        tokio::spawn(async move {
+            let end = match serve(&mut conn, waiting).await {
+                Ok(()) => End::Closed,
+                Err(cause) => End::Failed(cause),
+            };
+            let _ = conn.close().await;
+            let _ = tell.send(Some(end));
+        });
+        Ok(Writer {
+            messages,
+            closing: Arc::new(AtomicBool::new(false)),
+            ended,
+        })
+    }
+
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+    {
+        if self.closing.load(Ordering::Relaxed) {
+            return Err(Error::Closed);
+        }
+        let (answer, answered) = oneshot::channel::<Result<T, Error>>();
+        let job: Job = Box::new(move |conn| {
+            Box::pin(async move {
+                match work(conn).await {
+                    Ok(value) => Done::Keep(Box::new(move |committed| {
+                        let _ = answer.send(match committed {
+                            Ok(()) => Ok(value),
+                            Err(cause) => Err(Error::Commit(cause.to_owned())),
+                        });
+                    })),
+                    Err(error) => Done::Undo(Box::new(move |_| {
+                        let _ = answer.send(Err(error));
+                    })),
+                }
+            })
+        });
+        self.messages
+            .try_send(Message::Write(job))
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => Error::Closed,
+            })?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::Commit("the write was dropped".to_owned())))
+    }
+
+    pub(super) async fn failed(&self) -> String {
+        let mut ended = self.ended.clone();
+        loop {
+            if let Some(End::Failed(cause)) = &*ended.borrow_and_update() {
+                return cause.clone();
+            }
+            if ended.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        let _ = self.messages.send(Message::Close).await;
+        let mut ended = self.ended.clone();
+        let _ = ended.wait_for(Option::is_some).await;
+    }
+}
+
+/// Serves until told to close. An error is fatal: after a failed fsync nobody can say
+/// what is on disk, so the process must end and start from what it finds there.
+async fn serve(
+    conn: &mut SqliteConnection,
+    mut waiting: mpsc::Receiver<Message>,
+) -> Result<(), String> {
+    while let Some(Message::Write(first)) = waiting.recv().await {
+        if let Err(error) = run(conn, "BEGIN IMMEDIATE").await {
+            tracing::error!(%error, "a transaction could not begin; its writes were refused");
+            continue;
+        }
+        let mut answers = Vec::new();
+        let mut next = Some(first);
+        let mut closing = false;
+        let mut broken = None;
+        while let Some(job) = next.take() {
+            match together(conn, job).await {
+                Ok(answer) => answers.extend(answer),
+                Err(cause) => {
+                    broken = Some(cause);
+                    break;
+                }
+            }
+            if answers.len() < TOGETHER {
+                match waiting.try_recv() {
+                    Ok(Message::Write(job)) => next = Some(job),
+                    Ok(Message::Close) => closing = true,
+                    Err(_) => {}
+                }
+            }
+        }
+        let outcome = match broken {
+            Some(cause) => Err((cause, false)),
+            None => run(conn, "COMMIT")
+                .await
+                .map_err(|e| (e.to_string(), is_fatal(&e))),
+        };
+        match outcome {
+            Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
+            Err((cause, fatal)) => {
+                let _ = run(conn, "ROLLBACK").await;
+                answers.into_iter().for_each(|answer| answer(Err(&cause)));
+                if fatal {
+                    return Err(cause);
+                }
+            }
+        }
+        if closing {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One write in its own savepoint. Gives what is to be answered after the commit, or the
+/// error after which the whole transaction is gone.
+async fn together(conn: &mut SqliteConnection, job: Job) -> Result<Option<Answer>, String> {
+    run(conn, "SAVEPOINT one")
+        .await
+        .map_err(|e| e.to_string())?;
+    match job(Conn::Sqlite(conn)).await {
+        Done::Keep(answer) => match run(conn, "RELEASE one").await {
+            Ok(()) => Ok(Some(answer)),
+            Err(error) => {
+                answer(Err(&error.to_string()));
+                Err(error.to_string())
+            }
+        },
+        Done::Undo(answer) => {
+            answer(Ok(()));
+            run(conn, "ROLLBACK TO one")
+                .await
+                .map_err(|e| e.to_string())?;
+            run(conn, "RELEASE one").await.map_err(|e| e.to_string())?;
+            Ok(None)
+        }
+    }
+}
+
+async fn run(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(conn).await.map(|_| ())
+}
+
+/// Whether the disk itself failed (any SQLITE_IOERR), as opposed to being full or locked.
+fn is_fatal(error: &sqlx::Error) -> bool {
+    const IOERR: i64 = 10;
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .and_then(|code| code.parse::<i64>().ok())
+        .is_some_and(|code| code & 0xff == IOERR)
+}
