@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod check;
 pub mod rehearse;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Rehearse(rehearse::Args),
 }
 
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command {
+            Command::Check(args) => check::run(args).await,
             Command::Rehearse(args) => rehearse::run(args).await,
         }
     });
