@@ -2,7 +2,11 @@
 //! fault as a client meets it, and the post office.
 #![allow(
     clippy::disallowed_methods,
-    reason = "the tests are clients of the site, not of ours"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test is a client of its own, and fails by panicking"
 )]
 
 use std::io::{Cursor, Write};
@@ -520,6 +524,41 @@ async fn pages_say_that_they_are_a_rehearsal_in_both_languages() {
     let page = browser.get("/front/info").await;
     assert_eq!(page.attribute("html", "lang"), "en", "the choice is kept");
     assert!(page.one(".rehearsal").contains("REHEARSAL"));
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn broken_requests_get_a_page_and_nothing_internal() {
+    let rehearsal = start().await;
+    let browser = Browser::new(&rehearsal);
+    let documents = browser.fill_in(&browser.open_draft().await).await;
+    let url = format!("{}{}", browser.base, documents.path);
+    let headers = [
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+    ];
+    for kind in headers {
+        let request = browser
+            .client
+            .post(&url)
+            .header("content-type", kind)
+            .body("--x\r\nnonsense");
+        let page = Page::read(request.send().await.unwrap()).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{kind}");
+        page.one(".refused");
+    }
+    let login = format!("{}/front/login", browser.base);
+    for body in [&b"csrf=%ff%fe&email"[..], b"\xff\xfe", b"{\"csrf\":1}"] {
+        let request = browser.client.post(&login).body(body.to_vec());
+        let page = Page::read(request.send().await.unwrap()).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+        assert!(page.one(".code").contains("403"));
+    }
+    let page = browser
+        .get("/track?register=%ff&register=1&passport=%00")
+        .await;
+    page.one(".refused");
     rehearsal.stop().await;
 }
 

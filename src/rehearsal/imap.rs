@@ -110,7 +110,7 @@ impl Session {
                 self.flush().await?;
             }
             let literal = lines::read_exactly(&mut self.stream, length).await?;
-            words.literal(literal);
+            words.literal(&literal);
         }
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
