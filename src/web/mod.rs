@@ -2,6 +2,7 @@
 //! must not know the probes or the notifications.
 
 pub mod api;
+pub mod archive;
 pub mod client;
 pub mod errors;
 pub mod format;
@@ -11,6 +12,7 @@ pub mod page_cache;
 pub mod problem;
 pub mod public;
 pub mod publish;
+pub mod reading;
 pub mod render;
 pub mod security;
 pub mod serve;
