@@ -337,7 +337,8 @@ impl Snapshot {
             .max()
     }
 
-    /// The same with every component unknown: what is shown when the store has not
+    /// The same with every component unknown, and no word on which uploads work right
+    /// now: what is shown when the store has not
     /// answered for so long that what was read last says nothing of now. `as_of` stays
     /// the moment of the last reading.
     #[must_use]
@@ -346,6 +347,7 @@ impl Snapshot {
             component.state = State::Unknown(Unseen::Ourselves);
             component.since = Some(self.as_of);
         }
+        self.ladder.clear();
         self
     }
 }

@@ -10,8 +10,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use siaga::web::client::{Client, Network, client};
-use siaga::web::format::Zone;
-use siaga::web::{Kind, Lang, Limits, PageCache, Pages, Server, Site};
+use siaga::web::{Kind, Lang, Limits, PageCache, Pages, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,18 +18,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
-
-pub(super) fn site() -> Site {
-    Site {
-        name: "Izin Tinggal Online".to_owned(),
-        url: "https://evisa.imigrasi.go.id".to_owned(),
-        official_domains: vec!["evisa.imigrasi.go.id".to_owned()],
-        own_url: "https://siaga.example".to_owned(),
-        zone: Zone::Wib,
-        rehearsal: false,
-        contact: Some("siaga@example.org".to_owned()),
-    }
-}
 
 fn body(lang: &str) -> Vec<u8> {
     format!("<p>{lang}</p>").repeat(500).into_bytes()
@@ -80,7 +67,12 @@ async fn start(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let cache = Arc::new(PageCache::new(pages()));
-    let server = Server::new(Arc::clone(&cache), router(), Arc::new(site()), limits);
+    let server = Server::new(
+        Arc::clone(&cache),
+        router(),
+        Arc::new(super::fixture::site()),
+        limits,
+    );
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(Arc::new(server).serve(listener, stopped));
     Running {

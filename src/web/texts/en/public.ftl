@@ -107,15 +107,14 @@ recent-more = All outages
 uploads-title = Which file sizes work right now
 upload-all-work = Files up to { $size } went through when we last tried.
 upload-none-tried = No file went through when we last tried.
-upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Make your file smaller than { $works } and try again.
+upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Bring your file down to { $works } or less and try again.
 upload-all-fail = Every file was refused when we last tried, even the smallest. Smaller files will not help.
-upload-size = Size
-upload-kind = Kind
+upload-size = File
 upload-result = Result
 upload-tried = Tried
 rung-accepted = Accepted
 rung-refused = Refused
-rung-over-limit = Refused: over the limit
+rung-over-limit = Over the limit
 
 ## Outages
 

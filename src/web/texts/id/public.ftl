@@ -104,15 +104,14 @@ recent-more = Semua gangguan
 uploads-title = Ukuran berkas yang bisa diunggah saat ini
 upload-all-work = Berkas sampai { $size } berhasil diunggah pada percobaan terakhir kami.
 upload-none-tried = Tidak ada berkas yang berhasil pada percobaan terakhir kami.
-upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda di bawah { $works } lalu coba lagi.
+upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda menjadi paling besar { $works } lalu coba lagi.
 upload-all-fail = Semua berkas ditolak pada percobaan terakhir kami, yang terkecil pun. Memperkecil berkas tidak akan membantu.
-upload-size = Ukuran
-upload-kind = Jenis
+upload-size = Berkas
 upload-result = Hasil
 upload-tried = Dicoba
 rung-accepted = Diterima
 rung-refused = Ditolak
-rung-over-limit = Ditolak: melebihi batas
+rung-over-limit = Melebihi batas
 
 ## Gangguan
 
