@@ -5,14 +5,18 @@
 pub mod component;
 pub mod fault;
 pub mod moment;
+pub mod network;
 pub mod observation;
 pub mod passport;
 pub mod random;
 pub mod run;
+pub mod secret;
 
 pub use component::ComponentId;
 pub use fault::Fault;
 pub use moment::{Clock, Moment};
+pub use network::Network;
 pub use observation::{Engine, Observation, Outcome, Why};
 pub use random::Random;
 pub use run::RunReport;
+pub use secret::Secret;
