@@ -15,6 +15,7 @@ use super::service::Service;
 use crate::config::{Config, Environment};
 use crate::domain::{Clock, Random};
 use crate::rehearsal::{self, Fault, Rehearsal, ScriptedFault};
+use crate::store::runs;
 use crate::toml_reader::Source;
 
 /// Intervals of flows are this share of what is written, so that things happen soon.
@@ -47,13 +48,21 @@ pub struct Demo {
 pub fn script() -> Vec<ScriptedFault> {
     let seconds = Duration::from_secs;
     let faults = [
-        (seconds(60), seconds(75), json!({"kind": "error", "status": 500, "path": "/front/login"})),
-        (seconds(240), seconds(150), json!({"kind": "upload_refused", "above_bytes": 50_000})),
+        (
+            seconds(60),
+            seconds(75),
+            json!({"kind": "error", "status": 500, "path": "/front/login"}),
+        ),
+        (
+            seconds(240),
+            seconds(150),
+            json!({"kind": "upload_refused", "above_bytes": 50_000}),
+        ),
     ];
     faults
         .into_iter()
         .filter_map(|(after, for_, fault)| {
-            let fault: Fault = serde_json::from_value(fault).ok()?;
+            let fault = Fault::from_json(fault).ok()?;
             Some(ScriptedFault { after, for_, fault })
         })
         .collect()
@@ -75,15 +84,19 @@ pub async fn start(
     let account = settings.rehearsal.account.clone();
     let rehearsal =
         rehearsal::start(settings.rehearsal, Arc::clone(&clock), Arc::clone(&random)).await?;
-    let config = config(&settings.data, &settings.probes, settings.listen, &rehearsal, &account)?;
+    let config = config(
+        &settings.data,
+        &settings.probes,
+        settings.listen,
+        &rehearsal,
+        &account,
+    )?;
     told("Opening the database", None);
     let service = Service::open(config, PACE, Arc::clone(&clock), Arc::clone(&random)).await?;
     let is_new = service
         .store
         .read(|mut conn| {
-            Box::pin(async move {
-                Ok(crate::store::runs::first_days(&mut conn).await?.is_empty())
-            })
+            Box::pin(async move { Ok(runs::first_observation(&mut conn).await?.is_none()) })
         })
         .await?;
     if is_new {
@@ -101,7 +114,11 @@ pub async fn start(
     }
     let store = service.store.clone();
     let siaga = service.start(life).await?;
-    Ok(Demo { siaga, rehearsal, store })
+    Ok(Demo {
+        siaga,
+        rehearsal,
+        store,
+    })
 }
 
 /// The configuration of a demonstration: what an operator would write, with the rehearsal's
@@ -145,7 +162,10 @@ fn config(
     let environment = Environment::from_iter([
         ("PROBE_EMAIL", email.clone()),
         ("PROBE_PASSWORD", password.clone()),
-        ("SIAGA_MAILBOX", format!("imap://{user}:{password}@{}", rehearsal.imap())),
+        (
+            "SIAGA_MAILBOX",
+            format!("imap://{user}:{password}@{}", rehearsal.imap()),
+        ),
     ]);
     Config::read(&Source::new("demo", text), &environment)
         .map_err(|problems| {

@@ -39,8 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let mut life = Life::default();
-    let service =
-        Service::open(config, 1.0, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+    let service = Service::open(config, 1.0, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let store = service.store.clone();
     let public_url = service.config.server.public_url.clone();
     let address = service.start(&mut life).await?;
