@@ -246,7 +246,7 @@ impl Metrics {
                 .with_label_values(&[phase, flow, engine, vantage])
                 .set(took);
         }
-        let status = steps().filter_map(|step| step.status).last();
+        let status = steps().rev().find_map(|step| step.status);
         to.status_code
             .with_label_values(&probe)
             .set(i64::from(status.unwrap_or(0)));
