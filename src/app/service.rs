@@ -1,7 +1,6 @@
 //! The service: everything that `siaga run` and `siaga demo` run, put together from the
 //! configuration.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,25 +12,26 @@ use tokio::sync::mpsc;
 
 use super::jobs;
 use super::life::Life;
-use super::{ingest, past};
+use super::{ingest, past, settings};
 use crate::config::{Config, MasterKeys};
 use crate::detect::Detector;
-use crate::domain::outage::{Quorum, Rules};
 use crate::domain::{Clock, Random};
 use crate::http_client::HttpClients;
+use crate::notify;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{Politeness, Rate};
-use crate::probe::runner::{Target, Tools};
+use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
 use crate::store::{Store, seal};
+use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
-use crate::web::format::Zone;
+use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
-use crate::web::{PageCache, Site, publish, render, serve};
+use crate::web::{PageCache, publish, render, serve};
 
 /// Everything that stands before anything runs.
 pub struct Service {
@@ -49,6 +49,8 @@ pub struct Service {
     random: Arc<dyn Random>,
     error_pages: Arc<ErrorPages>,
     evidence: EvidenceStore,
+    http: Arc<HttpClients>,
+    metrics: Metrics,
     pace: f64,
 }
 
@@ -80,11 +82,13 @@ impl Service {
         let keys = seal::MasterKeys::new(keys).context("there is no master key")?;
         let store = Store::open(config.data.database.reveal()).await?;
         let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
+        let roots = settings::extra_roots(&config)?;
+        let http = HttpClients::new(Some(&config.probe.contact), &roots)?;
         let detector = Detector::new(
             store.clone(),
-            rules(&config, &flows, pace),
+            settings::rules(&config, &flows, pace),
             config.site.zone.clone(),
-            alert_targets(&config),
+            settings::alert_targets(&config),
             Arc::clone(&clock),
             Arc::clone(&random),
         );
@@ -98,6 +102,8 @@ impl Service {
             random,
             error_pages: Arc::new(error_pages),
             evidence,
+            http: Arc::new(http),
+            metrics: Metrics::new()?,
             pace,
         })
     }
@@ -121,6 +127,7 @@ impl Service {
         let address = listener.local_addr()?;
         self.start_pages(life, listener)?;
         self.start_probes(life)?;
+        self.start_alerts(life)?;
         self.start_jobs(life);
         let store = self.store;
         let stop = life.stop();
@@ -135,7 +142,7 @@ impl Service {
     }
 
     fn start_pages(&self, life: &mut Life, listener: TcpListener) -> anyhow::Result<()> {
-        let site = Arc::new(site(&self.config)?);
+        let site = Arc::new(settings::site(&self.config)?);
         let reader = Reader {
             store: self.store.clone(),
             site: Arc::clone(&site),
@@ -151,7 +158,13 @@ impl Service {
             &site,
             self.clock.now(),
         )));
-        let router = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let metrics = self.metrics.clone();
+        let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let router = operations::measured(
+            archive.merge(operations::router(self.operations())),
+            Arc::clone(&self.clock),
+            Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
+        );
         let server = Arc::new(serve::Server::new(
             Arc::clone(&cache),
             router,
@@ -179,18 +192,65 @@ impl Service {
         let (finished, runs) = mpsc::channel(ingest::QUEUE);
         let plan = Plan {
             flows: self.flows.clone(),
-            retry_after: self.config.probe.retry_after,
-            concurrency: self.config.probe.concurrency,
-            pace: self.pace,
+            target: Arc::new(settings::target(&self.config, &self.flows)?),
+            tools: self.tools()?,
+            settings: scheduler::Settings {
+                retry_after: self.config.probe.retry_after,
+                at_once: self.config.probe.concurrency,
+                pace: self.pace,
+                ..scheduler::Settings::default()
+            },
         };
-        let (target, tools, stop) = (self.target()?, self.tools()?, life.stop());
+        let stop = life.stop();
         life.spawn("probes", async move {
-            scheduler::run(plan, target, tools, finished, stop).await?;
+            Ok(scheduler::run(plan, finished, stop).await?)
+        });
+        let (detector, metrics) = (self.detector.clone(), self.metrics.clone());
+        life.spawn(
+            "detector",
+            ingest::run(detector, runs, move |run| metrics.observe_run(run)),
+        );
+        Ok(())
+    }
+
+    fn start_alerts(&self, life: &mut Life) -> anyhow::Result<()> {
+        let sender = notify::Sender::new(
+            self.store.clone(),
+            settings::alerts(&self.config)?,
+            self.http.plain(notify::SEND_WITHIN)?,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.random),
+            self.metrics.alert_observer(),
+        )
+        .map_err(|mistakes| {
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("alerts cannot be sent: {}", lines.join("; "))
+        })?;
+        let stop = life.stop();
+        life.spawn("alerts", async move {
+            sender.run(stop).await;
             Ok(())
         });
-        let detector = self.detector.clone();
-        life.spawn("detector", ingest::run(detector, runs, |_| ()));
         Ok(())
+    }
+
+    fn operations(&self) -> Operations {
+        let metrics = self.metrics.clone();
+        let newest = self.metrics.clone();
+        let longest = self.flows.iter().filter_map(|flow| flow.every.http).max();
+        Operations {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            started_at: self.clock.now(),
+            newest_run: Arc::new(move || newest.newest_run()),
+            run_within: longest.unwrap_or_default() * 3 + Duration::from_secs(60),
+            // A task that breaks ends the process, so whoever answers is whole.
+            is_broken: Arc::new(|| false),
+            metrics: Arc::new(move || {
+                let metrics = metrics.clone();
+                Box::pin(async move { metrics.render() })
+            }),
+        }
     }
 
     fn start_jobs(&self, life: &mut Life) {
@@ -237,33 +297,8 @@ impl Service {
         );
     }
 
-    fn target(&self) -> anyhow::Result<Target> {
-        let mut secrets = BTreeMap::new();
-        for name in self.flows.iter().flat_map(|flow| &flow.needs) {
-            if let Some(secret) = self.config.secrets.get(name)? {
-                secrets.insert(name.clone(), secret.reveal().to_owned());
-            }
-        }
-        Ok(Target {
-            site: self.config.site.url.clone(),
-            hosts: self.config.allowed_hosts(),
-            controls: self.config.controls.clone(),
-            variables: self.config.variables.clone(),
-            secrets,
-            vantage: self.config.probe.vantage.clone(),
-            time_zone: self.config.site.zone.clone(),
-        })
-    }
-
     fn tools(&self) -> anyhow::Result<Tools> {
         let probe = &self.config.probe;
-        let roots = probe
-            .certificates
-            .iter()
-            .map(|path| {
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
         let mailbox = match &self.config.mailbox.url {
             Some(url) => Some(Arc::new(ImapMailbox::parse(url.reveal())?)),
             None => None,
@@ -275,7 +310,7 @@ impl Service {
         Ok(Tools {
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
-            http: Arc::new(HttpClients::new(Some(&probe.contact), &roots)?),
+            http: Arc::clone(&self.http),
             mailbox,
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
@@ -344,36 +379,6 @@ pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
     Ok((flows, error_pages))
 }
 
-fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
-    let fresh_for = flows
-        .iter()
-        .filter_map(|flow| {
-            let every = flow.every.http?.mul_f64(pace);
-            Some((
-                flow.key.clone(),
-                every.mul_f64(config.detector.stale_after) + flow.timeout,
-            ))
-        })
-        .collect();
-    Rules {
-        confirm: config.detector.confirm,
-        recover: config.detector.recover,
-        quorum: match config.detector.quorum {
-            crate::config::Quorum::Majority => Quorum::Majority,
-            crate::config::Quorum::AtLeast(n) => Quorum::AtLeast(n),
-        },
-        fresh_for,
-        ..Rules::default()
-    }
-}
-
-fn alert_targets(config: &Config) -> Vec<String> {
-    let webhooks = (1..=config.alert.webhooks.len()).map(|n| format!("webhook:{n}"));
-    webhooks
-        .chain(config.alert.mails.iter().map(|to| format!("mail:{to}")))
-        .collect()
-}
-
 /// Creates a folder that only we may enter.
 fn private_folder(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
@@ -382,22 +387,4 @@ fn private_folder(folder: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("the data folder {} cannot be made", folder.display()))
-}
-
-fn site(config: &Config) -> anyhow::Result<Site> {
-    let name = config.site.zone.iana_name().unwrap_or("Asia/Jakarta");
-    let zone = [Zone::Wib, Zone::Wita, Zone::Wit]
-        .into_iter()
-        .find(|zone| zone.iana() == name)
-        .with_context(|| format!("times are shown in WIB, WITA or WIT, not in {name}"))?;
-    let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
-    Ok(Site {
-        name: config.site.name_id.clone(),
-        url: without_slash(config.site.url.as_str()),
-        official_domains: config.site.official_domains.clone(),
-        own_url: without_slash(&config.server.public_url),
-        zone,
-        rehearsal: config.rehearsal,
-        contact: Some(config.probe.contact.clone()),
-    })
 }

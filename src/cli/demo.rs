@@ -18,6 +18,7 @@ use crate::app::demo::{self, Settings};
 use crate::app::life::Life;
 use crate::rehearsal;
 use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::{self, Format};
 
 /// Start the rehearsal site and the whole of Siaga beside it; outages come by themselves.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,7 @@ pub struct Args {
 /// # Errors
 /// When an address is taken, the flows have mistakes, or a task crashes.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    telemetry::init(Format::Human)?;
     let temporary = tempfile::Builder::new()
         .prefix("siaga-demo-")
         .tempdir()

@@ -8,6 +8,7 @@ pub mod errors;
 pub mod format;
 pub mod lang;
 pub mod layout;
+pub mod operations;
 pub mod page_cache;
 pub mod problem;
 pub mod public;
@@ -25,5 +26,3 @@ pub use page_cache::{Kind, Page, PageCache, Pages};
 pub use serve::{Limits, Server};
 pub use site::Site;
 pub use snapshot::Snapshot;
-//! (to come)
-pub mod operations;
