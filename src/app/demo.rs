@@ -102,7 +102,7 @@ pub async fn start(
     if is_new {
         past::write(
             &service.store,
-            &service.detector,
+            &service.detector.without_alerts(),
             &service.outlines(),
             &service.config.probe.vantage,
             clock.now(),
