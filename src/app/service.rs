@@ -264,8 +264,8 @@ impl Service {
         let kept = jobs::Retention {
             runs: days(self.config.retention.runs_days),
             evidence: days(self.config.retention.evidence_days),
-            messages: days(30),
-            hours: days(self.config.retention.runs_days),
+            messages: days(self.config.retention.messages_days),
+            hours: days(self.config.retention.hours_days),
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let evidence = self.evidence.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::config::{self, Config};
-use crate::domain::outage::{Quorum, Rules};
+use crate::domain::outage::Rules;
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
 use crate::probe::definition::Flow;
 use crate::probe::runner;
@@ -27,18 +27,19 @@ pub(super) fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
     Rules {
         confirm: config.detector.confirm,
         recover: config.detector.recover,
-        quorum: match config.detector.quorum {
-            config::Quorum::Majority => Quorum::Majority,
-            config::Quorum::AtLeast(n) => Quorum::AtLeast(n),
-        },
+        quorum: config.detector.quorum,
         fresh_for,
+        flap_window: config.detector.flap_window,
+        flap_failures: config.detector.flap_failures,
+        flap_turns: config.detector.flap_turns,
         ..Rules::default()
     }
 }
 
 /// The outbox's names of where alerts go.
 pub(super) fn alert_targets(config: &Config) -> Vec<String> {
-    let webhooks = (1..=config.alert.webhooks.len()).map(|n| format!("webhook:{n}"));
+    let webhooks = config.alert.webhooks.iter();
+    let webhooks = webhooks.map(|hook| format!("webhook:{}", hook.name));
     webhooks
         .chain(config.alert.mails.iter().map(|to| format!("mail:{to}")))
         .collect()
@@ -111,7 +112,7 @@ pub(super) fn alerts(config: &Config) -> anyhow::Result<notify::Settings> {
     let smtp = match &config.smtp {
         None => None,
         Some(smtp) => Some(Smtp {
-            server: smtp.host.clone(),
+            server: smtp.server.clone(),
             port: smtp.port,
             tls: match smtp.tls {
                 config::SmtpTls::None => Tls::None,
