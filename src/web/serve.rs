@@ -48,7 +48,8 @@ pub struct Limits {
     /// Longest body announced by Content-Length that is let through to the router, in
     /// bytes. Handlers set their own, lower limits.
     pub body: u64,
-    /// How long a connection may live in all: nobody holds a place by reading slowly.
+    /// After how long a connection is closed once its request, if it has one, is answered
+    /// or `request` has passed: nobody holds a place by reading slowly.
     pub connection: Duration,
     /// How long open requests may take to finish once the server is told to stop.
     pub drain: Duration,
@@ -62,9 +63,10 @@ impl Default for Limits {
             connections: 2048,
             requests: 256,
             header_read: Duration::from_secs(10),
-            request: Duration::from_secs(60),
+            // Three screenshots over a poor mobile connection take minutes.
+            request: Duration::from_secs(180),
             body: 24 * 1024 * 1024,
-            connection: Duration::from_secs(15 * 60),
+            connection: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(10),
             trusted_proxies: Vec::new(),
         }
