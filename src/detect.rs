@@ -267,9 +267,9 @@ fn new_outage(
     }
 }
 
-/// Whether an outage has changed in what is remembered of it.
+/// Whether an outage has changed in what people are shown of it while it lasts.
 fn differs(before: Option<&outage::Open>, after: Option<&outage::Open>) -> bool {
-    let remembered = |open: &outage::Open| (open.severity, open.intermittent, open.down);
+    let remembered = |open: &outage::Open| (open.severity, open.intermittent);
     before.map(remembered) != after.map(remembered)
 }
 
