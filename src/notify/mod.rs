@@ -237,9 +237,10 @@ impl Sender {
     ) -> Result<Duration, store::Error> {
         while sending.len() < AT_ONCE {
             let now = self.0.clock.now();
-            let due = self.0.store.read(|mut conn| {
-                Box::pin(async move { outbox::next_due(&mut conn).await })
-            });
+            let due = self
+                .0
+                .store
+                .read(|mut conn| Box::pin(async move { outbox::next_due(&mut conn).await }));
             match due.await? {
                 Some(due) if due <= now => {}
                 Some(due) => return Ok(due.since(now).min(LOOK_EVERY)),

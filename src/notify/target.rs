@@ -127,9 +127,9 @@ pub enum Mistake {
 
 /// A target's key as it may stand in a log: of a mail address, the first letter and the host.
 pub fn shown(key: &str) -> String {
-    let (kind, rest) = key
-        .split_once(':')
-        .map_or(("", key), |(_, rest)| (&key[..key.len() - rest.len()], rest));
+    let (kind, rest) = key.split_once(':').map_or(("", key), |(_, rest)| {
+        (&key[..key.len() - rest.len()], rest)
+    });
     match rest.rsplit_once('@') {
         Some((name, host)) => {
             let first: String = name.chars().take(1).collect();

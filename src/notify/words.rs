@@ -86,11 +86,9 @@ fn headline_words(subject: &Subject) -> (String, String, Moment) {
         Effect::Opened { began, .. } => (id, en, *began),
         Effect::Worsened { at, .. } => (format!("MEMBURUK, {id}"), format!("WORSE, {en}"), *at),
         Effect::Eased { at, .. } => (format!("MEMBAIK, {id}"), format!("BETTER, {en}"), *at),
-        Effect::Overran { at, .. } => (
-            format!("LEWAT JADWAL, {id}"),
-            format!("OVERRAN, {en}"),
-            *at,
-        ),
+        Effect::Overran { at, .. } => {
+            (format!("LEWAT JADWAL, {id}"), format!("OVERRAN, {en}"), *at)
+        }
         Effect::Closed { ended, .. } => ("PULIH".to_owned(), "RECOVERED".to_owned(), *ended),
     }
 }
@@ -149,8 +147,14 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
 
     if closed {
         let (long_id, long_en) = span(lasted);
-        writeln!(out, "{what_id}: {name_id} berfungsi lagi sejak {time_id}, setelah {long_id}.")?;
-        writeln!(out, "{what_en}: {name_en} works again since {time_en}, after {long_en}.")?;
+        writeln!(
+            out,
+            "{what_id}: {name_id} berfungsi lagi sejak {time_id}, setelah {long_id}."
+        )?;
+        writeln!(
+            out,
+            "{what_en}: {name_en} works again since {time_en}, after {long_en}."
+        )?;
     } else {
         let (works_id, works_en) = how_it_works(outage.severity);
         writeln!(
@@ -180,14 +184,27 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
     let (severity_id, severity_en) = severity(outage.severity);
     writeln!(out, "\n--- Bahasa Indonesia ---")?;
     writeln!(out, "Layanan : {name_id} ({})", outage.component)?;
-    writeln!(out, "Keadaan : {}", if closed { "pulih" } else { severity_id })?;
+    writeln!(
+        out,
+        "Keadaan : {}",
+        if closed { "pulih" } else { severity_id }
+    )?;
     writeln!(out, "Mulai   : {}", full_id(outage.began_at))?;
     if let Some(ended) = outage.ended_at {
         let down = Duration::from_millis(u64::try_from(outage.down_ms).unwrap_or(0));
         writeln!(out, "Selesai : {}", full_id(ended))?;
-        writeln!(out, "Lama    : {}, mati total {}", span(lasted).0, span(down).0)?;
+        writeln!(
+            out,
+            "Lama    : {}, mati total {}",
+            span(lasted).0,
+            span(down).0
+        )?;
     }
-    writeln!(out, "Langkah : {step} (alur {})", one_line(&outage.flow, 80))?;
+    writeln!(
+        out,
+        "Langkah : {step} (alur {})",
+        one_line(&outage.flow, 80)
+    )?;
     writeln!(out, "Sebab   : {}", fault.what.0)?;
     if let Some(message) = &message {
         writeln!(out, "Pesan   : {message}")?;
@@ -201,14 +218,27 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
 
     writeln!(out, "\n--- English ---")?;
     writeln!(out, "Service : {name_en} ({})", outage.component)?;
-    writeln!(out, "State   : {}", if closed { "recovered" } else { severity_en })?;
+    writeln!(
+        out,
+        "State   : {}",
+        if closed { "recovered" } else { severity_en }
+    )?;
     writeln!(out, "Began   : {}", full_en(outage.began_at))?;
     if let Some(ended) = outage.ended_at {
         let down = Duration::from_millis(u64::try_from(outage.down_ms).unwrap_or(0));
         writeln!(out, "Ended   : {}", full_en(ended))?;
-        writeln!(out, "Lasted  : {}, wholly down {}", span(lasted).1, span(down).1)?;
+        writeln!(
+            out,
+            "Lasted  : {}, wholly down {}",
+            span(lasted).1,
+            span(down).1
+        )?;
     }
-    writeln!(out, "Step    : {step} (flow {})", one_line(&outage.flow, 80))?;
+    writeln!(
+        out,
+        "Step    : {step} (flow {})",
+        one_line(&outage.flow, 80)
+    )?;
     writeln!(out, "Cause   : {}", fault.what.1)?;
     if let Some(message) = &message {
         writeln!(out, "Message : {message}")?;

@@ -52,14 +52,20 @@ pub(super) fn words(fault: Option<Fault>) -> Words {
     };
     let (what, todo): (Pair, &'static [Pair]) = match fault {
         Fault::Dns => (
-            ("nama situs tidak ditemukan (DNS)", "the site's name does not resolve (DNS)"),
+            (
+                "nama situs tidak ditemukan (DNS)",
+                "the site's name does not resolve (DNS)",
+            ),
             todo_first!(
                 "Periksa catatan DNS dan masa berlaku nama domain.",
                 "Check the DNS records and whether the domain has expired."
             ),
         ),
         Fault::Connect => (
-            ("sambungan ditolak atau terputus", "the connection is refused or breaks"),
+            (
+                "sambungan ditolak atau terputus",
+                "the connection is refused or breaks",
+            ),
             todo_first!(
                 "Periksa apakah server, firewall dan penyeimbang beban hidup.",
                 "Check that server, firewall and load balancer are alive."
@@ -73,49 +79,70 @@ pub(super) fn words(fault: Option<Fault>) -> Words {
             ),
         ),
         Fault::Timeout => (
-            ("tidak ada jawaban dalam batas waktu", "no answer within the time limit"),
+            (
+                "tidak ada jawaban dalam batas waktu",
+                "no answer within the time limit",
+            ),
             todo_first!(
                 "Periksa beban server dan basis data situs.",
                 "Check the load of the site's servers and database."
             ),
         ),
         Fault::Status => (
-            ("kode status bukan yang diharapkan", "another status code than expected"),
+            (
+                "kode status bukan yang diharapkan",
+                "another status code than expected",
+            ),
             todo_first!(
                 "Lihat kode status pada pesan; cari galat itu di log situs.",
                 "See the status code in the message; look for it in the site's logs."
             ),
         ),
         Fault::ErrorPage => (
-            ("situs menampilkan halaman galat", "the site shows an error page"),
+            (
+                "situs menampilkan halaman galat",
+                "the site shows an error page",
+            ),
             todo_first!(
                 "Buka bukti halaman pada rincian; cari galat itu di log situs.",
                 "Open the captured page in the details; look for it in the site's logs."
             ),
         ),
         Fault::Content => (
-            ("isi halaman bukan yang diharapkan", "the page is not what is expected"),
+            (
+                "isi halaman bukan yang diharapkan",
+                "the page is not what is expected",
+            ),
             todo_first!(
                 "Periksa apakah halaman diubah dengan sengaja; bila ya, perbarui alur.",
                 "Check whether the page was changed on purpose; if so, mend the flow."
             ),
         ),
         Fault::UploadRefused => (
-            ("dokumen dalam batas ditolak", "a document within the limits is refused"),
+            (
+                "dokumen dalam batas ditolak",
+                "a document within the limits is refused",
+            ),
             todo_first!(
                 "Lihat ukuran mana yang masih diterima pada halaman status.",
                 "See on the status page which sizes are still taken."
             ),
         ),
         Fault::SessionLost => (
-            ("sesi hilang di tengah pengisian", "the session is lost half-way"),
+            (
+                "sesi hilang di tengah pengisian",
+                "the session is lost half-way",
+            ),
             todo_first!(
                 "Periksa penyimpanan sesi situs dan penyeimbang beban.",
                 "Check the site's session storage and load balancer."
             ),
         ),
         Fault::MailMissing => (
-            ("surel yang ditunggu tidak datang", "the awaited mail does not arrive"),
+            (
+                "surel yang ditunggu tidak datang",
+                "the awaited mail does not arrive",
+            ),
             todo_first!(
                 "Periksa antrean surel situs dan kotak surat pemantau.",
                 "Check the site's mail queue and the monitor's mailbox."
@@ -129,7 +156,10 @@ pub(super) fn words(fault: Option<Fault>) -> Words {
             ),
         ),
         Fault::Captcha => (
-            ("dinding captcha yang tidak diharapkan", "a captcha wall where none is expected"),
+            (
+                "dinding captcha yang tidak diharapkan",
+                "a captcha wall where none is expected",
+            ),
             todo_first!(
                 "Minta pengelola situs mengecualikan pemantau dari captcha.",
                 "Ask whoever runs the site to exempt the monitor from the captcha."
