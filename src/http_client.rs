@@ -1,1 +1,135 @@
-//! (to come)
+//! The one place where HTTP clients are built.
+//!
+//! Owns trust in certificates, the limits that hold for every client, and the measuring of
+//! what happens before a request is sent: name resolution, TCP, TLS, certificates. Must not
+//! know what the clients are used for.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is where reqwest's builder is wrapped"
+)]
+
+mod timeline;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use timeline::Connecting;
+pub use timeline::{ConnectPhases, Timeline};
+
+use crate::domain::Clock;
+
+/// The longest that a call to others waits for a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A certificate of the configuration.
+    #[error("not a certificate in PEM: {0}")]
+    Certificate(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// Anything else.
+    #[error("an HTTP client cannot be built: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What clients are built from: trusted roots, read once, and how we call ourselves.
+#[derive(Clone, Debug)]
+pub struct HttpClients {
+    base: ClientConfig,
+    verifier: Arc<WebPkiServerVerifier>,
+    user_agent: String,
+}
+
+impl HttpClients {
+    /// Trusts Mozilla's roots, and `extra_roots` (PEM) besides. `contact` is where the owner
+    /// of a visited site learns who we are: an address of the web or of mail.
+    pub fn new(contact: Option<&str>, extra_roots: &[Vec<u8>]) -> Result<Self, ClientError> {
+        let mut roots = RootCertStore::empty();
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        for pem in extra_roots {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate =
+                    certificate.map_err(|error| ClientError::Certificate(error.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| ClientError::Certificate(error.to_string()))?;
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| ClientError::Tls(error.to_string()))?;
+        let base = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| ClientError::Tls(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+            .with_no_client_auth();
+        let version = env!("CARGO_PKG_VERSION");
+        let user_agent = match contact {
+            Some(contact) => format!("Siaga/{version} (+{contact})"),
+            None => format!("Siaga/{version}"),
+        };
+        Ok(HttpClients {
+            base,
+            verifier,
+            user_agent,
+        })
+    }
+
+    /// What the clients call themselves.
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// A client for calls to others (webhooks and the like): no cookies, no redirects, and a
+    /// limit on the whole of each exchange.
+    pub fn plain(&self, timeout: Duration) -> Result<reqwest::Client, ClientError> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.base.clone())
+            .user_agent(&self.user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(timeout.min(CONNECT_WITHIN))
+            .timeout(timeout)
+            .build()?;
+        Ok(client)
+    }
+
+    /// A client for one run of a flow: cookies and connections of its own, no redirects, no
+    /// proxy, and the time of every phase in the returned timeline. Cheap: roots and
+    /// settings are shared. Limits of time are the caller's.
+    pub fn applicant(
+        &self,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(reqwest::Client, Arc<Timeline>), ClientError> {
+        let timeline = Arc::new(Timeline::new(clock));
+        let mut tls = self.base.clone();
+        tls.dangerous()
+            .set_certificate_verifier(timeline.watch_certificates(&self.verifier));
+        // A run begins like an applicant's first visit, so no session is ever resumed.
+        tls.resumption = Resumption::store(timeline.watch_hello());
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(&self.user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .cookie_store(true)
+            .http1_only()
+            .pool_max_idle_per_host(1)
+            .tcp_keepalive(None)
+            .dns_resolver(timeline.watch_names())
+            .connector_layer(Connecting::new(Arc::clone(&timeline)))
+            .build()?;
+        Ok((client, timeline))
+    }
+}

@@ -1,3 +1,7 @@
-//! The `siaga` command.
+//! The `siaga` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    siaga::cli::main()
+}

@@ -218,6 +218,16 @@ impl<'a> Item<'a> {
         self.value.is_array()
     }
 
+    /// Whether the value is an integer.
+    pub fn is_integer(&self) -> bool {
+        self.value.is_integer()
+    }
+
+    /// The truth value, where the value is one; reports nothing.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.value.as_bool()
+    }
+
     /// The text, where the value is one; reports nothing.
     pub fn as_str(&self) -> Option<&'a str> {
         self.value.as_str()

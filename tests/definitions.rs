@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use siaga::toml_reader::{Size, Source, parse_duration, parse_size};
 
-fn lines(problems: Vec<siaga::toml_reader::Problem>) -> Vec<String> {
+fn lines(problems: &[siaga::toml_reader::Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -37,7 +37,7 @@ size = \"2 apples\"
         })
         .unwrap_err();
     assert_eq!(
-        lines(problems),
+        lines(&problems),
         [
             "a.toml:1:1: `on` is missing; add `on = …` here",
             "a.toml:2:9: `title` must be a string, found the integer 7",
@@ -53,7 +53,7 @@ size = \"2 apples\"
 #[test]
 fn mistakes_of_toml_itself_have_their_place() {
     let problems = Source::new("a.toml", "a = 1\nb = = 2\nc = \"x\na = 2\n").read(|_| Some(()));
-    let problems = lines(problems.unwrap_err());
+    let problems = lines(&problems.unwrap_err());
     assert!(problems.len() >= 2, "{problems:#?}");
     assert!(problems[0].starts_with("a.toml:2:"), "{problems:#?}");
 }

@@ -1,4 +1,10 @@
 //! Every test of Siaga, in one binary, over the public API.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod harness;
 

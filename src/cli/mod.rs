@@ -1,1 +1,51 @@
-//! (to come)
+//! The command line: one file a command.
+
+pub mod check;
+pub mod rehearse;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Siaga watches an online permit site as an applicant meets it, records its outages, and
+/// gives the people affected something that an office can act on by hand.
+#[derive(Debug, Parser)]
+#[command(name = "siaga", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Rehearse(rehearse::Args),
+}
+
+/// Reads the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong
+/// input, 3 inconclusive.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Two libraries bring a provider of their own; the first to be installed is used by all.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("no runtime could start")),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Check(args) => check::run(args).await,
+            Command::Rehearse(args) => rehearse::run(args).await,
+        }
+    });
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+#[allow(clippy::print_stderr, reason = "the last word of a failed command")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("siaga: {error:#}");
+    ExitCode::FAILURE
+}

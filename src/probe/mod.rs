@@ -1,4 +1,19 @@
 //! Owns: running a flow against a site, and what comes of it. Must not know: the
 //! store, the pages, the alerts.
 
+pub mod definition;
 pub mod document;
+pub mod error_pages;
+pub mod evidence;
+pub mod expect;
+pub mod fingerprint;
+pub mod flow_file;
+pub mod form;
+pub mod http_page;
+pub mod mailbox;
+pub mod page;
+pub mod politeness;
+pub mod redact;
+pub mod runner;
+pub mod template;
+pub mod visible_text;

@@ -2,6 +2,7 @@
 //! must not know the probes or the notifications.
 
 pub mod api;
+pub mod archive;
 pub mod client;
 pub mod desk;
 pub mod errors;
@@ -14,6 +15,7 @@ pub mod passwords;
 pub mod problem;
 pub mod public;
 pub mod publish;
+pub mod reading;
 pub mod render;
 pub mod reports;
 pub mod screenshots;

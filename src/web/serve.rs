@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::client::{Network, client};
-use super::errors;
+use super::errors::{self, RETRY_AFTER_SECONDS};
 use super::lang::Lang;
 use super::page_cache::PageCache;
 use super::security;
@@ -70,9 +70,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// After how many seconds someone turned away may come back.
-const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Connections beyond the cap that are told so at one time; beyond that they are closed
 /// without a word, for saying it costs too.
@@ -239,7 +236,7 @@ impl Server {
 
     async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
         let Ok(_place) = self.in_router.try_acquire() else {
-            return busy();
+            return status(StatusCode::SERVICE_UNAVAILABLE);
         };
         if request.body().size_hint().lower() > self.limits.body {
             return self.too_large(request).await;
@@ -322,15 +319,6 @@ fn without_prefix(uri: &Uri) -> Option<Uri> {
 fn status(code: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = code;
-    response
-}
-
-/// 503 with a time to come back.
-fn busy() -> Response<Body> {
-    let mut response = status(StatusCode::SERVICE_UNAVAILABLE);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     response
 }
 

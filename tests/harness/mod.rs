@@ -1,1 +1,421 @@
-//! What several tests share.
+//! What several tests share: both databases, a clock and randomness that tests hold,
+//! builders for runs and observations, and a folder that goes away.
+#![allow(dead_code, reason = "a helper may wait for the test that needs it")]
+#![allow(clippy::print_stderr, reason = "a failing test says on which database")]
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use siaga::domain::run::{ErrorPage, EvidenceRef, Phases, Rung, StepReport};
+use siaga::domain::{
+    Clock, ComponentId, Engine, Fault, Moment, Observation, Outcome, Random, RunReport, Why,
+};
+use siaga::store::Store;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// Thursday, 6 August 2026, 14.00 WIB: where tests begin.
+pub(crate) const NOON: Moment =
+    Moment(1_786_000_000_000 - 1_786_000_000_000 % 86_400_000 + 7 * 3_600_000);
+
+// ---- databases ------------------------------------------------------------------------
+
+/// A database of its own for one test.
+#[derive(Clone)]
+pub(crate) struct Database {
+    /// `sqlite` or `postgres`.
+    pub(crate) name: &'static str,
+    /// What `Store::open` takes: opens the same database again.
+    pub(crate) address: String,
+    /// The database, open and up to date.
+    pub(crate) store: Store,
+    /// The file of the SQLite database.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Database {
+    /// The same database opened once more, as after a restart.
+    pub(crate) async fn open_again(&self) -> Store {
+        Store::open(&self.address).await.expect("it opens again")
+    }
+}
+
+/// Runs `body` on SQLite in a temporary file, then on a real PostgreSQL in a schema of its
+/// own, which is dropped afterwards.
+pub(crate) async fn each_store<F, Fut>(body: F)
+where
+    F: Fn(Database) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    on_sqlite(&body).await;
+    on_postgres(&body).await;
+}
+
+/// Runs `body` on SQLite in a temporary file.
+pub(crate) async fn on_sqlite<F, Fut>(body: F)
+where
+    F: Fn(Database) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let folder = folder();
+    let file = folder.path().join("siaga.db");
+    let address = sqlite_address(&file);
+    let store = Store::open(&address).await.expect("SQLite opens");
+    let database = Database {
+        name: "sqlite",
+        address,
+        store: store.clone(),
+        file: Some(file),
+    };
+    let outcome = AssertUnwindSafe(body(database)).catch_unwind().await;
+    store.close().await;
+    if let Err(panic) = outcome {
+        eprintln!("it failed on sqlite");
+        resume_unwind(panic);
+    }
+}
+
+/// Runs `body` on PostgreSQL in a schema of its own.
+pub(crate) async fn on_postgres<F, Fut>(body: F)
+where
+    F: Fn(Database) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let schema = Schema::create().await;
+    let store = Store::open(&schema.address)
+        .await
+        .expect("PostgreSQL opens");
+    let database = Database {
+        name: "postgres",
+        address: schema.address.clone(),
+        store: store.clone(),
+        file: None,
+    };
+    let outcome = AssertUnwindSafe(body(database)).catch_unwind().await;
+    store.close().await;
+    schema.drop().await;
+    if let Err(panic) = outcome {
+        eprintln!("it failed on postgres");
+        resume_unwind(panic);
+    }
+}
+
+/// The address of a SQLite database in `file`.
+pub(crate) fn sqlite_address(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
+}
+
+/// A schema in the PostgreSQL server that the environment names.
+pub(crate) struct Schema {
+    name: String,
+    /// An address whose connections live in this schema.
+    pub(crate) address: String,
+}
+
+impl Schema {
+    /// Creates an empty one.
+    pub(crate) async fn create() -> Schema {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t_{}_{count}", std::process::id());
+        let mut conn = postgres_connection().await;
+        let sql = format!("CREATE SCHEMA {name}");
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut conn)
+            .await
+            .expect("a schema is created");
+        let address = format!("{}?options[search_path]={name}", postgres_address());
+        Schema { name, address }
+    }
+
+    /// Drops it with all that it holds.
+    pub(crate) async fn drop(self) {
+        let mut conn = postgres_connection().await;
+        let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut conn)
+            .await
+            .expect("the schema is dropped");
+    }
+}
+
+/// A connection to the server that the environment names, as its owner.
+pub(crate) async fn postgres_connection() -> PgConnection {
+    PgConnection::connect(&postgres_address())
+        .await
+        .expect("PostgreSQL answers")
+}
+
+/// The address that the environment names, as `pg_virtualenv` sets it.
+pub(crate) fn postgres_address() -> String {
+    let get = |name: &str| match std::env::var(name) {
+        Ok(value) if !value.is_empty() => value,
+        _ => panic!(
+            "{name} is not set, so there is no PostgreSQL to test on: \
+             run it with make test or under pg_virtualenv"
+        ),
+    };
+    let escape = |text: String| {
+        text.bytes().fold(String::new(), |mut out, byte| {
+            if byte.is_ascii_alphanumeric() {
+                out.push(char::from(byte));
+            } else {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+            out
+        })
+    };
+    format!(
+        "postgres://{}:{}@{}:{}/{}",
+        escape(get("PGUSER")),
+        escape(get("PGPASSWORD")),
+        escape(get("PGHOST")),
+        get("PGPORT"),
+        escape(get("PGDATABASE"))
+    )
+}
+
+// ---- folders, time, randomness ----------------------------------------------------------
+
+/// A folder that goes away with the value.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("siaga-test-")
+        .tempdir()
+        .expect("a temporary folder")
+}
+
+/// A clock that stands still until the test moves it. Clones share the time.
+#[derive(Clone, Debug)]
+pub(crate) struct TestClock(Arc<(AtomicI64, AtomicU64)>);
+
+impl TestClock {
+    /// A clock that shows `now`.
+    pub(crate) fn at(now: Moment) -> Self {
+        TestClock(Arc::new((AtomicI64::new(now.0), AtomicU64::new(0))))
+    }
+
+    /// Time passes: the wall clock and the monotonic one go on together.
+    pub(crate) fn advance(&self, span: Duration) {
+        let milliseconds = u64::try_from(span.as_millis()).expect("a span of a test");
+        self.0
+            .0
+            .fetch_add(milliseconds.cast_signed(), Ordering::SeqCst);
+        self.0.1.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Someone sets the wall clock, forward or back; the monotonic one does not notice.
+    pub(crate) fn set(&self, now: Moment) {
+        self.0.0.store(now.0, Ordering::SeqCst);
+    }
+
+    /// As the parameter that the program takes.
+    pub(crate) fn shared(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Moment {
+        Moment(self.0.0.load(Ordering::SeqCst))
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.1.load(Ordering::SeqCst))
+    }
+}
+
+/// Randomness that is the same in every run (SplitMix64).
+#[derive(Debug)]
+pub(crate) struct SeededRandom(Mutex<u64>);
+
+impl SeededRandom {
+    /// The sequence of `seed`.
+    pub(crate) fn new(seed: u64) -> Self {
+        SeededRandom(Mutex::new(seed))
+    }
+
+    /// As the parameter that the program takes.
+    pub(crate) fn shared(seed: u64) -> Arc<dyn Random> {
+        Arc::new(SeededRandom::new(seed))
+    }
+}
+
+impl Random for SeededRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = self.0.lock().expect("no test panics in here");
+        for chunk in bytes.chunks_mut(8) {
+            *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = *state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            z ^= z >> 31;
+            chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// Polls `condition` until it holds; fails the test when it does not within `limit`.
+pub(crate) async fn eventually<F, Fut>(what: &str, limit: Duration, mut condition: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let poll = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(limit, poll).await.is_err() {
+        panic!("within {limit:?} it did not come to this: {what}");
+    }
+}
+
+// ---- builders -----------------------------------------------------------------------------
+
+/// The component with this key.
+pub(crate) fn component(key: &str) -> ComponentId {
+    ComponentId::parse(key).expect("a component's key")
+}
+
+/// `seconds` after [`NOON`].
+pub(crate) fn at(seconds: i64) -> Moment {
+    Moment(NOON.0 + seconds * 1000)
+}
+
+/// A failure with a status code, the most usual one.
+pub(crate) const FAILED: Outcome = Outcome::Failed(Fault::Status);
+/// A run that says nothing because the monitor is cut off.
+pub(crate) const CUT_OFF: Outcome = Outcome::Inconclusive(Why::CutOff);
+
+/// One observation of `upload` by flow `extension` over HTTP from `jakarta`, whose run took
+/// two seconds; change what is of interest.
+pub(crate) fn observation(started_at: Moment, outcome: Outcome) -> Observation {
+    Observation {
+        component: component("upload"),
+        flow: "extension".to_owned(),
+        engine: Engine::Http,
+        vantage: "jakarta".to_owned(),
+        started_at,
+        ended_at: started_at + Duration::from_secs(2),
+        outcome,
+    }
+}
+
+/// A run under construction: flow `extension` over HTTP from `jakarta`, without steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Run(RunReport);
+
+/// A run that starts at `started_at`.
+pub(crate) fn run(started_at: Moment) -> Run {
+    Run(RunReport {
+        flow: "extension".to_owned(),
+        name: "Stay-permit extension".to_owned(),
+        engine: Engine::Http,
+        vantage: "jakarta".to_owned(),
+        started_at,
+        ended_at: started_at + Duration::from_secs(2),
+        outcome: Outcome::Passed,
+        steps: Vec::new(),
+        rung: None,
+    })
+}
+
+/// A run with the single step `Upload` of the component `upload`.
+pub(crate) fn upload_run(started_at: Moment, outcome: Outcome) -> RunReport {
+    run(started_at).step("Upload", "upload", outcome).done()
+}
+
+impl Run {
+    /// By another flow.
+    pub(crate) fn flow(mut self, flow: &str) -> Self {
+        self.0.flow = flow.to_owned();
+        self
+    }
+    /// On another engine.
+    pub(crate) fn engine(mut self, engine: Engine) -> Self {
+        self.0.engine = engine;
+        self
+    }
+    /// From another vantage.
+    pub(crate) fn vantage(mut self, vantage: &str) -> Self {
+        self.0.vantage = vantage.to_owned();
+        self
+    }
+    /// That took so long.
+    pub(crate) fn took(mut self, span: Duration) -> Self {
+        self.0.ended_at = self.0.started_at + span;
+        self
+    }
+    /// With a rung of the ladder.
+    pub(crate) fn rung(mut self, kind: &str, size: u64, accepted: bool, allowed: bool) -> Self {
+        let step = self.0.steps.last().map_or("Upload", |step| &step.name);
+        self.0.rung = Some(Rung {
+            step: step.to_owned(),
+            kind: kind.to_owned(),
+            size,
+            accepted,
+            allowed,
+        });
+        self
+    }
+    /// With one step more; the run's outcome becomes the worst of its steps.
+    pub(crate) fn step(mut self, name: &str, of: &str, outcome: Outcome) -> Self {
+        let failed = matches!(outcome, Outcome::Failed(_));
+        self.0.steps.push(StepReport {
+            name: name.to_owned(),
+            component: component(of),
+            outcome,
+            message: failed.then(|| format!("{name}: expected status 200, got 503")),
+            started_at: self.0.started_at,
+            took_ms: 500,
+            phases: Phases::default(),
+            status: Some(if failed { 503 } else { 200 }),
+            final_url: None,
+            redirects: 0,
+            certificate_expires_at: None,
+            error_page: None,
+            evidence: Vec::new(),
+            cleanup: false,
+        });
+        let gravity = siaga::domain::run::gravity;
+        if gravity(outcome) > gravity(self.0.outcome) {
+            self.0.outcome = outcome;
+        }
+        self
+    }
+    /// Whose last step met this error page.
+    pub(crate) fn error_page(mut self, pattern: &str, fingerprint: &str) -> Self {
+        self.last().error_page = Some(ErrorPage {
+            pattern: Some(pattern.to_owned()),
+            fingerprint: fingerprint.to_owned(),
+            title: "500 • KENDALA SERVER".to_owned(),
+        });
+        self
+    }
+    /// Whose last step left this evidence.
+    pub(crate) fn evidence(mut self, kind: &str, sha256: &str) -> Self {
+        self.last().evidence.push(EvidenceRef {
+            kind: kind.to_owned(),
+            sha256: sha256.to_owned(),
+            media_type: "text/html".to_owned(),
+            size: 1234,
+        });
+        self
+    }
+    /// Whose last step cleans up.
+    pub(crate) fn cleanup(mut self) -> Self {
+        self.last().cleanup = true;
+        self
+    }
+    /// The report.
+    pub(crate) fn done(self) -> RunReport {
+        self.0
+    }
+    fn last(&mut self) -> &mut StepReport {
+        self.0.steps.last_mut().expect("add a step first")
+    }
+}

@@ -7,7 +7,7 @@
 use super::words;
 use crate::web::format::Format;
 use crate::web::layout::Layout;
-use crate::web::snapshot::{Overall, Snapshot, State};
+use crate::web::snapshot::{Overall, Snapshot};
 
 /// A thing to do, with where to do it.
 #[derive(Clone, Debug)]
@@ -47,14 +47,7 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
     let office = step("advice-office-title", t.get("advice-office-text"), None);
     let steps = match snapshot.overall() {
         Overall::Outage | Overall::PartialOutage => {
-            let failing = words::components(
-                t,
-                snapshot
-                    .components
-                    .iter()
-                    .filter(|c| matches!(c.state, State::Outage | State::PartialOutage))
-                    .map(|c| &c.id),
-            );
+            let failing = words::components(t, snapshot.failing());
             vec![
                 step(
                     "advice-not-you-title",
@@ -76,7 +69,7 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
                 .maintenance
                 .iter()
                 .filter(|announced| announced.from <= snapshot.as_of)
-                .map(|announced| announced.to)
+                .map(|announced| announced.until)
                 .max();
             let wait = match until {
                 Some(until) => t.with(

@@ -1,0 +1,398 @@
+//! What a flow file says, once it has been understood.
+//!
+//! Owns the values only: `flow_file` makes them from TOML and lets nothing wrong through,
+//! `runner` carries them out. Must not know either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use reqwest::Method;
+use reqwest::header::HeaderName;
+use scraper::Selector;
+
+use super::document::{DocumentName, Kind};
+use super::template::{Name, NoValue, Scope, Template};
+use crate::domain::ComponentId;
+
+/// One journey of an applicant on the site.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// The file's name without `.toml`.
+    pub key: String,
+    /// The name that people read.
+    pub name: String,
+    /// How often each engine runs it.
+    pub every: Every,
+    /// The time for the whole run; awaiting mails and `wait` come on top of it.
+    pub timeout: Duration,
+    /// Secrets without which the flow is not configured.
+    pub needs: Vec<String>,
+    /// Variables of the configuration that it uses.
+    pub variables: Vec<String>,
+    /// Whether it watches the site or the monitor's own connection.
+    pub role: Role,
+    /// Hosts that it reaches besides the site's own, where the configuration allows them too.
+    pub hosts: Vec<String>,
+    /// The steps, in order; never empty.
+    pub steps: Vec<Step>,
+    /// What runs in any case, whatever became of the steps.
+    pub cleanup: Vec<Step>,
+    /// Which sizes and kinds of documents are tried in turn.
+    pub ladder: Option<Ladder>,
+}
+
+/// How often each engine runs a flow; an engine without an interval does not run it unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Every {
+    /// The plain engine.
+    pub http: Option<Duration>,
+    /// A real browser.
+    pub browser: Option<Duration>,
+}
+
+/// What a flow is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It watches the site.
+    Site,
+    /// It visits places that are surely up, to learn whether the monitor itself is cut off.
+    /// It runs once for each of the control addresses.
+    Control,
+}
+
+/// One step of a flow.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name, unlike any other step's.
+    pub name: String,
+    /// The component that it speaks for; cleanup speaks for none.
+    pub component: Option<ComponentId>,
+    /// What it does, in order.
+    pub actions: Vec<Action>,
+    /// The mail that it awaits.
+    pub mail: Option<AwaitedMail>,
+    /// How long its expectations may take to come true; a pause where it has none.
+    pub wait: Option<Duration>,
+    /// What must hold afterwards.
+    pub expect: Expect,
+    /// What it remembers for later steps.
+    pub capture: Vec<Capture>,
+    /// From when on it counts as slow.
+    pub slow: Option<Duration>,
+    /// The time for one try of it, without `mail` and `wait`.
+    pub timeout: Duration,
+    /// The most bytes, decoded, that an answer may have.
+    pub body_limit: u64,
+}
+
+impl Step {
+    /// The longest that the step may take.
+    pub fn longest(&self) -> Duration {
+        self.timeout + self.waiting()
+    }
+
+    /// The part of it that is spent waiting for something to come about.
+    pub fn waiting(&self) -> Duration {
+        let mail = self.mail.as_ref().map(|mail| mail.within);
+        self.wait.unwrap_or_default() + mail.unwrap_or_default()
+    }
+
+    /// Whether it sends a document.
+    pub fn uploads(&self) -> bool {
+        self.actions.iter().any(|action| match action {
+            Action::Upload(..) => true,
+            Action::Request(request) => match &request.body {
+                RequestBody::Multipart(parts) => parts
+                    .iter()
+                    .any(|(_, part)| matches!(part, Part::Document(_))),
+                _ => false,
+            },
+            _ => false,
+        })
+    }
+}
+
+/// One thing that a step does to the page.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Opens an address: a path of the site, or a whole address.
+    Visit(Template),
+    /// Writes into a field.
+    Fill(Css, Template),
+    /// Sets a select, a radio button or a checkbox.
+    Choose(Css, Choice),
+    /// Puts a made document on a file field.
+    Upload(Css, DocumentSpec),
+    /// Submits a form, or presses one of its buttons.
+    Submit(Css),
+    /// Follows a link or presses a button.
+    Click(Css),
+    /// Sends what no form sends.
+    Request(Box<Request>),
+}
+
+/// What `choose` sets.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Values or visible labels, of a select or of radio buttons.
+    Options(Vec<Template>),
+    /// A checkbox on or off.
+    Checked(bool),
+}
+
+/// A document to be made and sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentSpec {
+    /// Which document.
+    pub document: DocumentName,
+    /// In which format.
+    pub kind: Kind,
+    /// Exact size in bytes.
+    pub size: u64,
+}
+
+/// A request without a form.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// A path of the site, or a whole address.
+    pub path: Template,
+    /// Headers besides the usual ones.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// What is sent along.
+    pub body: RequestBody,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub enum RequestBody {
+    /// Nothing.
+    None,
+    /// `application/json`.
+    Json(JsonTemplate),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, Template)>),
+    /// `multipart/form-data`.
+    Multipart(Vec<(String, Part)>),
+    /// As it stands; its media type is given by a header.
+    Text(Template),
+}
+
+/// One part of a multipart request.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// A field.
+    Text(Template),
+    /// A file.
+    Document(DocumentSpec),
+}
+
+/// A JSON value whose strings are templates.
+#[derive(Clone, Debug)]
+pub enum JsonTemplate {
+    /// A string.
+    Text(Template),
+    /// A number, a boolean or null.
+    Plain(serde_json::Value),
+    /// An array.
+    Array(Vec<JsonTemplate>),
+    /// An object.
+    Object(Vec<(String, JsonTemplate)>),
+}
+
+impl JsonTemplate {
+    /// The value with every name replaced.
+    pub fn expand(&self, scope: &Scope) -> Result<serde_json::Value, NoValue> {
+        Ok(match self {
+            JsonTemplate::Text(text) => text.expand(scope)?.into(),
+            JsonTemplate::Plain(value) => value.clone(),
+            JsonTemplate::Array(values) => values
+                .iter()
+                .map(|value| value.expand(scope))
+                .collect::<Result<Vec<_>, _>>()?
+                .into(),
+            JsonTemplate::Object(entries) => entries
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), value.expand(scope)?)))
+                .collect::<Result<serde_json::Map<_, _>, _>>()?
+                .into(),
+        })
+    }
+}
+
+/// A CSS selector, possibly with names in it.
+#[derive(Clone, Debug)]
+pub struct Css {
+    template: Template,
+    selector: Option<Arc<Selector>>,
+}
+
+impl Css {
+    /// Compiles the selector, unless it has names to expand; the error says what is wrong.
+    pub fn new(template: Template) -> Result<Self, String> {
+        let selector = match template.literal() {
+            Some(text) => Some(compile(text)?),
+            None => None,
+        };
+        Ok(Css { template, selector })
+    }
+
+    /// The names in it.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.template.names()
+    }
+
+    /// The selector with every name replaced.
+    pub fn expand(&self, scope: &Scope) -> Result<Query, String> {
+        let text = self
+            .template
+            .expand(scope)
+            .map_err(|error| error.to_string())?;
+        let selector = match &self.selector {
+            Some(selector) => Arc::clone(selector),
+            None => compile(&text)?,
+        };
+        Ok(Query { text, selector })
+    }
+}
+
+/// A CSS selector ready for use.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// As a browser takes it.
+    pub text: String,
+    /// As our own parser takes it.
+    pub selector: Arc<Selector>,
+}
+
+impl Query {
+    /// Compiles a selector; the error says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, String> {
+        Ok(Query {
+            text: text.to_owned(),
+            selector: compile(text)?,
+        })
+    }
+}
+
+fn compile(text: &str) -> Result<Arc<Selector>, String> {
+    match Selector::parse(text) {
+        Ok(selector) => Ok(Arc::new(selector)),
+        Err(error) => Err(format!("`{text}` is no CSS selector: {error}")),
+    }
+}
+
+/// The mail that a step awaits.
+#[derive(Clone, Debug)]
+pub struct AwaitedMail {
+    /// Whom it is sent to.
+    pub to: Template,
+    /// What its subject contains.
+    pub subject: Template,
+    /// How long it may take.
+    pub within: Duration,
+    /// What its text must contain.
+    pub text: Vec<Template>,
+    /// What is remembered of its text: the first group, or the whole match.
+    pub capture: Vec<(String, Regex)>,
+}
+
+/// What must hold after a step. What is left out is not looked at, except the status:
+/// without `status`, any of 200 to 299.
+#[derive(Clone, Debug, Default)]
+pub struct Expect {
+    /// The status codes that are right.
+    pub status: Vec<u16>,
+    /// The path of the final address; `*` stands for anything.
+    pub path: Option<Template>,
+    /// What the visible text contains.
+    pub text: Vec<Template>,
+    /// What the visible text must not contain.
+    pub not_text: Vec<Template>,
+    /// What the page has.
+    pub css: Vec<Css>,
+    /// What the page must not have.
+    pub not_css: Vec<Css>,
+    /// Headers and their values; `*` stands for anything.
+    pub header: Vec<(HeaderName, Template)>,
+    /// JSON pointers and what stands there.
+    pub json: Vec<(String, JsonTemplate)>,
+}
+
+impl Expect {
+    /// Whether nothing at all was written.
+    pub fn is_empty(&self) -> bool {
+        let Expect {
+            status,
+            path,
+            text,
+            not_text,
+            css,
+            not_css,
+            header,
+            json,
+        } = self;
+        status.is_empty()
+            && path.is_none()
+            && text.is_empty()
+            && not_text.is_empty()
+            && css.is_empty()
+            && not_css.is_empty()
+            && header.is_empty()
+            && json.is_empty()
+    }
+}
+
+/// What a step remembers under a name.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// The name, in lower case.
+    pub name: String,
+    /// Where it is taken from.
+    pub from: CaptureFrom,
+    /// What is taken of it: the first group, or the whole match.
+    pub regex: Option<Regex>,
+}
+
+/// Where a capture is taken from.
+#[derive(Clone, Debug)]
+pub enum CaptureFrom {
+    /// An element's attribute, or its text.
+    Css(Css, Option<String>),
+    /// A JSON pointer.
+    Json(String),
+    /// A header of the answer.
+    Header(HeaderName),
+    /// The final address.
+    Url,
+    /// The visible text; where the pattern is not found there, the page as sent.
+    Text,
+}
+
+/// Sizes and kinds that one upload tries in turn, one a run.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    /// The step that uploads.
+    pub step: String,
+    /// The formats.
+    pub kinds: Vec<Kind>,
+    /// The sizes in bytes.
+    pub sizes: Vec<u64>,
+    /// What the site says it takes, in bytes; over it a refusal is right.
+    pub limit: u64,
+}
+
+impl Ladder {
+    /// The rung whose turn it is: every size of the first kind, then of the next.
+    pub fn rung(&self, turn: usize) -> (Kind, u64) {
+        let turn = turn % (self.kinds.len() * self.sizes.len()).max(1);
+        let kind = self.kinds.get(turn / self.sizes.len().max(1));
+        let size = self.sizes.get(turn % self.sizes.len().max(1));
+        (
+            kind.copied().unwrap_or(Kind::Jpeg),
+            size.copied().unwrap_or(self.limit),
+        )
+    }
+}

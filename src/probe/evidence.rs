@@ -1,0 +1,209 @@
+//! Owns: the files of evidence, each under the SHA-256 of its bytes. A file is there whole
+//! and durable, or not at all. Must not know: what the bytes mean, or the database.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::domain::run::EvidenceRef;
+
+/// The largest piece that is kept, in bytes.
+pub const LARGEST: usize = 16 << 20;
+
+/// What keeps a piece of evidence from being kept, read or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The disk, the quota or the process's limit is used up.
+    #[error("no room left in {0} to keep evidence")]
+    Full(PathBuf),
+    /// Larger than [`LARGEST`].
+    #[error("a piece of evidence of {0} bytes is not kept: {LARGEST} is the most")]
+    TooLarge(usize),
+    /// Not 64 lower-case hex digits.
+    #[error("`{0}` is not the address of a piece of evidence")]
+    Address(String),
+    /// The bytes on disk are no longer those that were kept.
+    #[error("the evidence in {0} is damaged: its bytes do not have its hash")]
+    Damaged(PathBuf),
+    /// Anything else that the operating system refused.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried, e.g. `write`.
+        what: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// A folder of evidence: `ab/abcdef…`, readable to the process's user alone.
+#[derive(Clone, Debug)]
+pub struct EvidenceStore {
+    folder: Arc<Path>,
+}
+
+const UNFINISHED: &str = ".unfinished-";
+
+impl EvidenceStore {
+    /// Opens the folder, making it where it is missing, and removes what a crash left
+    /// unfinished. One process uses a folder at a time. Blocks: for the start of a program.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, EvidenceError> {
+        let folder: Arc<Path> = folder.into().into();
+        make_folder(&folder)?;
+        for shelf in listed(&folder)? {
+            if !shelf.is_dir() {
+                continue;
+            }
+            for file in listed(&shelf)? {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                if name.starts_with(UNFINISHED) {
+                    gone(fs::remove_file(&file)).map_err(failure("remove", &file))?;
+                }
+            }
+        }
+        Ok(EvidenceStore { folder })
+    }
+
+    /// Keeps the bytes; they are durable when this answers `Ok`. The same bytes are kept once.
+    pub async fn keep(
+        &self,
+        kind: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<EvidenceRef, EvidenceError> {
+        if bytes.len() > LARGEST {
+            return Err(EvidenceError::TooLarge(bytes.len()));
+        }
+        let (folder, owned) = (self.folder.clone(), bytes.to_vec());
+        let sha256 = blocking(&self.folder, move || write(&folder, &owned)).await?;
+        Ok(EvidenceRef {
+            kind: kind.to_owned(),
+            sha256,
+            media_type: media_type.to_owned(),
+            size: bytes.len() as u64,
+        })
+    }
+
+    /// The bytes at an address, checked against it; `None` where there are none.
+    pub async fn read(&self, sha256: &str) -> Result<Option<Vec<u8>>, EvidenceError> {
+        let path = self.path(sha256)?;
+        let expected = sha256.to_owned();
+        blocking(&self.folder, move || match fs::read(&path) {
+            Ok(bytes) if address(&bytes) == expected => Ok(Some(bytes)),
+            Ok(_) => Err(EvidenceError::Damaged(path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failure("read", &path)(error)),
+        })
+        .await
+    }
+
+    /// Removes what is at an address; whether there was something.
+    pub async fn remove(&self, sha256: &str) -> Result<bool, EvidenceError> {
+        let path = self.path(sha256)?;
+        blocking(&self.folder, move || {
+            gone(fs::remove_file(&path)).map_err(failure("remove", &path))
+        })
+        .await
+    }
+
+    fn path(&self, sha256: &str) -> Result<PathBuf, EvidenceError> {
+        let well_formed = sha256.len() == 64
+            && sha256
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if well_formed {
+            Ok(self.folder.join(&sha256[..2]).join(sha256))
+        } else {
+            let shown = sha256.chars().take(80).collect();
+            Err(EvidenceError::Address(shown))
+        }
+    }
+}
+
+fn address(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+fn write(folder: &Path, bytes: &[u8]) -> Result<String, EvidenceError> {
+    let sha256 = address(bytes);
+    let shelf = folder.join(&sha256[..2]);
+    if make_folder(&shelf)? {
+        sync_folder(folder)?;
+    }
+    let path = shelf.join(&sha256);
+    let there = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+    if !there {
+        // Dropping the temporary file on the way out removes it.
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(&shelf)
+            .map_err(failure("write in", &shelf))?;
+        file.write_all(bytes).map_err(failure("write", &path))?;
+        file.as_file().sync_all().map_err(failure("write", &path))?;
+        file.persist(&path)
+            .map_err(|refused| failure("write", &path)(refused.error))?;
+    }
+    // Also where the file was there: whoever put it there may not have come so far yet.
+    sync_folder(&shelf)?;
+    Ok(sha256)
+}
+
+/// Makes a folder, and those above it, for this user alone; whether it was missing.
+fn make_folder(folder: &Path) -> Result<bool, EvidenceError> {
+    if folder.is_dir() {
+        return Ok(false);
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failure("make the folder", folder))?;
+    Ok(true)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), EvidenceError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failure("write in", folder))
+}
+
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, EvidenceError> {
+    fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(failure("read the folder", folder))
+}
+
+/// Whether something was removed: that it was gone already is no failure.
+fn gone(removed: io::Result<()>) -> io::Result<bool> {
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn failure(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EvidenceError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            EvidenceError::Full(path)
+        }
+        _ => EvidenceError::Io { what, path, source },
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    folder: &Path,
+    work: impl FnOnce() -> Result<T, EvidenceError> + Send + 'static,
+) -> Result<T, EvidenceError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(failure("work in", folder)(io::Error::other(error))),
+    }
+}

@@ -1,0 +1,282 @@
+//! Whether a page is what a step expects, and what is taken from it for later steps.
+//!
+//! Plain functions from a snapshot to an answer; must not know how the page came about.
+
+use scraper::Html;
+use serde_json::Value;
+
+use super::definition::{Capture, CaptureFrom, Expect, Query};
+use super::page::{Snapshot, Trouble};
+use super::template::{NoValue, Scope, Template};
+use crate::domain::{Fault, Why};
+
+/// Checks every expectation in turn; the error is the first that does not hold.
+pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+    check_status(expect, page)?;
+    if let Some(path) = &expect.path {
+        let pattern = expand(path, scope)?;
+        if !path_matches(&pattern, page) {
+            let came = page.url.path();
+            return content(format!("the address should be `{pattern}`, it is `{came}`"));
+        }
+    }
+    for (name, value) in &expect.header {
+        let pattern = expand(value, scope)?;
+        let values = page.headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|v| String::from_utf8_lossy(v.as_bytes()))
+            .collect();
+        if !values.iter().any(|value| wildcard(&pattern, value)) {
+            let came = if values.is_empty() {
+                "missing".into()
+            } else {
+                values.join(", ")
+            };
+            return content(format!(
+                "the header `{name}` should be `{pattern}`, it is {came}"
+            ));
+        }
+    }
+    for text in &expect.text {
+        let text = expand(text, scope)?;
+        if !page.says(&text) {
+            return content(format!(
+                "the page does not say \"{text}\"{}",
+                beginning(page)
+            ));
+        }
+    }
+    for text in &expect.not_text {
+        let text = expand(text, scope)?;
+        if page.says(&text) {
+            return content(format!("the page says \"{text}\""));
+        }
+    }
+    check_css(expect, page, scope)?;
+    check_json(expect, page, scope)
+}
+
+/// Checks the status alone.
+fn check_status(expect: &Expect, page: &Snapshot) -> Result<(), Trouble> {
+    let Some(status) = page.status else {
+        return Ok(());
+    };
+    let right = match expect.status.as_slice() {
+        [] => (200..300).contains(&status),
+        codes => codes.contains(&status),
+    };
+    if right {
+        return Ok(());
+    }
+    let wanted = match expect.status.as_slice() {
+        [] => "2xx".to_owned(),
+        codes => codes
+            .iter()
+            .map(u16::to_string)
+            .collect::<Vec<_>>()
+            .join(" or "),
+    };
+    Err(Trouble::Site(
+        Fault::Status,
+        format!("the status should be {wanted}, it is {status}"),
+    ))
+}
+
+fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+    if expect.css.is_empty() && expect.not_css.is_empty() {
+        return Ok(());
+    }
+    let html = Html::parse_document(page.text());
+    for css in &expect.css {
+        let query = query(css.expand(scope))?;
+        if html.select(&query.selector).next().is_none() {
+            let text = query.text;
+            return content(format!(
+                "the page has no element `{text}`{}",
+                beginning(page)
+            ));
+        }
+    }
+    for css in &expect.not_css {
+        let query = query(css.expand(scope))?;
+        if html.select(&query.selector).next().is_some() {
+            return content(format!("the page has an element `{}`", query.text));
+        }
+    }
+    Ok(())
+}
+
+fn check_json(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+    if expect.json.is_empty() {
+        return Ok(());
+    }
+    let document = json_of(page)?;
+    for (pointer, wanted) in &expect.json {
+        let wanted = wanted.expand(scope).map_err(|error| no_value(&error))?;
+        match document.pointer(pointer) {
+            Some(found) if same(found, &wanted) => {}
+            Some(found) => {
+                let found = shortened(&found.to_string());
+                return content(format!("`{pointer}` should be {wanted}, it is {found}"));
+            }
+            None => return content(format!("the answer has nothing at `{pointer}`")),
+        }
+    }
+    Ok(())
+}
+
+fn same(found: &Value, wanted: &Value) -> bool {
+    match (found.as_f64(), wanted.as_f64()) {
+        (Some(found), Some(wanted)) => found == wanted,
+        _ => found == wanted,
+    }
+}
+
+fn json_of(page: &Snapshot) -> Result<Value, Trouble> {
+    serde_json::from_slice(&page.body).map_err(|error| {
+        Trouble::Site(
+            Fault::Content,
+            format!("the answer is no JSON: {error}{}", beginning(page)),
+        )
+    })
+}
+
+/// Takes every capture of a step from the page.
+pub fn capture(
+    captures: &[Capture],
+    page: &Snapshot,
+    scope: &Scope,
+) -> Result<Vec<(String, String)>, Trouble> {
+    captures
+        .iter()
+        .map(|wanted| Ok((wanted.name.clone(), take(wanted, page, scope)?)))
+        .collect()
+}
+
+fn take(wanted: &Capture, page: &Snapshot, scope: &Scope) -> Result<String, Trouble> {
+    let name = &wanted.name;
+    let missing = |what: String| {
+        let message = format!("`{name}` cannot be taken: {what}");
+        Trouble::Site(Fault::Content, message)
+    };
+    let found = match &wanted.from {
+        CaptureFrom::Css(css, attribute) => {
+            let query = query(css.expand(scope))?;
+            by_css(page, &query, attribute.as_deref()).map_err(missing)?
+        }
+        CaptureFrom::Json(pointer) => match json_of(page)?.pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => return Err(missing(format!("the answer has nothing at `{pointer}`"))),
+        },
+        CaptureFrom::Header(header) => match page.headers.get(header) {
+            Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            None => return Err(missing(format!("the answer has no header `{header}`"))),
+        },
+        CaptureFrom::Url => page.url.to_string(),
+        CaptureFrom::Text => {
+            let Some(regex) = &wanted.regex else {
+                return Ok(page.visible().text.clone());
+            };
+            let found =
+                matched(regex, &page.visible().text).or_else(|| matched(regex, page.text()));
+            return found.ok_or_else(|| missing(format!("nothing on the page fits `{regex}`")));
+        }
+    };
+    match &wanted.regex {
+        None => Ok(found),
+        Some(regex) => matched(regex, &found)
+            .ok_or_else(|| missing(format!("`{}` does not fit `{regex}`", shortened(&found)))),
+    }
+}
+
+/// The first group of the first match, or the whole of it.
+pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
+    let found = regex.captures(text)?;
+    found
+        .get(1)
+        .or_else(|| found.get(0))
+        .map(|group| group.as_str().to_owned())
+}
+
+fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
+    let html = Html::parse_document(page.text());
+    let Some(element) = html.select(&query.selector).next() else {
+        return Err(format!("the page has no element `{}`", query.text));
+    };
+    match attribute {
+        Some(attribute) => element
+            .attr(attribute)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{}` has no attribute `{attribute}`", query.text)),
+        None => {
+            let text: String = element.text().collect();
+            Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
+fn path_matches(pattern: &str, page: &Snapshot) -> bool {
+    let mut address = page.url.path().to_owned();
+    if pattern.contains('?') {
+        address = format!("{address}?{}", page.url.query().unwrap_or_default());
+    }
+    wildcard(pattern, &address)
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything, also for nothing.
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+fn content<T>(message: String) -> Result<T, Trouble> {
+    Err(Trouble::Site(Fault::Content, message))
+}
+
+fn expand(template: &Template, scope: &Scope) -> Result<String, Trouble> {
+    template.expand(scope).map_err(|error| no_value(&error))
+}
+
+fn query(expanded: Result<Query, String>) -> Result<Query, Trouble> {
+    expanded.map_err(|message| Trouble::Ours(Why::Ourselves, message))
+}
+
+fn no_value(error: &NoValue) -> Trouble {
+    Trouble::Ours(Why::NotConfigured, error.to_string())
+}
+
+/// What the page does say, for a message.
+fn beginning(page: &Snapshot) -> String {
+    let visible = page.visible();
+    let says = if visible.title.is_empty() {
+        &visible.text
+    } else {
+        &visible.title
+    };
+    if says.is_empty() {
+        return ": it is blank".to_owned();
+    }
+    format!(": it is \"{}\"", shortened(says))
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,638 @@
+//! The parts of a step: verbs, expectations, captures, and the names used in them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use regex::{Regex, RegexBuilder};
+use reqwest::Method;
+use reqwest::header::HeaderName;
+
+use crate::probe::definition::{
+    Action, AwaitedMail, Capture, CaptureFrom, Choice, Css, DocumentSpec, Expect, JsonTemplate,
+    Part, Request, RequestBody,
+};
+use crate::probe::document::{self, DocumentName, Kind};
+use crate::probe::template::{BUILT_IN, Name, Template, is_captured_name};
+use crate::toml_reader::{FromItem, Item, Place, Reader, Size, list, nearest};
+
+const LONGEST_MAIL: Duration = Duration::from_secs(3600);
+
+/// The names that are known at some place of the file.
+pub(super) struct Names<'v> {
+    needs: Vec<String>,
+    configured: Option<&'v BTreeSet<String>>,
+    variables: BTreeSet<String>,
+    captured: BTreeSet<String>,
+    steps: BTreeSet<String>,
+}
+
+impl<'v> Names<'v> {
+    pub(super) fn new(needs: Vec<String>, configured: Option<&'v BTreeSet<String>>) -> Self {
+        Names {
+            needs,
+            configured,
+            variables: BTreeSet::new(),
+            captured: BTreeSet::new(),
+            steps: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn needs(&self) -> &[String] {
+        &self.needs
+    }
+
+    pub(super) fn into_variables(self) -> Vec<String> {
+        self.variables.into_iter().collect()
+    }
+
+    pub(super) fn is_first_step(&mut self, name: &str) -> bool {
+        self.steps.insert(name.to_owned())
+    }
+
+    pub(super) fn has_step(&self, name: &str) -> bool {
+        self.steps.contains(name)
+    }
+
+    fn check<'n>(&mut self, place: &Place<'_>, names: impl Iterator<Item = &'n Name>) {
+        for name in names {
+            match name {
+                Name::Run | Name::Today(_) => {}
+                Name::Captured(name) => self.check_captured(place, name),
+                Name::Given(name) => self.check_given(place, name),
+            }
+        }
+    }
+
+    fn check_captured(&self, place: &Place<'_>, name: &str) {
+        if self.captured.contains(name) {
+            return;
+        }
+        let known = self.captured.iter().map(String::as_str).chain(BUILT_IN);
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `${{{near}}}`?"),
+            None => "names in lower case are captured by an earlier step".to_owned(),
+        };
+        place.problem_with_hint(format!("nothing before this step captures `{name}`"), hint);
+    }
+
+    fn check_given(&mut self, place: &Place<'_>, name: &str) {
+        if self.needs.iter().any(|need| need == name) || name == "CONTROL" {
+            return;
+        }
+        self.variables.insert(name.to_owned());
+        let Some(configured) = self.configured else {
+            return;
+        };
+        if configured.contains(name) {
+            return;
+        }
+        let known = self.needs.iter().chain(configured).map(String::as_str);
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `${{{near}}}`?"),
+            None => format!(
+                "if it is a secret, add \"{name}\" to `needs`; if not, to `[variables]` in siaga.toml"
+            ),
+        };
+        place.problem_with_hint(
+            format!("`${{{name}}}` is neither needed nor a variable"),
+            hint,
+        );
+    }
+
+    fn template(&mut self, item: &Item<'_>) -> Option<Template> {
+        let template: Template = item.read()?;
+        self.check(item.place(), template.names());
+        Some(template)
+    }
+
+    fn templates(&mut self, item: &Item<'_>) -> Vec<Template> {
+        if !item.is_array() {
+            return self.template(item).into_iter().collect();
+        }
+        let elements = item.elements().unwrap_or_default();
+        elements
+            .iter()
+            .filter_map(|element| self.template(element))
+            .collect()
+    }
+
+    fn css(&mut self, item: &Item<'_>) -> Option<Css> {
+        let template = self.template(item)?;
+        css(item.place(), template)
+    }
+
+    fn css_key(&mut self, item: &Item<'_>) -> Option<Css> {
+        match Template::parse(item.key()) {
+            Ok(template) => {
+                self.check(item.place(), template.names());
+                css(item.place(), template)
+            }
+            Err(message) => {
+                item.place().problem(message);
+                None
+            }
+        }
+    }
+}
+
+fn css(place: &Place<'_>, template: Template) -> Option<Css> {
+    match Css::new(template) {
+        Ok(css) => Some(css),
+        Err(message) => {
+            place.problem_with_hint(message, "e.g. `#email`, `input[name=email]`, `form.login`");
+            None
+        }
+    }
+}
+
+/// A value, or an array of them.
+pub(super) fn one_or_many<T: FromItem>(item: &Item<'_>) -> Option<Vec<T>> {
+    if item.is_array() {
+        item.read()
+    } else {
+        Some(vec![item.read()?])
+    }
+}
+
+/// What the step does to the page, in the order in which it is done.
+pub(super) fn actions(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(item) = table.item("visit") {
+        actions.extend(address(&item, names).map(Action::Visit));
+    }
+    for item in table.entries("fill") {
+        if let (Some(css), Some(text)) = (names.css_key(&item), names.template(&item)) {
+            actions.push(Action::Fill(css, text));
+        }
+    }
+    for item in table.entries("choose") {
+        if let (Some(css), Some(choice)) = (names.css_key(&item), choice(&item, names)) {
+            actions.push(Action::Choose(css, choice));
+        }
+    }
+    for item in table.entries("upload") {
+        if let (Some(css), Some(spec)) = (names.css_key(&item), document(&item)) {
+            actions.push(Action::Upload(css, spec));
+        }
+    }
+    if let Some(item) = table.item("submit") {
+        actions.extend(names.css(&item).map(Action::Submit));
+    }
+    if let Some(item) = table.item("click") {
+        actions.extend(names.css(&item).map(Action::Click));
+    }
+    if let Some(item) = table.item("request") {
+        actions.extend(request(&item, names).map(Box::new).map(Action::Request));
+    }
+    apart(table);
+    actions
+}
+
+/// Verbs that cannot stand in one step.
+fn apart(table: &mut Reader<'_>) {
+    const PAGE: [&str; 6] = ["visit", "fill", "choose", "upload", "submit", "click"];
+    let mut clash = |one: &'static str, other: &'static str| {
+        if table.has(one) && table.has(other) {
+            table.place_of(other).problem_with_hint(
+                format!("`{one}` and `{other}` cannot stand in one step"),
+                "make two steps of it",
+            );
+        }
+    };
+    clash("submit", "click");
+    clash("request", "mail");
+    for verb in PAGE {
+        clash("request", verb);
+        clash("mail", verb);
+    }
+}
+
+fn address(item: &Item<'_>, names: &mut Names<'_>) -> Option<Template> {
+    let template = names.template(item)?;
+    let beginning = template.beginning();
+    let begins_with_name = beginning.is_empty() && template.names().next().is_some();
+    let known = beginning.starts_with('/') && !beginning.starts_with("//")
+        || beginning.starts_with("http://")
+        || beginning.starts_with("https://")
+        || begins_with_name;
+    if known {
+        return Some(template);
+    }
+    let scheme = beginning.split_once(':').map(|(scheme, _)| scheme);
+    match scheme {
+        Some(scheme)
+            if scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'+') =>
+        {
+            item.place().problem_with_hint(
+                format!("`{scheme}:` addresses cannot be reached from a flow"),
+                "only http and https can",
+            );
+        }
+        _ => item.place().problem_with_hint(
+            format!("`{}` must begin with `/` or be a whole address", item.key()),
+            format!("write `/{beginning}`"),
+        ),
+    }
+    None
+}
+
+fn choice(item: &Item<'_>, names: &mut Names<'_>) -> Option<Choice> {
+    if item.as_str().is_some() || item.is_array() {
+        return Some(Choice::Options(names.templates(item)));
+    }
+    if let Some(checked) = item.as_bool() {
+        return Some(Choice::Checked(checked));
+    }
+    item.expected("a value or visible label, an array of them, or true or false for a checkbox");
+    None
+}
+
+fn document(item: &Item<'_>) -> Option<DocumentSpec> {
+    let mut table = item.table()?;
+    let document = table.required::<DocumentName>("document");
+    let kind = table.required::<Kind>("kind");
+    let size = table.required::<Size>("size");
+    let place = table.place_of("size");
+    table.finish();
+    let spec = DocumentSpec {
+        document: document?,
+        kind: kind?,
+        size: size?.0,
+    };
+    check_size(&place, spec.document, spec.kind, spec.size);
+    Some(spec)
+}
+
+/// Reports a document that cannot be made in that size.
+pub(super) fn check_size(place: &Place<'_>, document: DocumentName, kind: Kind, size: u64) {
+    if size > document::LARGEST {
+        place.problem(format!(
+            "a document can have at most {} bytes",
+            document::LARGEST
+        ));
+        return;
+    }
+    match document::smallest(document, kind) {
+        Ok(smallest) if size < smallest => place.problem_with_hint(
+            format!("the document `{document}` as {kind} cannot be made in {size} bytes"),
+            format!("the smallest possible are {smallest}"),
+        ),
+        _ => {}
+    }
+}
+
+fn request(item: &Item<'_>, names: &mut Names<'_>) -> Option<Request> {
+    let mut table = item.table()?;
+    let path = match table.item("path") {
+        Some(item) => address(&item, names),
+        None => {
+            table.missing("path");
+            None
+        }
+    };
+    let method = method(&mut table);
+    let headers = headers(&mut table, "headers", names);
+    let mut bodies = Vec::new();
+    if let Some(item) = table.item("json") {
+        bodies.extend(json(&item, names).map(RequestBody::Json));
+    }
+    if let Some(item) = table.item("form") {
+        let entries = item.entries().unwrap_or_default();
+        let field = |item: &Item<'_>| Some((item.key().to_owned(), names.template(item)?));
+        bodies.push(RequestBody::Form(
+            entries.iter().filter_map(field).collect(),
+        ));
+    }
+    if let Some(item) = table.item("multipart") {
+        let entries = item.entries().unwrap_or_default();
+        let part = |item: &Item<'_>| {
+            let part = if item.is_table() {
+                Part::Document(document(item)?)
+            } else {
+                Part::Text(names.template(item)?)
+            };
+            Some((item.key().to_owned(), part))
+        };
+        bodies.push(RequestBody::Multipart(
+            entries.iter().filter_map(part).collect(),
+        ));
+    }
+    if let Some(item) = table.item("body") {
+        bodies.extend(names.template(&item).map(RequestBody::Text));
+    }
+    if bodies.len() > 1 {
+        table.place().problem_with_hint(
+            "a request has one body",
+            "give one of: json, form, multipart, body",
+        );
+    }
+    table.finish();
+    Some(Request {
+        method: method?,
+        path: path?,
+        headers,
+        body: bodies.pop().unwrap_or(RequestBody::None),
+    })
+}
+
+fn method(table: &mut Reader<'_>) -> Option<Method> {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    let Some(item) = table.item("method") else {
+        return Some(Method::GET);
+    };
+    let known = item.as_str().filter(|method| KNOWN.contains(method));
+    if known.is_none() {
+        item.expected(&format!("one of {}", list(&KNOWN)));
+    }
+    known?.parse().ok()
+}
+
+fn headers(
+    table: &mut Reader<'_>,
+    key: &'static str,
+    names: &mut Names<'_>,
+) -> Vec<(HeaderName, Template)> {
+    let mut headers = Vec::new();
+    for item in table.entries(key) {
+        match item.key().parse::<HeaderName>() {
+            Ok(name) => headers.extend(names.template(&item).map(|value| (name, value))),
+            Err(_) => item
+                .place()
+                .problem(format!("`{}` is no name of a header", item.key())),
+        }
+    }
+    headers
+}
+
+fn json(item: &Item<'_>, names: &mut Names<'_>) -> Option<JsonTemplate> {
+    if item.as_str().is_some() {
+        return names.template(item).map(JsonTemplate::Text);
+    }
+    if item.is_array() {
+        let elements = item.elements()?;
+        let values: Vec<_> = elements
+            .iter()
+            .map(|element| json(element, names))
+            .collect();
+        return values
+            .into_iter()
+            .collect::<Option<_>>()
+            .map(JsonTemplate::Array);
+    }
+    if item.is_table() {
+        let entries = item.entries()?;
+        let entry = |item: &Item<'_>| Some((item.key().to_owned(), json(item, names)?));
+        let values: Vec<_> = entries.iter().map(entry).collect();
+        return values
+            .into_iter()
+            .collect::<Option<_>>()
+            .map(JsonTemplate::Object);
+    }
+    if let Some(truth) = item.as_bool() {
+        return Some(JsonTemplate::Plain(truth.into()));
+    }
+    if item.is_integer() {
+        return item
+            .read::<i64>()
+            .map(|number| JsonTemplate::Plain(number.into()));
+    }
+    item.read::<f64>()
+        .map(|number| JsonTemplate::Plain(number.into()))
+}
+
+/// The mail that the step awaits.
+pub(super) fn mail(table: &mut Reader<'_>, names: &mut Names<'_>) -> Option<AwaitedMail> {
+    let mut table = table.table("mail")?;
+    let mut text_of = |table: &mut Reader<'_>, key| match table.item(key) {
+        Some(item) => names.template(&item),
+        None => {
+            table.missing(key);
+            None
+        }
+    };
+    let to = text_of(&mut table, "to");
+    let subject = text_of(&mut table, "subject");
+    let text = table
+        .item("text")
+        .map(|item| names.templates(&item))
+        .unwrap_or_default();
+    let within = table.required::<Duration>("within");
+    if within.is_some_and(|within| within.is_zero() || within > LONGEST_MAIL) {
+        table
+            .place_of("within")
+            .problem("`within` must be more than nothing and at most 1h");
+    }
+    let mut capture = Vec::new();
+    for item in table.entries("capture") {
+        let regex = regex(&item);
+        if let (true, Some(regex)) = (capture_name(&item, names), regex) {
+            capture.push((item.key().to_owned(), regex));
+        }
+    }
+    table.finish();
+    Some(AwaitedMail {
+        to: to?,
+        subject: subject?,
+        within: within?,
+        text,
+        capture,
+    })
+}
+
+fn capture_name(item: &Item<'_>, names: &mut Names<'_>) -> bool {
+    let name = item.key();
+    if !is_captured_name(name) {
+        item.place().problem_with_hint(
+            format!("`{name}` cannot be the name of a capture"),
+            "use lower-case letters, digits and underscores; `run` and `today` are built in",
+        );
+        return false;
+    }
+    names.captured.insert(name.to_owned());
+    true
+}
+
+fn regex(item: &Item<'_>) -> Option<Regex> {
+    let text: String = item.read()?;
+    match RegexBuilder::new(&text).size_limit(1 << 20).build() {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let error = error.to_string();
+            let last = error
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            item.place()
+                .problem(format!("`{text}` is no regular expression: {last}"));
+            None
+        }
+    }
+}
+
+/// What must hold after the step.
+pub(super) fn expect(table: &mut Reader<'_>, names: &mut Names<'_>) -> Expect {
+    let Some(mut table) = table.table("expect") else {
+        return Expect::default();
+    };
+    let mut status = Vec::new();
+    if let Some(item) = table.item("status") {
+        status = one_or_many::<u16>(&item).unwrap_or_default();
+        if status.iter().any(|code| !(100..=599).contains(code)) {
+            item.place()
+                .problem("a status code is a number from 100 to 599");
+        }
+    }
+    let path = table.item("path").and_then(|item| {
+        let path = names.template(&item)?;
+        if !path.beginning().starts_with(['/', '*']) && path.names().next().is_none() {
+            item.place().problem_with_hint(
+                "`path` must begin with `/`",
+                "`*` stands for anything, e.g. `/web/applications/*`",
+            );
+        }
+        Some(path)
+    });
+    let mut texts = |key| {
+        table
+            .item(key)
+            .map(|item| names.templates(&item))
+            .unwrap_or_default()
+    };
+    let (text, not_text) = (texts("text"), texts("not_text"));
+    let mut selectors = |key| {
+        let Some(item) = table.item(key) else {
+            return Vec::new();
+        };
+        if !item.is_array() {
+            return names.css(&item).into_iter().collect();
+        }
+        let elements = item.elements().unwrap_or_default();
+        elements
+            .iter()
+            .filter_map(|element| names.css(element))
+            .collect()
+    };
+    let (css, not_css) = (selectors("css"), selectors("not_css"));
+    let header = headers(&mut table, "header", names);
+    let mut json_values = Vec::new();
+    for item in table.entries("json") {
+        if pointer(&item, item.key()) {
+            json_values.extend(json(&item, names).map(|value| (item.key().to_owned(), value)));
+        }
+    }
+    table.finish();
+    Expect {
+        status,
+        path,
+        text,
+        not_text,
+        css,
+        not_css,
+        header,
+        json: json_values,
+    }
+}
+
+fn pointer(item: &Item<'_>, text: &str) -> bool {
+    let right = text.is_empty() || text.starts_with('/');
+    if !right {
+        item.place().problem_with_hint(
+            format!("`{text}` is no JSON pointer"),
+            format!("write `/{}`", text.replace('.', "/")),
+        );
+    }
+    right
+}
+
+/// What the step remembers.
+pub(super) fn captures(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Capture> {
+    let mut captures = Vec::new();
+    for item in table.entries("capture") {
+        let found = if item.is_table() {
+            captured_from(&item, names)
+        } else {
+            regex(&item).map(|regex| (CaptureFrom::Text, Some(regex)))
+        };
+        if let (true, Some((from, regex))) = (capture_name(&item, names), found) {
+            captures.push(Capture {
+                name: item.key().to_owned(),
+                from,
+                regex,
+            });
+        }
+    }
+    captures
+}
+
+fn captured_from(item: &Item<'_>, names: &mut Names<'_>) -> Option<(CaptureFrom, Option<Regex>)> {
+    let mut table = item.table()?;
+    let attribute = table.optional::<String>("attribute");
+    let mut from = Vec::new();
+    let css_item = table.item("css");
+    if let Some(css_item) = &css_item {
+        from.extend(
+            names
+                .css(css_item)
+                .map(|css| CaptureFrom::Css(css, attribute.clone())),
+        );
+    } else if attribute.is_some() {
+        table.place_of("attribute").problem_with_hint(
+            "`attribute` without `css`",
+            "say of which element: `{ css = \"…\", attribute = \"…\" }`",
+        );
+    }
+    if let Some(json) = table.item("json") {
+        let text = json.read::<String>().filter(|text| pointer(&json, text));
+        from.extend(text.map(CaptureFrom::Json));
+    }
+    if let Some(header) = table.item("header") {
+        let name = header
+            .read::<String>()
+            .and_then(|name| name.parse::<HeaderName>().ok());
+        if name.is_none() {
+            header.place().problem("no name of a header");
+        }
+        from.extend(name.map(CaptureFrom::Header));
+    }
+    if let Some(item) = table.item("url") {
+        let wanted = item.read::<bool>();
+        if wanted == Some(false) {
+            item.expected("true");
+        }
+        from.extend(wanted.map(|_| CaptureFrom::Url));
+    }
+    let regex_item = table.item("regex");
+    let pattern = regex_item.as_ref().map(regex);
+    if from.len() > 1 {
+        table.place().problem_with_hint(
+            "a capture is taken from one place",
+            "give one of: css, json, header, url; `regex` may go with each or stand alone",
+        );
+    }
+    let given = ["css", "json", "header", "url", "regex"]
+        .into_iter()
+        .any(|key| table.has(key));
+    if !given {
+        table.place().problem_with_hint(
+            "the capture does not say where it is taken from",
+            "give one of: css, json, header, url, regex",
+        );
+    }
+    let alone = pattern.is_some() && from.is_empty();
+    table.finish();
+    let pattern = match pattern {
+        Some(pattern) => Some(pattern?),
+        None => None,
+    };
+    Some((
+        if alone {
+            CaptureFrom::Text
+        } else {
+            from.pop()?
+        },
+        pattern,
+    ))
+}

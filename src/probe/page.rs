@@ -1,0 +1,230 @@
+//! The page that a step acts on, whatever engine shows it.
+//!
+//! Owns the seam between the runner and its engines, and what an engine shows: a
+//! [`Snapshot`]. Must not know flows.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{self, HeaderMap, HeaderName};
+use url::Url;
+
+use super::definition::Query;
+use super::form::{Body, Change};
+use super::visible_text::VisibleText;
+use crate::domain::run::Phases;
+use crate::domain::{Fault, Moment, Why};
+
+/// Why a step could not be carried through.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// The site is at fault.
+    Site(Fault, String),
+    /// We are: the run says nothing of the site.
+    Ours(Why, String),
+}
+
+impl Trouble {
+    /// The sentence for operators.
+    pub fn message(&self) -> &str {
+        match self {
+            Trouble::Site(_, message) | Trouble::Ours(_, message) => message,
+        }
+    }
+}
+
+/// A request that no form makes.
+#[derive(Clone, Debug)]
+pub struct PlainRequest {
+    /// The method.
+    pub method: Method,
+    /// A path of the site, or a whole address.
+    pub address: String,
+    /// Headers besides the usual ones.
+    pub headers: Vec<(HeaderName, String)>,
+    /// What is sent along.
+    pub body: Body,
+}
+
+/// What an engine spent on a step.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// Where the time went.
+    pub phases: Phases,
+    /// Redirects followed.
+    pub redirects: u32,
+    /// When the first certificate that was shown expires.
+    pub certificate_expires_at: Option<Moment>,
+    /// Every request in order, for the evidence: method, address, status, times.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// One request and its answer.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Url,
+    /// The answer's status, if one came.
+    pub status: Option<u16>,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+/// An engine's side of a run. Each method ends when the page that it led to is complete;
+/// the runner sets the limits of time and may drop any of these futures.
+pub trait Page: Send {
+    /// Opens a path of the site or a whole address.
+    fn visit(&mut self, address: &str) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Changes a field of the page.
+    fn change(
+        &mut self,
+        query: Query,
+        change: Change,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Submits a form, or presses one of its buttons.
+    fn submit(&mut self, query: &Query) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Follows a link or presses a button.
+    fn click(&mut self, query: &Query) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Sends a request without a form; its answer becomes the page.
+    fn request(
+        &mut self,
+        request: PlainRequest,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Looks at the page again, as it may have changed.
+    fn look_again(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Goes back to a page shown before, as far as the engine can.
+    fn back_to(
+        &mut self,
+        snapshot: Arc<Snapshot>,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Sets the most bytes, decoded, that an answer may have from now on.
+    fn limit_body(&mut self, bytes: u64);
+    /// What is shown now; `None` before the first answer.
+    fn shown(&self) -> Option<Arc<Snapshot>>;
+    /// What was spent since the last call.
+    fn spent(&mut self) -> Spent;
+}
+
+/// A page as it was received.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Status of the answer, where the engine learns it.
+    pub status: Option<u16>,
+    /// The method that asked for it.
+    pub method: Method,
+    /// Its address, after redirects.
+    pub url: Url,
+    /// The answer's headers.
+    pub headers: HeaderMap,
+    /// Its bytes, decompressed.
+    pub body: Vec<u8>,
+    /// Whether it is all there.
+    pub complete: bool,
+    text: OnceLock<String>,
+    visible: OnceLock<VisibleText>,
+}
+
+impl Snapshot {
+    /// An answer.
+    pub fn new(
+        status: Option<u16>,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        complete: bool,
+    ) -> Self {
+        let (text, visible) = (OnceLock::new(), OnceLock::new());
+        Snapshot {
+            status,
+            method,
+            url,
+            headers,
+            body,
+            complete,
+            text,
+            visible,
+        }
+    }
+
+    /// The media type as the header gives it, without parameters, in lower case.
+    pub fn media_type(&self) -> String {
+        let value = self.content_type();
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    }
+
+    fn content_type(&self) -> &str {
+        let value = self.headers.get(header::CONTENT_TYPE);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether it is a page rather than data.
+    pub fn is_html(&self) -> bool {
+        let media_type = self.media_type();
+        media_type.contains("html")
+            || media_type.is_empty() && self.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    /// The body as text, in the charset that the header, a byte-order mark or the page itself
+    /// names, else UTF-8; what cannot be decoded becomes U+FFFD.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let label = charset_of(self.content_type()).or_else(|| {
+                let start = self.body.get(..1024).unwrap_or(&self.body);
+                charset_of(&String::from_utf8_lossy(start))
+            });
+            let encoding = label
+                .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
+                .unwrap_or(encoding_rs::UTF_8);
+            encoding.decode(&self.body).0.into_owned()
+        })
+    }
+
+    /// What a person reads.
+    pub fn visible(&self) -> &VisibleText {
+        self.visible.get_or_init(|| {
+            if self.is_html() {
+                return VisibleText::of(self.text());
+            }
+            VisibleText {
+                text: self.text().to_owned(),
+                ..VisibleText::default()
+            }
+        })
+    }
+
+    /// Whether a person reads this text on the page or in its title.
+    pub fn says(&self, text: &str) -> bool {
+        let visible = self.visible();
+        if !self.is_html() {
+            return visible.text.contains(text);
+        }
+        let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        visible.text.contains(&folded) || visible.title.contains(&folded)
+    }
+}
+
+/// `charset=…` in a content type or in the beginning of a page.
+fn charset_of(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let behind = &lower[lower.find("charset=")? + "charset=".len()..];
+    let behind = behind.trim_start_matches(['"', '\'']);
+    let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:".contains(c));
+    let label = &behind[..end.unwrap_or(behind.len())];
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// Milliseconds, rounded.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
+}
