@@ -48,12 +48,14 @@ mod control;
 mod documents;
 mod extension;
 mod extension_form;
+mod fault_board;
 mod faults;
 mod faulty;
 mod faulty_pages;
 mod front;
 mod hostile;
 mod imap;
+mod imap_fetch;
 mod imap_search;
 mod imap_words;
 mod language;
@@ -76,7 +78,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use faults::{Fault, FaultBoard, KINDS, Kind, ScriptedFault};
+pub use fault_board::FaultBoard;
+pub use faults::{Fault, KINDS, Kind, ScriptedFault};
 
 use crate::domain::{Clock, Random};
 use post_office::PostOffice;

@@ -32,3 +32,5 @@ pub use page_cache::{Kind, Page, PageCache, Pages};
 pub use serve::{Limits, Server};
 pub use site::Site;
 pub use snapshot::Snapshot;
+//! (to come)
+pub mod operations;
