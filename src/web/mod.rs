@@ -10,6 +10,7 @@ pub mod format;
 pub mod lang;
 pub mod layout;
 pub mod office;
+pub mod operations;
 pub mod page_cache;
 pub mod passwords;
 pub mod problem;
@@ -32,5 +33,3 @@ pub use page_cache::{Kind, Page, PageCache, Pages};
 pub use serve::{Limits, Server};
 pub use site::Site;
 pub use snapshot::Snapshot;
-//! (to come)
-pub mod operations;

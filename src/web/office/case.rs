@@ -16,7 +16,7 @@ use crate::domain::case::CaseState;
 use crate::domain::history::{Gap, Outage};
 use crate::domain::reference::Reference;
 use crate::domain::report::{self, Submitted};
-use crate::domain::{Why, office};
+use crate::domain::office;
 use crate::store::reports::{Case, Personal, Screenshot, Step};
 use crate::store::runs::FailureSummary;
 use crate::store::{self, monitor, outages, reports, runs, staff};
@@ -28,7 +28,7 @@ use crate::web::public::words::{self, Badge};
 use crate::web::reports::told::{self, OutageShown, TryLine};
 use crate::web::sessions::{self, Scope, SignedIn};
 use crate::web::texts::Texts;
-use crate::web::{screenshots, snapshot};
+use crate::web::screenshots;
 
 /// Longest reason for giving a case back, in characters.
 const LONGEST_REASON: usize = 1000;
@@ -278,7 +278,7 @@ fn render(
             .iter()
             .map(|one| failure(t, format, one))
             .collect(),
-        gaps: opened.gaps.iter().map(|one| gap(t, format, one)).collect(),
+        gaps: opened.gaps.iter().map(|one| words::gap(t, format, one)).collect(),
         shots: opened
             .shots
             .iter()
@@ -406,19 +406,6 @@ fn failure(t: Texts, format: Format, one: &FailureSummary) -> String {
         line.push_str(&format!(" ({})", more.join(", ")));
     }
     line
-}
-
-fn gap(t: Texts, format: Format, gap: &Gap) -> String {
-    let why = gap.why.parse().unwrap_or(Why::Ourselves);
-    words::gap(
-        t,
-        format,
-        &snapshot::Gap {
-            from: gap.began_at,
-            to: gap.ended_at,
-            why,
-        },
-    )
 }
 
 fn step_line(t: Texts, format: Format, step: &Step) -> StepLine {

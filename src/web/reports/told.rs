@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use crate::domain::Moment;
 use crate::domain::case::{CaseState, Urgency, urgency};
 use crate::domain::finding::{Finding, Try, Verdict};
 use crate::domain::history::Outage;
-use crate::domain::{Moment, outage};
+use crate::domain::outage::{Severity, State, Unseen};
 use crate::web::format::Format;
 use crate::web::public::words::{self, Badge};
-use crate::web::snapshot::{Reason, Severity, State};
 use crate::web::texts::Texts;
 
 fn badge(t: Texts, key: &str, like: State) -> Badge {
@@ -21,15 +21,18 @@ fn badge(t: Texts, key: &str, like: State) -> Badge {
     }
 }
 
-const UNKNOWN: State = State::Unknown(Reason::NoData);
+const SLOW: State = State::Trouble(Severity::Degraded);
+const PARTIAL: State = State::Trouble(Severity::Partial);
+const DOWN: State = State::Trouble(Severity::Down);
+const UNKNOWN: State = State::Unknown(Unseen::NoData);
 
 /// Where a case stands.
 pub fn state(t: Texts, state: CaseState) -> Badge {
     match state {
         CaseState::Received => badge(t, "case-received", UNKNOWN),
-        CaseState::InReview => badge(t, "case-in_review", State::Degraded),
+        CaseState::InReview => badge(t, "case-in_review", SLOW),
         CaseState::Processed => badge(t, "case-processed", State::Operational),
-        CaseState::Returned => badge(t, "case-returned", State::PartialOutage),
+        CaseState::Returned => badge(t, "case-returned", PARTIAL),
     }
 }
 
@@ -37,9 +40,9 @@ pub fn state(t: Texts, state: CaseState) -> Badge {
 pub fn verdict(t: Texts, verdict: Verdict) -> Badge {
     match verdict {
         Verdict::Matched => badge(t, "verdict-matched", State::Operational),
-        Verdict::Partly => badge(t, "verdict-partly", State::Degraded),
+        Verdict::Partly => badge(t, "verdict-partly", SLOW),
         Verdict::NotCorroborated => badge(t, "verdict-not_corroborated", UNKNOWN),
-        Verdict::LikelyUserSide => badge(t, "verdict-likely_user_side", State::PartialOutage),
+        Verdict::LikelyUserSide => badge(t, "verdict-likely_user_side", PARTIAL),
     }
 }
 
@@ -116,10 +119,10 @@ pub fn deadline(t: Texts, expires: Option<Date>, today: Date) -> Badge {
     };
     let days = [("days", u64::from(left.unsigned_abs()).into())];
     let (word, like) = match how {
-        Urgency::Overdue => (t.with("deadline-overdue", days), State::Outage),
-        Urgency::Days3 if left == 0 => (t.get("deadline-today"), State::PartialOutage),
-        Urgency::Days3 => (t.with("deadline-left", days), State::PartialOutage),
-        Urgency::Days7 => (t.with("deadline-left", days), State::Degraded),
+        Urgency::Overdue => (t.with("deadline-overdue", days), DOWN),
+        Urgency::Days3 if left == 0 => (t.get("deadline-today"), PARTIAL),
+        Urgency::Days3 => (t.with("deadline-left", days), PARTIAL),
+        Urgency::Days7 => (t.with("deadline-left", days), SLOW),
         Urgency::Later => (t.with("deadline-left", days), UNKNOWN),
     };
     Badge {
@@ -186,15 +189,10 @@ pub fn outage(
     } else {
         t.with("outage-continuous", [("lasted", lasted.into())])
     };
-    let severity = match outage.worst {
-        outage::Severity::Degraded => Severity::Degraded,
-        outage::Severity::Partial => Severity::Partial,
-        outage::Severity::Down => Severity::Outage,
-    };
     OutageShown {
         href,
         component,
-        badge: Badge::of_severity(t, severity),
+        badge: Badge::of_severity(t, outage.worst),
         span,
         course,
         fault: outage.fault.map(|fault| words::fault(t, fault)),
