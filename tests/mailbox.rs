@@ -415,6 +415,9 @@ fn scripted(answer_to_search: &'static str) -> ImapMailbox {
                 if command.starts_with("UID SEARCH") {
                     let answer = answer_to_search.replace("TAG", tag);
                     connection.write_all(answer.as_bytes()).unwrap();
+                    if answer.ends_with("OK done\r\n") {
+                        continue;
+                    }
                     break;
                 }
                 let done = format!("{tag} OK done\r\n");

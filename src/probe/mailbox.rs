@@ -183,6 +183,7 @@ impl ImapMailbox {
     /// Ends at the latest one look after the deadline.
     pub async fn wait_for(&self, query: &MailQuery, deadline: Duration) -> Result<Mail, MailError> {
         let mut over = pin!(sleep(deadline));
+        let mut last = false;
         let mut session = None;
         let mut seen = HashSet::new();
         loop {
@@ -194,8 +195,8 @@ impl ImapMailbox {
             match looked {
                 Ok(Some(mail)) => return Ok(mail),
                 Err(error @ (MailError::Refused(_) | MailError::Unusable(_))) => return Err(error),
-                Err(error) if over.is_elapsed() => return Err(error),
-                Ok(None) if over.is_elapsed() => {
+                Err(error) if last => return Err(error),
+                Ok(None) if last => {
                     return Err(MailError::Missing {
                         subject: query.subject.clone(),
                         waited: deadline,
@@ -205,7 +206,7 @@ impl ImapMailbox {
                 Ok(None) => {}
             }
             tokio::select! {
-                () = &mut over => {}
+                () = &mut over => last = true,
                 () = sleep(self.every) => {}
             }
         }

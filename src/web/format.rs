@@ -49,13 +49,17 @@ impl Zone {
 
     /// A moment on the clocks of this zone.
     pub fn at(self, moment: Moment) -> Zoned {
+        moment.timestamp().to_zoned(self.time_zone())
+    }
+
+    /// As jiff's type.
+    pub fn time_zone(self) -> TimeZone {
         let hours = match self {
             Zone::Wib => 7,
             Zone::Wita => 8,
             Zone::Wit => 9,
         };
-        let zone = TimeZone::fixed(Offset::constant(hours));
-        moment.timestamp().to_zoned(zone)
+        TimeZone::fixed(Offset::constant(hours))
     }
 }
 

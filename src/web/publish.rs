@@ -2,13 +2,13 @@
 //! tick, renders it, puts it in place. When the store does not answer for too long, the
 //! pages turn to *unknown* instead of telling yesterday's news as today's.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::page_cache::PageCache;
+use super::reading::Reader;
 use super::render::render_all;
 use super::site::Site;
 use super::snapshot::Snapshot;
@@ -39,32 +39,27 @@ impl Default for Pace {
     }
 }
 
-/// Publishes until `stop` turns true. `changed` is any counter that moves when the store
-/// has news; `read` reads a snapshot.
-pub async fn run<R, F, E>(
-    site: Arc<Site>,
+/// Publishes until `stop` turns true.
+pub async fn run(
+    reader: Reader,
     cache: Arc<PageCache>,
     clock: Arc<dyn Clock>,
     pace: Pace,
-    mut changed: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
-    read: R,
-) where
-    R: Fn() -> F + Send,
-    F: Future<Output = Result<Snapshot, E>> + Send,
-    E: std::fmt::Display,
-{
-    let mut last: Option<Snapshot> = None;
+) {
+    let mut changes = reader.store.changes();
+    let mut last: Option<Arc<Snapshot>> = None;
     let mut read_at = clock.monotonic();
     let mut told_stale = false;
     loop {
-        changed.mark_unchanged();
-        let answer = tokio::time::timeout(pace.read, read()).await;
-        match answer {
+        changes.mark_unchanged();
+        let reading = reader.read(clock.now(), last.clone());
+        match tokio::time::timeout(pace.read, reading).await {
             Ok(Ok(snapshot)) => {
                 read_at = clock.monotonic();
                 told_stale = false;
-                publish(&site, &cache, snapshot.clone()).await;
+                let snapshot = Arc::new(snapshot);
+                publish(&reader.site, &cache, Arc::clone(&snapshot)).await;
                 last = Some(snapshot);
             }
             Ok(Err(error)) => tracing::warn!(%error, "the pages' snapshot could not be read"),
@@ -76,7 +71,8 @@ pub async fn run<R, F, E>(
             && let Some(snapshot) = &last
         {
             tracing::error!(?silent, "the store is silent: the pages say unknown now");
-            publish(&site, &cache, snapshot.clone().gone_stale()).await;
+            let stale = Arc::new(Snapshot::clone(snapshot).gone_stale());
+            publish(&reader.site, &cache, stale).await;
             told_stale = true;
         }
         tokio::select! {
@@ -85,14 +81,14 @@ pub async fn run<R, F, E>(
         }
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            Ok(()) = changed.changed() => {}
+            Ok(()) = changes.changed() => {}
             () = tokio::time::sleep(pace.tick) => {}
         }
     }
 }
 
 /// Renders away from the tasks that answer readers, and puts the pages in place.
-async fn publish(site: &Arc<Site>, cache: &Arc<PageCache>, snapshot: Snapshot) {
+async fn publish(site: &Arc<Site>, cache: &Arc<PageCache>, snapshot: Arc<Snapshot>) {
     let (site, cache) = (Arc::clone(site), Arc::clone(cache));
     let rendering = tokio::task::spawn_blocking(move || {
         let pages = render_all(&site, &snapshot, &cache.current());

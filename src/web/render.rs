@@ -1,13 +1,15 @@
 //! From a snapshot to every finished page: what is rendered when something changes.
 
+use std::time::Duration;
+
 use super::api::{statuspage, v1};
 use super::lang::Lang;
 use super::layout::{FAVICON, STYLE, STYLE_PATH};
 use super::page_cache::{Kind, Pages};
-use super::public::outages::Month;
+use super::public::outages::Shown;
 use super::public::{check, history, home, outage, outages};
 use super::site::Site;
-use super::snapshot::{MonthOfOutages, Snapshot};
+use super::snapshot::{DAYS, Month, Snapshot};
 
 /// Outages with a finished page; with more than that in 90 days, the oldest are rendered
 /// when asked for.
@@ -24,23 +26,23 @@ pub fn render_all(site: &Site, snapshot: &Snapshot, previous: &Pages) -> Pages {
     page("/", &|lang| home::page(site, lang, snapshot));
     page("/history", &|lang| history::page(site, lang, snapshot));
     page("/check", &|lang| check::page(site, lang, snapshot));
-    let month = Month {
-        shown: None,
-        months: &snapshot.months,
+    let list = Shown {
+        month: None,
+        watched_since: snapshot.watched_since,
         outages: &snapshot.outages,
         as_of: snapshot.as_of,
     };
-    page("/outages", &|lang| outages::page(site, lang, &month));
-    for shown in whole_months(site, snapshot) {
-        let month = Month {
-            shown: Some(shown),
-            ..month
+    page("/outages", &|lang| outages::page(site, lang, &list));
+    for month in whole_months(site, snapshot) {
+        let list = Shown {
+            month: Some(month),
+            ..list
         };
-        let path = format!("/outages/{}", shown.key());
-        page(&path, &|lang| outages::page(site, lang, &month));
+        let path = format!("/outages/{}", month.key());
+        page(&path, &|lang| outages::page(site, lang, &list));
     }
     for one in snapshot.outages.iter().take(OUTAGE_PAGES) {
-        let path = format!("/outages/{}", one.id);
+        let path = format!("/outages/{}", one.record.id);
         page(&path, &|lang| outage::page(site, lang, one, snapshot.as_of));
     }
     let mut data = |path: &str, bytes: Vec<u8>| pages.add(path, Kind::JSON, bytes, previous);
@@ -48,7 +50,7 @@ pub fn render_all(site: &Site, snapshot: &Snapshot, previous: &Pages) -> Pages {
     data("/api/v1/components", v1::components(snapshot));
     data("/api/v1/outages", v1::outages(site, snapshot));
     for one in snapshot.outages.iter().take(OUTAGE_PAGES) {
-        let path = format!("/api/v1/outages/{}", one.id);
+        let path = format!("/api/v1/outages/{}", one.record.id);
         data(&path, v1::outage(site, one));
     }
     for (path, bytes) in statuspage::files(site, snapshot) {
@@ -57,16 +59,14 @@ pub fn render_all(site: &Site, snapshot: &Snapshot, previous: &Pages) -> Pages {
     pages
 }
 
-/// The months that the snapshot holds completely, so that their pages lack nothing.
-fn whole_months(site: &Site, snapshot: &Snapshot) -> Vec<MonthOfOutages> {
-    let day = std::time::Duration::from_secs(24 * 3600);
-    let oldest = site.zone.at(snapshot.as_of - day * 90).date();
-    let partly_held = MonthOfOutages::of(oldest);
-    snapshot
-        .months
-        .iter()
-        .copied()
-        .filter(|month| *month > partly_held)
+/// The months that the snapshot holds completely, the current one included.
+pub fn whole_months(site: &Site, snapshot: &Snapshot) -> Vec<Month> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let oldest = snapshot.as_of - DAY * u32::try_from(DAYS).unwrap_or(0);
+    let now = Month::of(site.zone.at(snapshot.as_of).date());
+    let partly_held = Month::of(site.zone.at(oldest).date());
+    std::iter::successors(Some(now), |month| Some(month.previous()))
+        .take_while(|month| *month > partly_held)
         .collect()
 }
 

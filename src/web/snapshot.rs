@@ -1,63 +1,35 @@
 //! What the public pages are made of: one consistent reading of the store, as values.
-//! The rules that turn it into words are here too, because they decide what a reader
+//! The rules that turn it into headlines are here too, because they decide what a reader
 //! believes: above all that nothing unknown ever reads as working.
-
-use std::time::Duration;
 
 use jiff::civil::Date;
 
-use crate::domain::{ComponentId, Fault, Moment, Why};
+use super::lang::Lang;
+use crate::domain::history::{Day, Gap, Outage as Record, Update};
+use crate::domain::outage::{Severity, State, Unseen};
+use crate::domain::{ComponentId, Moment};
+
+/// How many days the pages look back.
+pub const DAYS: usize = 90;
 
 /// Everything that the public pages tell, as of one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// When it was read.
     pub as_of: Moment,
+    /// When anything was first observed.
+    pub watched_since: Option<Moment>,
     /// In the order of the status page.
     pub components: Vec<Component>,
-    /// The open ones and the closed ones of the last 90 days, newest first. Older ones are
-    /// rendered when asked for.
+    /// The open ones and those of the last 90 days, newest first. Older ones are rendered
+    /// when asked for.
     pub outages: Vec<Outage>,
-    /// The months that have outages, newest first, for the pages of the list.
-    pub months: Vec<MonthOfOutages>,
     /// What the ladder found, smallest first; empty where no flow has one.
     pub ladder: Vec<LadderRung>,
     /// Announced maintenance that is not over, soonest first.
     pub maintenance: Vec<Maintenance>,
     /// Gaps in our own watch in the last 90 days, newest first.
     pub gaps: Vec<Gap>,
-}
-
-/// How a component is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Fresh observations say that it works.
-    Operational,
-    /// It works, but slowly.
-    Degraded,
-    /// It fails for some or again and again.
-    PartialOutage,
-    /// It does not work.
-    Outage,
-    /// Nobody can say.
-    Unknown(Reason),
-    /// Down or shaky as announced.
-    Maintenance,
-}
-
-/// Why nothing is known of a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// It has never been observed.
-    NoData,
-    /// The last observation is too old to say anything of now.
-    Stale,
-    /// Something before it fails, so that nobody gets this far.
-    NotReached,
-    /// The last run said nothing of the site.
-    Inconclusive(Why),
-    /// Our own records cannot be read.
-    RecordsUnreadable,
 }
 
 /// One line of the status page.
@@ -71,138 +43,43 @@ pub struct Component {
     pub since: Option<Moment>,
     /// When it was last observed.
     pub observed_at: Option<Moment>,
-    /// When it was first watched.
-    pub watched_since: Option<Moment>,
-    /// The last 90 days, oldest first, today last. A day without a record may be left out.
+    /// The last 90 days, oldest first, today last; empty where it was never watched.
     pub days: Vec<Day>,
 }
 
-/// One day of one component, by the calendar of the site's zone.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Day {
-    /// The day.
-    pub date: Date,
-    /// How long it was watched.
-    pub observed: Duration,
-    /// How long it was down, planned maintenance left out.
-    pub down: Duration,
-    /// How long it was slow or intermittent.
-    pub degraded: Duration,
-    /// How long it was in maintenance.
-    pub maintenance: Duration,
-}
-
-/// What kind of day it was: the worst that is worth telling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DayKind {
-    /// Watched for less than an hour: nothing can be said.
-    NoData,
-    /// No outage seen.
-    Operational,
-    /// Maintenance, and nothing worse.
-    Maintenance,
-    /// Slow or intermittent.
-    Degraded,
-    /// Down for less than an hour.
-    Partial,
-    /// Down for an hour or longer.
-    Outage,
-}
-
-impl Day {
-    /// A day of which nothing is recorded.
-    pub fn unobserved(date: Date) -> Day {
-        Day {
-            date,
-            observed: Duration::ZERO,
-            down: Duration::ZERO,
-            degraded: Duration::ZERO,
-            maintenance: Duration::ZERO,
-        }
-    }
-
-    /// The kind of day it was. What was seen failing counts however short the watch.
-    pub fn kind(&self) -> DayKind {
-        const HOUR: Duration = Duration::from_secs(3600);
-        if self.down >= HOUR {
-            DayKind::Outage
-        } else if !self.down.is_zero() {
-            DayKind::Partial
-        } else if !self.degraded.is_zero() {
-            DayKind::Degraded
-        } else if !self.maintenance.is_zero() {
-            DayKind::Maintenance
-        } else if self.observed < HOUR {
-            DayKind::NoData
-        } else {
-            DayKind::Operational
-        }
-    }
-}
-
-/// How grave an outage is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Slow.
-    Degraded,
-    /// Intermittent, or from some vantages only.
-    Partial,
-    /// Down.
-    Outage,
-}
-
-/// A span of time in which a component was down, slow or intermittent.
+/// An outage with what was seen of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
-    /// Its id, as the address has it.
-    pub id: String,
-    /// What it hit.
-    pub component: ComponentId,
-    /// How grave it is, or was at its worst.
-    pub severity: Severity,
-    /// Announced maintenance.
-    pub planned: bool,
-    /// It kept coming and going.
-    pub intermittent: bool,
-    /// Start of the first failing run.
-    pub started_at: Moment,
-    /// When it counted as confirmed.
-    pub confirmed_at: Option<Moment>,
-    /// Start of the first passing run after it.
-    pub ended_at: Option<Moment>,
-    /// What the site's owner says of its start and end.
-    pub official: Option<Official>,
-    /// How long it was down in all, where that is not the whole span.
-    pub down: Option<Duration>,
-    /// What kind of failure it is.
-    pub fault: Option<Fault>,
-    /// The host that was asked.
-    pub host: Option<String>,
-    /// The flow and the step that failed, as the flow file names them.
-    pub step: Option<String>,
-    /// Runs within it that failed.
-    pub failures: u64,
-    /// Runs within it in all.
-    pub runs: u64,
-    /// The places it was seen from.
-    pub vantages: Vec<String>,
-    /// The error pages met, the most frequent first.
-    pub error_pages: Vec<ErrorPage>,
+    /// The outage as it is remembered.
+    pub record: Record,
     /// Its timeline, oldest first.
     pub updates: Vec<Update>,
-    /// The gaps in our own watch that touch it.
+    /// Failing steps within it, counted over all vantages.
+    pub failures: u64,
+    /// The places it is seen from now; empty once it is over.
+    pub vantages: Vec<String>,
+    /// From how many places it was seen.
+    pub vantage_count: u64,
+    /// The error pages met, the most frequent first.
+    pub error_pages: Vec<ErrorPage>,
+    /// The gaps in our own watch that touch it, newest first.
     pub gaps: Vec<Gap>,
 }
 
-/// What the owner of the site announced; the observed times stand beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Official {
-    /// The announced start.
-    pub started_at: Option<Moment>,
-    /// The announced end.
-    pub ended_at: Option<Moment>,
-    /// Where it was announced.
-    pub source: Option<String>,
+impl Outage {
+    /// Whether it lasts.
+    pub fn is_open(&self) -> bool {
+        self.record.ended_at.is_none()
+    }
+
+    /// How grave it is while it lasts, or was at its worst once it is over.
+    pub fn severity(&self) -> Severity {
+        if self.is_open() {
+            self.record.severity
+        } else {
+            self.record.worst
+        }
+    }
 }
 
 /// An error page that was met during an outage.
@@ -218,47 +95,6 @@ pub struct ErrorPage {
     pub first_at: Moment,
     /// From how many vantages.
     pub vantages: u64,
-}
-
-/// One entry of an outage's timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
-    /// When.
-    pub at: Moment,
-    /// What happened.
-    pub what: Change,
-}
-
-/// What an entry of a timeline says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The first failing run.
-    Began(Option<Fault>),
-    /// Enough runs failed in a row to be sure.
-    Confirmed,
-    /// It turned into this severity.
-    Became(Severity),
-    /// It comes and goes.
-    Intermittent,
-    /// Another kind of failure than before.
-    Fault(Fault),
-    /// First runs pass again.
-    Recovering,
-    /// It is over.
-    Ended,
-    /// A word of the people on call, shown as they wrote it.
-    Note(String),
-}
-
-/// A time in which we ourselves did not watch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// From.
-    pub from: Moment,
-    /// To; `None` while it lasts.
-    pub to: Option<Moment>,
-    /// Why.
-    pub why: Why,
 }
 
 /// What the site did with a document of this kind and size when last tried.
@@ -281,31 +117,68 @@ pub struct LadderRung {
 pub struct Maintenance {
     /// Its id.
     pub id: String,
-    /// What it touches.
-    pub components: Vec<ComponentId>,
+    /// What it touches; `None` for everything.
+    pub component: Option<ComponentId>,
     /// Announced start.
     pub from: Moment,
     /// Announced end.
-    pub to: Moment,
-    /// What was announced, as written.
-    pub title: String,
-    /// When it was announced.
-    pub announced_at: Moment,
+    pub until: Moment,
+    /// Its title in every language, in the order of [`Lang::ALL`].
+    pub titles: [String; Lang::COUNT],
+}
+
+/// What kind of day it was for a component: the worst that is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DayKind {
+    /// Hardly anything was observed: nothing can be said.
+    NoData,
+    /// No outage seen.
+    Operational,
+    /// Maintenance, and nothing worse.
+    Maintenance,
+    /// Slow at times.
+    Degraded,
+    /// Failing at times.
+    Partial,
+    /// Down.
+    Outage,
+}
+
+impl DayKind {
+    /// The kind of a day. What was seen failing counts however short the watch; that it
+    /// worked is believed only where at least half of the runs could say anything.
+    pub fn of(day: &Day) -> DayKind {
+        match day.worst {
+            Some(Severity::Down) => DayKind::Outage,
+            Some(Severity::Partial) => DayKind::Partial,
+            Some(Severity::Degraded) => DayKind::Degraded,
+            None if day.planned => DayKind::Maintenance,
+            None => match &day.tally {
+                Some(tally)
+                    if tally.conclusive() > 0
+                        && tally.conclusive() >= tally.inconclusive + tally.not_reached =>
+                {
+                    DayKind::Operational
+                }
+                _ => DayKind::NoData,
+            },
+        }
+    }
 }
 
 /// A page of the list of outages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MonthOfOutages {
+pub struct Month {
     /// The year.
     pub year: i16,
     /// The month, 1 to 12.
     pub month: i8,
 }
 
-impl MonthOfOutages {
-    /// The month of a moment, by a zone's calendar.
+impl Month {
+    /// The month of a day.
     pub fn of(date: Date) -> Self {
-        MonthOfOutages {
+        Month {
             year: date.year(),
             month: date.month(),
         }
@@ -327,6 +200,41 @@ impl MonthOfOutages {
     pub fn key(self) -> String {
         format!("{:04}-{:02}", self.year, self.month)
     }
+
+    /// The month after.
+    #[must_use]
+    pub fn next(self) -> Month {
+        match self.month {
+            12 => Month {
+                year: self.year.saturating_add(1),
+                month: 1,
+            },
+            _ => Month {
+                month: self.month + 1,
+                ..self
+            },
+        }
+    }
+
+    /// The month before.
+    #[must_use]
+    pub fn previous(self) -> Month {
+        match self.month {
+            1 => Month {
+                year: self.year.saturating_sub(1),
+                month: 12,
+            },
+            _ => Month {
+                month: self.month - 1,
+                ..self
+            },
+        }
+    }
+
+    /// Its first day.
+    pub fn first_day(self) -> Date {
+        Date::new(self.year, self.month, 1).unwrap_or(Date::ZERO)
+    }
 }
 
 /// The site as a whole, in the words of the headline.
@@ -342,9 +250,9 @@ pub enum Overall {
     Maintenance,
     /// Something is slow, and nothing worse.
     Degraded,
-    /// Something fails, or some components are down while others work.
+    /// Something fails while other components work.
     PartialOutage,
-    /// Nothing that can be reached works, or what everybody has to pass first is down.
+    /// Something is down, and nothing that can be reached works.
     Outage,
 }
 
@@ -358,18 +266,17 @@ impl Snapshot {
                 .filter(|component| wanted(component.state))
                 .count()
         };
-        let all = self.components.len();
-        let down = count(|state| state == State::Outage);
-        let partial = count(|state| state == State::PartialOutage);
-        let unknown = count(|state| matches!(state, State::Unknown(_)));
-        let working = count(|state| matches!(state, State::Operational | State::Degraded));
-        let degraded = count(|state| state == State::Degraded);
+        let down = count(|state| state == State::Trouble(Severity::Down));
+        let partial = count(|state| state == State::Trouble(Severity::Partial));
+        let degraded = count(|state| state == State::Trouble(Severity::Degraded));
+        let working = count(|state| state == State::Operational) + degraded;
         let maintenance = count(|state| state == State::Maintenance);
+        let unknown = count(|state| matches!(state, State::Unknown(_)));
         if down > 0 && working == 0 && partial == 0 {
             Overall::Outage
         } else if down + partial > 0 {
             Overall::PartialOutage
-        } else if unknown == all {
+        } else if unknown == self.components.len() {
             Overall::Unknown
         } else if degraded > 0 {
             Overall::Degraded
@@ -382,19 +289,53 @@ impl Snapshot {
         }
     }
 
-    /// The outages that are not over.
-    pub fn open(&self) -> impl Iterator<Item = &Outage> {
-        self.outages
+    /// The components that fail, wholly or at times.
+    pub fn failing(&self) -> impl Iterator<Item = &ComponentId> {
+        self.components
             .iter()
-            .filter(|outage| outage.ended_at.is_none())
+            .filter(|component| {
+                matches!(
+                    component.state,
+                    State::Trouble(Severity::Down | Severity::Partial)
+                )
+            })
+            .map(|component| &component.id)
     }
 
-    /// When the earliest of the open outages began.
-    pub fn down_since(&self) -> Option<Moment> {
-        self.open()
-            .filter(|outage| !outage.planned)
-            .map(|outage| outage.started_at)
-            .min()
+    /// Since when the state that the headline tells has held, where anyone knows: the
+    /// first trouble that lasts, or the last end of trouble.
+    pub fn since(&self) -> Option<Moment> {
+        let of = |wanted: &dyn Fn(State) -> bool| {
+            self.components
+                .iter()
+                .filter(|component| wanted(component.state))
+                .filter_map(|component| component.since)
+                .collect::<Vec<_>>()
+        };
+        match self.overall() {
+            Overall::Operational => of(&|_| true).into_iter().max(),
+            Overall::Maintenance => of(&|state| state == State::Maintenance).into_iter().min(),
+            Overall::Degraded | Overall::PartialOutage | Overall::Outage => {
+                of(&|state| matches!(state, State::Trouble(_)))
+                    .into_iter()
+                    .min()
+            }
+            Overall::PartlyUnknown | Overall::Unknown => None,
+        }
+    }
+
+    /// When the announced maintenance that is going on shall end.
+    pub fn maintenance_until(&self) -> Option<Moment> {
+        self.maintenance
+            .iter()
+            .filter(|announced| announced.from <= self.as_of)
+            .map(|announced| announced.until)
+            .max()
+    }
+
+    /// The outages that are not over.
+    pub fn open(&self) -> impl Iterator<Item = &Outage> {
+        self.outages.iter().filter(|outage| outage.is_open())
     }
 
     /// When anything was last observed.
@@ -405,15 +346,17 @@ impl Snapshot {
             .max()
     }
 
-    /// The same with every component unknown: what is shown when the store has not
+    /// The same with every component unknown, and no word on which uploads work right
+    /// now: what is shown when the store has not
     /// answered for so long that what was read last says nothing of now. `as_of` stays
     /// the moment of the last reading.
     #[must_use]
     pub fn gone_stale(mut self) -> Snapshot {
         for component in &mut self.components {
-            component.state = State::Unknown(Reason::RecordsUnreadable);
+            component.state = State::Unknown(Unseen::Ourselves);
             component.since = Some(self.as_of);
         }
+        self.ladder.clear();
         self
     }
 }

@@ -12,12 +12,11 @@ use serde::Serialize;
 
 use super::json;
 use crate::domain::Moment;
+use crate::domain::outage::{Effect, Severity, State};
 use crate::web::lang::Lang;
 use crate::web::public::words::{self, Badge};
 use crate::web::site::Site;
-use crate::web::snapshot::{
-    Change, Component, Maintenance, Outage, Overall, Severity, Snapshot, State,
-};
+use crate::web::snapshot::{Component, Maintenance, Outage, Overall, Snapshot};
 use crate::web::texts::Texts;
 
 const PAGE_ID: &str = "siaga";
@@ -114,7 +113,7 @@ pub fn files(site: &Site, snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 5] {
         snapshot
             .outages
             .iter()
-            .filter(|outage| !open_only || outage.ended_at.is_none())
+            .filter(|outage| !open_only || outage.is_open())
             .map(|outage| incident(site, outage, &components))
             .collect()
     };
@@ -214,22 +213,22 @@ fn components(snapshot: &Snapshot) -> Vec<ComponentOut> {
         .components
         .iter()
         .enumerate()
-        .map(|(index, component)| component_out(index + 1, component, snapshot.as_of))
+        .map(|(index, component)| component_out(index + 1, component, snapshot))
         .collect()
 }
 
-fn component_out(position: usize, component: &Component, as_of: Moment) -> ComponentOut {
+fn component_out(position: usize, component: &Component, snapshot: &Snapshot) -> ComponentOut {
     let t = Texts::of(Lang::En);
-    let created = component.watched_since.unwrap_or(as_of);
-    let date = created.timestamp().strftime("%Y-%m-%d").to_string();
+    let created = snapshot.watched_since.unwrap_or(snapshot.as_of);
+    let date = |moment: Moment| moment.timestamp().strftime("%Y-%m-%d").to_string();
     ComponentOut {
         id: component.id.to_string(),
         name: words::component(t, &component.id),
         status: match component.state {
             State::Operational => "operational",
-            State::Degraded | State::Unknown(_) => "degraded_performance",
-            State::PartialOutage => "partial_outage",
-            State::Outage => "major_outage",
+            State::Trouble(Severity::Degraded) | State::Unknown(_) => "degraded_performance",
+            State::Trouble(Severity::Partial) => "partial_outage",
+            State::Trouble(Severity::Down) => "major_outage",
             State::Maintenance => "under_maintenance",
         },
         created_at: created.to_string(),
@@ -243,7 +242,7 @@ fn component_out(position: usize, component: &Component, as_of: Moment) -> Compo
             _ => None,
         },
         showcase: true,
-        start_date: component.watched_since.map(|_| date),
+        start_date: snapshot.watched_since.map(date),
         group_id: None,
         page_id: PAGE_ID,
         group: false,
@@ -253,98 +252,66 @@ fn component_out(position: usize, component: &Component, as_of: Moment) -> Compo
 
 fn incident(site: &Site, outage: &Outage, components: &[ComponentOut]) -> Incident {
     let t = Texts::of(Lang::En);
+    let record = &outage.record;
     let updated = outage
         .updates
         .last()
-        .map_or(outage.started_at, |update| update.at)
-        .max(outage.ended_at.unwrap_or(outage.started_at));
-    let recovering = outage
-        .updates
-        .iter()
-        .rev()
-        .find(|update| update.what == Change::Recovering)
-        .map(|update| update.at.to_string());
+        .map_or(record.confirmed_at, |update| update.recorded_at);
     Incident {
-        id: outage.id.clone(),
+        id: record.id.clone(),
         name: t.with(
             "statuspage-incident",
             [
-                ("component", words::component(t, &outage.component).into()),
+                ("component", words::component(t, &record.component).into()),
                 ("state", Badge::of_outage(t, outage).word.into()),
             ],
         ),
-        status: current(outage),
-        created_at: outage.started_at.to_string(),
+        status: if outage.is_open() {
+            "identified"
+        } else {
+            "resolved"
+        },
+        created_at: record.began_at.to_string(),
         updated_at: updated.to_string(),
-        monitoring_at: recovering,
-        resolved_at: outage.ended_at.map(|ended| ended.to_string()),
-        impact: match outage.severity {
-            _ if outage.planned => "maintenance",
+        monitoring_at: None,
+        resolved_at: record.ended_at.map(|ended| ended.to_string()),
+        impact: match outage.severity() {
+            _ if record.planned => "maintenance",
             Severity::Degraded => "minor",
             Severity::Partial => "major",
-            Severity::Outage => "critical",
+            Severity::Down => "critical",
         },
-        shortlink: format!("{}/outages/{}", site.own_url, outage.id),
-        started_at: outage.started_at.to_string(),
+        shortlink: format!("{}/outages/{}", site.own_url, record.id),
+        started_at: record.began_at.to_string(),
         page_id: PAGE_ID,
         incident_updates: updates(t, outage),
-        components: of(components, |id| id == outage.component.as_str()),
+        components: of(components, |id| id == record.component.as_str()),
         scheduled_for: None,
         scheduled_until: None,
     }
 }
 
-fn current(outage: &Outage) -> &'static str {
-    if outage.ended_at.is_some() {
-        return "resolved";
-    }
-    match outage.updates.last().map(|update| &update.what) {
-        Some(Change::Recovering) => "monitoring",
-        _ if outage.confirmed_at.is_some() => "identified",
-        _ => "investigating",
-    }
-}
-
-/// Newest first, as clients expect; never empty.
+/// Newest first, as clients expect.
 fn updates(t: Texts, outage: &Outage) -> Vec<IncidentUpdate> {
-    let mut confirmed = false;
-    let mut out: Vec<IncidentUpdate> = outage
+    let id = &outage.record.id;
+    outage
         .updates
         .iter()
         .enumerate()
-        .map(|(index, update)| {
-            confirmed |= update.what == Change::Confirmed;
-            let at = update.at.to_string();
-            IncidentUpdate {
-                id: format!("{}-{index}", outage.id),
-                status: match update.what {
-                    Change::Ended => "resolved",
-                    Change::Recovering => "monitoring",
-                    _ if confirmed => "identified",
-                    _ => "investigating",
-                },
-                body: words::change(t, &update.what),
-                incident_id: outage.id.clone(),
-                created_at: at.clone(),
-                updated_at: at.clone(),
-                display_at: at,
-            }
+        .rev()
+        .map(|(index, update)| IncidentUpdate {
+            id: format!("{id}-{index}"),
+            status: match update.effect {
+                Effect::Closed { .. } => "resolved",
+                _ => "identified",
+            },
+            body: words::effect(t, &update.effect),
+            incident_id: id.clone(),
+            created_at: update.recorded_at.to_string(),
+            updated_at: update.recorded_at.to_string(),
+            display_at: update.at.to_string(),
         })
-        .collect();
-    if out.is_empty() {
-        let at = outage.started_at.to_string();
-        out.push(IncidentUpdate {
-            id: format!("{}-0", outage.id),
-            status: current(outage),
-            body: words::change(t, &Change::Began(outage.fault)),
-            incident_id: outage.id.clone(),
-            created_at: at.clone(),
-            updated_at: at.clone(),
-            display_at: at,
-        });
-    }
-    out.reverse();
-    out
+        .collect()
 }
 
 fn maintenance(
@@ -353,7 +320,8 @@ fn maintenance(
     as_of: Moment,
     components: &[ComponentOut],
 ) -> Incident {
-    let announced = planned.announced_at.to_string();
+    let title = &planned.titles[Lang::En.index()];
+    let from = planned.from.to_string();
     let status = if planned.from <= as_of {
         "in_progress"
     } else {
@@ -361,33 +329,33 @@ fn maintenance(
     };
     Incident {
         id: planned.id.clone(),
-        name: planned.title.clone(),
+        name: title.clone(),
         status,
-        created_at: announced.clone(),
-        updated_at: announced.clone(),
+        created_at: from.clone(),
+        updated_at: from.clone(),
         monitoring_at: None,
         resolved_at: None,
         impact: "maintenance",
         shortlink: format!("{}/", site.own_url),
-        started_at: planned.from.to_string(),
+        started_at: from.clone(),
         page_id: PAGE_ID,
         incident_updates: vec![IncidentUpdate {
             id: format!("{}-0", planned.id),
             status: "scheduled",
-            body: planned.title.clone(),
+            body: title.clone(),
             incident_id: planned.id.clone(),
-            created_at: announced.clone(),
-            updated_at: announced.clone(),
-            display_at: announced,
+            created_at: from.clone(),
+            updated_at: from.clone(),
+            display_at: from.clone(),
         }],
         components: of(components, |id| {
             planned
-                .components
-                .iter()
-                .any(|touched| touched.as_str() == id)
+                .component
+                .as_ref()
+                .is_none_or(|touched| touched.as_str() == id)
         }),
-        scheduled_for: Some(planned.from.to_string()),
-        scheduled_until: Some(planned.to.to_string()),
+        scheduled_for: Some(from),
+        scheduled_until: Some(planned.until.to_string()),
     }
 }
 

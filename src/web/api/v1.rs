@@ -4,13 +4,13 @@
 use serde::Serialize;
 
 use super::json;
+use crate::domain::history::Gap;
+use crate::domain::outage::{Effect, State};
 use crate::domain::{Fault, Moment};
 use crate::web::lang::Lang;
 use crate::web::public::words;
 use crate::web::site::Site;
-use crate::web::snapshot::{
-    Change, Component, ErrorPage, Gap, Outage, Overall, Reason, Severity, Snapshot, State,
-};
+use crate::web::snapshot::{Component, ErrorPage, Outage, Overall, Snapshot};
 use crate::web::texts::Texts;
 
 #[derive(Serialize)]
@@ -72,24 +72,25 @@ struct Outages<'a> {
 #[derive(Serialize)]
 struct OutageOut<'a> {
     id: &'a str,
+    version: i64,
     url: String,
     component: &'a str,
-    severity: &'static str,
+    /// While it lasts as it is now, then as it was at its worst.
+    state: &'static str,
     planned: bool,
     intermittent: bool,
-    started_at: String,
-    confirmed_at: Option<String>,
+    began_at: String,
+    confirmed_at: String,
     ended_at: Option<String>,
-    down_seconds: Option<u64>,
+    down_seconds: Option<i64>,
     fault: Option<&'static str>,
-    host: Option<&'a str>,
-    step: Option<&'a str>,
-    failed_runs: u64,
-    runs: u64,
-    vantages: &'a [String],
+    flow: &'a str,
+    step: &'a str,
+    failures: u64,
+    vantages: u64,
     error_pages: Vec<ErrorPageOut<'a>>,
-    updates: Vec<UpdateOut<'a>>,
-    monitoring_gaps: Vec<GapOut>,
+    updates: Vec<UpdateOut>,
+    monitoring_gaps: Vec<GapOut<'a>>,
 }
 
 #[derive(Serialize)]
@@ -102,18 +103,21 @@ struct ErrorPageOut<'a> {
 }
 
 #[derive(Serialize)]
-struct UpdateOut<'a> {
+struct UpdateOut {
     at: String,
-    what: &'static str,
+    effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'static str>,
 }
 
 #[derive(Serialize)]
-struct GapOut {
+struct GapOut<'a> {
+    vantage: &'a str,
     from: String,
     to: Option<String>,
-    why: &'static str,
+    why: &'a str,
 }
 
 /// `GET /api/v1/status`
@@ -127,7 +131,10 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
         },
         state: overall(snapshot.overall()),
         components: snapshot.components.iter().map(component).collect(),
-        open_outages: snapshot.open().map(|outage| outage.id.as_str()).collect(),
+        open_outages: snapshot
+            .open()
+            .map(|outage| outage.record.id.as_str())
+            .collect(),
         uploads: snapshot
             .ladder
             .iter()
@@ -168,35 +175,29 @@ pub fn outage(site: &Site, outage: &Outage) -> Vec<u8> {
 }
 
 fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
+    let record = &outage.record;
     OutageOut {
-        id: &outage.id,
-        url: format!("{}/outages/{}", site.own_url, outage.id),
-        component: outage.component.as_str(),
-        severity: severity(outage.severity),
-        planned: outage.planned,
-        intermittent: outage.intermittent,
-        started_at: outage.started_at.to_string(),
-        confirmed_at: time(outage.confirmed_at),
-        ended_at: time(outage.ended_at),
-        down_seconds: outage.down.map(|down| down.as_secs()),
-        fault: outage.fault.map(Fault::as_str),
-        host: outage.host.as_deref(),
-        step: outage.step.as_deref(),
-        failed_runs: outage.failures,
-        runs: outage.runs,
-        vantages: &outage.vantages,
+        id: &record.id,
+        version: record.version,
+        url: format!("{}/outages/{}", site.own_url, record.id),
+        component: record.component.as_str(),
+        state: State::Trouble(outage.severity()).as_str(),
+        planned: record.planned,
+        intermittent: record.intermittent,
+        began_at: record.began_at.to_string(),
+        confirmed_at: record.confirmed_at.to_string(),
+        ended_at: time(record.ended_at),
+        down_seconds: record.ended_at.map(|_| record.down_ms / 1000),
+        fault: record.fault.map(Fault::as_str),
+        flow: &record.flow,
+        step: &record.step,
+        failures: outage.failures,
+        vantages: outage.vantage_count,
         error_pages: outage.error_pages.iter().map(error_page).collect(),
         updates: outage
             .updates
             .iter()
-            .map(|update| {
-                let (what, detail) = change(&update.what);
-                UpdateOut {
-                    at: update.at.to_string(),
-                    what,
-                    detail,
-                }
-            })
+            .map(|update| effect(update.at, &update.effect))
             .collect(),
         monitoring_gaps: outage.gaps.iter().map(gap).collect(),
     }
@@ -210,9 +211,9 @@ fn component(component: &Component) -> ComponentOut {
             id: name(Lang::Id),
             en: name(Lang::En),
         },
-        state: state(component.state),
+        state: component.state.as_str(),
         reason: match component.state {
-            State::Unknown(reason) => Some(reason_key(reason)),
+            State::Unknown(why) => Some(why.as_str()),
             _ => None,
         },
         since: time(component.since),
@@ -230,11 +231,12 @@ fn error_page(page: &ErrorPage) -> ErrorPageOut<'_> {
     }
 }
 
-fn gap(gap: &Gap) -> GapOut {
+fn gap(gap: &Gap) -> GapOut<'_> {
     GapOut {
-        from: gap.from.to_string(),
-        to: time(gap.to),
-        why: gap.why.as_str(),
+        vantage: &gap.vantage,
+        from: gap.began_at.to_string(),
+        to: time(gap.ended_at),
+        why: &gap.why,
     }
 }
 
@@ -242,35 +244,23 @@ fn time(moment: Option<Moment>) -> Option<String> {
     moment.map(|moment| moment.to_string())
 }
 
-fn change(what: &Change) -> (&'static str, Option<&str>) {
-    match what {
-        Change::Began(fault) => ("began", fault.map(Fault::as_str)),
-        Change::Confirmed => ("confirmed", None),
-        Change::Became(to) => ("became", Some(severity(*to))),
-        Change::Intermittent => ("intermittent", None),
-        Change::Fault(fault) => ("fault", Some(fault.as_str())),
-        Change::Recovering => ("recovering", None),
-        Change::Ended => ("ended", None),
-        Change::Note(text) => ("note", Some(text)),
-    }
-}
-
-fn state(state: State) -> &'static str {
-    match state {
-        State::Operational => "operational",
-        State::Degraded => "degraded",
-        State::PartialOutage => "partial_outage",
-        State::Outage => "outage",
-        State::Unknown(_) => "unknown",
-        State::Maintenance => "maintenance",
-    }
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Degraded => "degraded",
-        Severity::Partial => "partial_outage",
-        Severity::Outage => "outage",
+fn effect(at: Moment, effect: &Effect) -> UpdateOut {
+    let (word, severity, fault) = match effect {
+        Effect::Opened {
+            severity, fault, ..
+        } => ("opened", Some(*severity), *fault),
+        Effect::Worsened {
+            severity, fault, ..
+        } => ("worsened", Some(*severity), *fault),
+        Effect::Eased { severity, .. } => ("eased", Some(*severity), None),
+        Effect::Overran { severity, .. } => ("overran", Some(*severity), None),
+        Effect::Closed { .. } => ("closed", None, None),
+    };
+    UpdateOut {
+        at: at.to_string(),
+        effect: word,
+        state: severity.map(|severity| State::Trouble(severity).as_str()),
+        fault: fault.map(Fault::as_str),
     }
 }
 
@@ -283,15 +273,5 @@ fn overall(overall: Overall) -> &'static str {
         Overall::Degraded => "degraded",
         Overall::PartialOutage => "partial_outage",
         Overall::Outage => "outage",
-    }
-}
-
-fn reason_key(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NoData => "no_data",
-        Reason::Stale => "stale",
-        Reason::NotReached => "not_reached",
-        Reason::RecordsUnreadable => "records_unreadable",
-        Reason::Inconclusive(why) => why.as_str(),
     }
 }

@@ -5,9 +5,8 @@
 //! guarantor may act for someone abroad; come within 30 days of arrival.
 
 use super::words;
-use crate::web::format::Format;
 use crate::web::layout::Layout;
-use crate::web::snapshot::{Overall, Snapshot, State};
+use crate::web::snapshot::{Overall, Snapshot};
 
 /// A thing to do, with where to do it.
 #[derive(Clone, Debug)]
@@ -47,14 +46,7 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
     let office = step("advice-office-title", t.get("advice-office-text"), None);
     let steps = match snapshot.overall() {
         Overall::Outage | Overall::PartialOutage => {
-            let failing = words::components(
-                t,
-                snapshot
-                    .components
-                    .iter()
-                    .filter(|c| matches!(c.state, State::Outage | State::PartialOutage))
-                    .map(|c| &c.id),
-            );
+            let failing = words::components(t, snapshot.failing());
             vec![
                 step(
                     "advice-not-you-title",
@@ -70,31 +62,15 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
                 office,
             ]
         }
-        Overall::Maintenance => {
-            let format = Format::new(layout.lang, layout.site.zone);
-            let until = snapshot
-                .maintenance
-                .iter()
-                .filter(|announced| announced.from <= snapshot.as_of)
-                .map(|announced| announced.to)
-                .max();
-            let wait = match until {
-                Some(until) => t.with(
-                    "advice-wait-until-text",
-                    [("until", format.since(until, snapshot.as_of).into())],
-                ),
-                None => t.get("advice-wait-text"),
-            };
-            vec![
-                step("advice-wait-title", wait, None),
-                step("advice-billing-title", t.get("advice-billing-text"), None),
-                step(
-                    "advice-report-title",
-                    t.get("advice-report-later-text"),
-                    report_link,
-                ),
-            ]
-        }
+        Overall::Maintenance => vec![
+            step("advice-wait-title", t.get("advice-wait-text"), None),
+            step("advice-billing-title", t.get("advice-billing-text"), None),
+            step(
+                "advice-report-title",
+                t.get("advice-report-later-text"),
+                report_link,
+            ),
+        ],
         overall => {
             let first = match overall {
                 Overall::Operational => "advice-check-up-text",

@@ -1,19 +1,12 @@
 //! The 90-day bar of a component: a drawing, and the same in words.
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::Duration;
-
-use jiff::ToSpan;
-use jiff::civil::Date;
 
 use super::words::Badge;
+use crate::domain::history::Day;
 use crate::web::format::Format;
-use crate::web::snapshot::{Component, Day, DayKind};
+use crate::web::snapshot::{DayKind, Month};
 use crate::web::texts::Texts;
-
-/// How many days a bar shows.
-pub const DAYS: usize = 90;
 
 /// One colour of the bar: all its days as one path, which keeps a page of six bars small.
 #[derive(Clone, Debug)]
@@ -33,8 +26,8 @@ pub struct BadDay {
     pub month: String,
     /// What kind of day.
     pub badge: Badge,
-    /// How long it was down, where it was.
-    pub down: Option<String>,
+    /// How long there was trouble, where it was not planned.
+    pub trouble: Option<String>,
 }
 
 /// The bar of one component.
@@ -44,54 +37,41 @@ pub struct Bar {
     pub strips: Vec<Strip>,
     /// The same in words.
     pub alternative: String,
-    /// The share of the watched time in which it was not down; `None` where it was watched
-    /// for less than an hour in all.
+    /// The share of checks that passed; `None` where no check said anything.
     pub uptime: Option<String>,
     /// Days on which something was wrong, newest first.
     pub bad_days: Vec<BadDay>,
 }
 
-/// The bar that ends on `today`. Days without a record count as not watched.
-pub fn bar(t: Texts, format: Format, component: &Component, today: Date) -> Bar {
-    let recorded: HashMap<Date, Day> = component.days.iter().map(|day| (day.date, *day)).collect();
-    let days: Vec<Day> = (0..DAYS)
-        .rev()
-        .filter_map(|back| {
-            let date = today.checked_sub(i64::try_from(back).ok()?.days()).ok()?;
-            Some(
-                recorded
-                    .get(&date)
-                    .copied()
-                    .unwrap_or(Day::unobserved(date)),
-            )
-        })
-        .collect();
-    let kinds: Vec<DayKind> = days.iter().map(Day::kind).collect();
-    let uptime = uptime(&days).map(|fraction| format.percent(fraction));
+/// The bar of these days.
+pub fn bar(t: Texts, format: Format, days: &[Day]) -> Bar {
+    let kinds: Vec<DayKind> = days.iter().map(DayKind::of).collect();
+    let uptime = uptime(days).map(|fraction| format.percent(fraction));
     Bar {
         strips: strips(t, &kinds),
         alternative: alternative(t, &kinds, uptime.as_deref()),
         uptime,
         bad_days: days
             .iter()
+            .zip(&kinds)
             .rev()
-            .filter(|day| !matches!(day.kind(), DayKind::Operational | DayKind::NoData))
-            .map(|day| BadDay {
+            .filter(|(_, kind)| !matches!(kind, DayKind::Operational | DayKind::NoData))
+            .map(|(day, kind)| BadDay {
                 date: format.date(day.date),
-                month: format!("{:04}-{:02}", day.date.year(), day.date.month()),
-                badge: Badge::of_day(t, day.kind()),
-                down: (!day.down.is_zero()).then(|| format.span(day.down)),
+                month: Month::of(day.date).key(),
+                badge: Badge::of_day(t, *kind),
+                trouble: (!day.trouble.is_zero()).then(|| format.span(day.trouble)),
             })
             .collect(),
     }
 }
 
-/// The share of the watched time in which it was not down.
+/// The share of conclusive checks that passed; `None` where there was none.
 fn uptime(days: &[Day]) -> Option<f64> {
-    let observed: Duration = days.iter().map(|day| day.observed).sum();
-    let down: Duration = days.iter().map(|day| day.down.min(day.observed)).sum();
-    (observed >= Duration::from_secs(3600))
-        .then(|| 1.0 - down.as_secs_f64() / observed.as_secs_f64())
+    let tallies = || days.iter().filter_map(|day| day.tally);
+    let all: i64 = tallies().map(|tally| tally.conclusive()).sum();
+    let passed: i64 = tallies().map(|tally| tally.passed + tally.slow).sum();
+    (all > 0).then(|| passed as f64 / all as f64)
 }
 
 /// Heights differ by kind, so that the bar can be read without its colours.

@@ -36,13 +36,12 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
     let layout = Layout::new(site, lang, "/history");
     let t = layout.t;
     let format = Format::new(lang, site.zone);
-    let today = site.zone.at(snapshot.as_of).date();
     super::rendered(&History {
         components: snapshot
             .components
             .iter()
             .map(|component| {
-                let mut bar = bar(t, format, component, today);
+                let mut bar = bar(t, format, &component.days);
                 bar.bad_days.truncate(LISTED);
                 Row {
                     key: component.id.to_string(),

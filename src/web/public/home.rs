@@ -6,11 +6,12 @@ use super::advice::{Advice, advice};
 use super::bars::{Bar, bar};
 use super::outages::{Card, card};
 use super::words::{self, Badge};
+use crate::domain::outage::State;
 use crate::web::format::Format;
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
 use crate::web::site::Site;
-use crate::web::snapshot::{Overall, Snapshot, State};
+use crate::web::snapshot::{Overall, Snapshot};
 use crate::web::texts::Texts;
 
 #[derive(Template)]
@@ -88,7 +89,6 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
     let layout = Layout::new(site, lang, "/");
     let t = layout.t;
     let format = Format::new(lang, site.zone);
-    let today = site.zone.at(snapshot.as_of).date();
     let components = snapshot
         .components
         .iter()
@@ -104,7 +104,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
                     )
                 }),
             },
-            bar: bar(t, format, component, today),
+            bar: bar(t, format, &component.days),
         })
         .collect();
     super::rendered(&Home {
@@ -118,13 +118,16 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
             .maintenance
             .iter()
             .map(|planned| Announced {
-                title: planned.title.clone(),
-                components: words::components(t, planned.components.iter()),
+                title: planned.titles[lang.index()].clone(),
+                components: match &planned.component {
+                    Some(component) => words::component(t, component),
+                    None => t.get("every-component"),
+                },
                 when: t.with(
                     "from-to",
                     [
                         ("from", format.moment(planned.from).into()),
-                        ("to", format.moment(planned.to).into()),
+                        ("to", format.moment(planned.until).into()),
                     ],
                 ),
             })
@@ -134,7 +137,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
         recent: snapshot
             .outages
             .iter()
-            .filter(|outage| outage.ended_at.is_some())
+            .filter(|outage| !outage.is_open())
             .take(3)
             .map(|outage| card(&layout, outage, snapshot.as_of))
             .collect(),
@@ -148,16 +151,7 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
     let t = layout.t;
     let format = Format::new(layout.lang, layout.site.zone);
     let overall = snapshot.overall();
-    let failing = || {
-        words::components(
-            t,
-            snapshot
-                .components
-                .iter()
-                .filter(|c| matches!(c.state, State::Outage | State::PartialOutage))
-                .map(|c| &c.id),
-        )
-    };
+    let failing = || words::components(t, snapshot.failing());
     let (title, meaning) = match overall {
         Overall::Operational => (t.get("headline-operational"), None),
         Overall::PartlyUnknown => (
@@ -165,7 +159,13 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
             Some(t.get("meaning-partly-unknown")),
         ),
         Overall::Unknown => (t.get("headline-unknown"), Some(t.get("meaning-unknown"))),
-        Overall::Maintenance => (t.get("headline-maintenance"), None),
+        Overall::Maintenance => (
+            t.get("headline-maintenance"),
+            snapshot.maintenance_until().map(|until| {
+                let until = format.since(until, snapshot.as_of);
+                t.with("meaning-maintenance", [("until", until.into())])
+            }),
+        ),
         Overall::Degraded => (t.get("headline-degraded"), Some(t.get("meaning-degraded"))),
         Overall::PartialOutage => (
             t.with(
@@ -176,11 +176,7 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
         ),
         Overall::Outage => (t.get("headline-outage"), Some(t.get("meaning-outage"))),
     };
-    let since = match overall {
-        Overall::Outage | Overall::PartialOutage | Overall::Degraded => snapshot.down_since(),
-        Overall::Operational => snapshot.components.iter().filter_map(|c| c.since).max(),
-        _ => None,
-    };
+    let since = snapshot.since();
     Headline {
         badge: Badge::of_overall(t, overall),
         title,
@@ -248,26 +244,11 @@ pub fn uploads(t: Texts, format: Format, snapshot: &Snapshot) -> Option<Uploads>
     };
     let rungs = ladder
         .iter()
-        .map(|rung| {
-            let mut badge = match (rung.accepted, rung.allowed) {
-                (true, _) => Badge::of_state(t, State::Operational),
-                (false, true) => Badge::of_state(t, State::Outage),
-                (false, false) => Badge::of_state(t, State::Maintenance),
-            };
-            badge.word = t.get(match (rung.accepted, rung.allowed) {
-                (true, _) => "rung-accepted",
-                (false, true) => "rung-refused",
-                (false, false) => "rung-over-limit",
-            });
-            if !rung.accepted && !rung.allowed {
-                badge.look = "unknown";
-            }
-            Rung {
-                kind: rung.kind.to_uppercase(),
-                size: format.size(rung.size),
-                badge,
-                tried: format.since(rung.tried_at, snapshot.as_of),
-            }
+        .map(|rung| Rung {
+            kind: rung.kind.to_uppercase(),
+            size: format.size(rung.size),
+            badge: Badge::of_upload(t, rung.accepted, rung.allowed),
+            tried: format.since(rung.tried_at, snapshot.as_of),
         })
         .collect();
     Some(Uploads {

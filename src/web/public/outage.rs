@@ -1,5 +1,7 @@
 //! The page of one outage: what, where, how often, since when, and how we know.
 
+use std::time::Duration;
+
 use askama::Template;
 
 use super::outages::{error_page_line, span_line};
@@ -20,6 +22,7 @@ struct OutagePage<'a> {
     title: String,
     badge: Badge,
     open: bool,
+    recovered: Badge,
     span: String,
     fault: Option<String>,
     facts: Vec<Fact>,
@@ -49,16 +52,18 @@ struct Entry {
 /// The page of one outage. `as_of` is shown only while the outage is open, so that the
 /// page of a closed one never changes.
 pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
-    let layout = Layout::new(site, lang, &format!("/outages/{}", outage.id));
+    let record = &outage.record;
+    let layout = Layout::new(site, lang, &format!("/outages/{}", record.id));
     let t = layout.t;
     let format = Format::new(lang, site.zone);
-    let reference = outage.ended_at.unwrap_or(as_of);
+    let reference = record.ended_at.unwrap_or(as_of);
     super::rendered(&OutagePage {
-        title: words::component(t, &outage.component),
+        title: words::component(t, &record.component),
         badge: Badge::of_outage(t, outage),
-        open: outage.ended_at.is_none(),
+        open: outage.is_open(),
+        recovered: Badge::recovered(t),
         span: span_line(t, format, outage, as_of),
-        fault: outage.fault.map(|fault| words::fault(t, fault)),
+        fault: record.fault.map(|fault| words::fault(t, fault)),
         facts: facts(site, lang, outage),
         error_pages: outage
             .error_pages
@@ -68,30 +73,43 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
                 fingerprint: page.fingerprint.clone(),
             })
             .collect(),
-        timeline: outage
-            .updates
-            .iter()
-            .rev()
-            .map(|update| Entry {
-                at: format.day_time(update.at),
-                at_machine: update.at.to_string(),
-                text: words::change(t, &update.what),
-            })
-            .collect(),
+        timeline: timeline(t, format, outage),
         gaps: outage
             .gaps
             .iter()
             .map(|gap| words::gap(t, format, gap))
             .collect(),
-        json: format!("/api/v1/outages/{}", outage.id),
+        json: format!("/api/v1/outages/{}", record.id),
         t,
         layout,
     })
 }
 
+/// Newest first. The confirmation is no change of the outage, but readers ask for it.
+fn timeline(t: Texts, format: Format, outage: &Outage) -> Vec<Entry> {
+    let mut entries: Vec<(Moment, String)> = outage
+        .updates
+        .iter()
+        .map(|update| (update.at, words::effect(t, &update.effect)))
+        .collect();
+    let confirmed = outage.record.confirmed_at;
+    let after = entries.partition_point(|(at, _)| *at <= confirmed);
+    entries.insert(after, (confirmed, t.get("effect-confirmed")));
+    entries
+        .into_iter()
+        .rev()
+        .map(|(at, text)| Entry {
+            at: format.day_time(at),
+            at_machine: at.to_string(),
+            text,
+        })
+        .collect()
+}
+
 fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fact> {
     let t = Texts::of(lang);
     let format = Format::new(lang, site.zone);
+    let record = &outage.record;
     let mut facts = Vec::new();
     let mut fact = |key: &str, value: String| {
         facts.push(Fact {
@@ -101,82 +119,62 @@ fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fact> {
     };
     // Both clocks: an office reads its own zone, a foreigner's lawyer reads UTC.
     let both = |moment: Moment| {
+        let utc = moment.timestamp().strftime("%Y-%m-%d %H:%M:%S").to_string();
         t.with(
             "moment-and-utc",
-            [
-                ("local", format.moment(moment).into()),
-                (
-                    "utc",
-                    moment
-                        .timestamp()
-                        .strftime("%Y-%m-%d %H:%M:%S")
-                        .to_string()
-                        .into(),
-                ),
-            ],
+            [("local", format.moment(moment).into()), ("utc", utc.into())],
         )
     };
-    fact("fact-component", words::component(t, &outage.component));
-    if let Some(step) = &outage.step {
-        fact("fact-step", step.clone());
+    let yes_or_no = |yes: bool, if_yes: &str, if_no: &str| t.get(if yes { if_yes } else { if_no });
+    fact("fact-component", words::component(t, &record.component));
+    if !record.step.is_empty() {
+        fact("fact-step", record.step.clone());
     }
-    fact(
-        "fact-host",
-        outage.host.clone().unwrap_or_else(|| site.url.clone()),
-    );
-    fact("fact-began", both(outage.started_at));
-    if let Some(confirmed) = outage.confirmed_at {
-        fact("fact-confirmed", both(confirmed));
-    }
+    fact("fact-host", site.url.clone());
+    fact("fact-began", both(record.began_at));
+    fact("fact-confirmed", both(record.confirmed_at));
     fact(
         "fact-ended",
-        match outage.ended_at {
-            Some(ended) => both(ended),
-            None => t.get("fact-not-ended"),
-        },
+        record
+            .ended_at
+            .map_or_else(|| t.get("fact-not-ended"), both),
     );
-    if let Some(official) = &outage.official {
-        let mut told: Vec<String> = Vec::new();
-        if let Some(from) = official.started_at {
-            told.push(t.with("official-from", [("time", format.moment(from).into())]));
-        }
-        if let Some(to) = official.ended_at {
-            told.push(t.with("official-to", [("time", format.moment(to).into())]));
-        }
-        if let Some(source) = &official.source {
-            told.push(t.with("official-source", [("source", source.clone().into())]));
-        }
-        fact("fact-official", told.join(" "));
-    }
-    fact(
-        "fact-planned",
-        t.get(if outage.planned { "yes" } else { "no" }),
-    );
+    fact("fact-planned", yes_or_no(record.planned, "yes", "no"));
     fact(
         "fact-course",
-        t.get(if outage.intermittent {
-            "course-intermittent"
-        } else {
-            "course-continuous"
-        }),
+        yes_or_no(
+            record.intermittent,
+            "course-intermittent",
+            "course-continuous",
+        ),
     );
-    if let Some(down) = outage.down {
-        fact("fact-down", format.span(down));
+    if record.ended_at.is_some() && record.intermittent {
+        let down = u64::try_from(record.down_ms).unwrap_or(0);
+        fact("fact-down", format.span(Duration::from_millis(down)));
     }
-    if outage.runs > 0 {
+    if outage.failures > 0 {
         fact(
-            "fact-runs",
+            "fact-failures",
             t.with(
-                "runs-failed",
+                "failures-counted",
                 [
-                    ("failures", format.count(outage.failures).into()),
-                    ("runs", format.count(outage.runs).into()),
+                    ("count", outage.failures.into()),
+                    ("shown", format.count(outage.failures).into()),
                 ],
             ),
         );
     }
     if !outage.vantages.is_empty() {
         fact("fact-vantages", outage.vantages.join(", "));
+    } else if outage.vantage_count > 0 {
+        fact(
+            "fact-vantages",
+            t.with("vantages-counted", [("count", outage.vantage_count.into())]),
+        );
     }
+    fact(
+        "fact-version",
+        format!("{} / {}", record.id, record.version),
+    );
     facts
 }

@@ -8,7 +8,7 @@ use crate::web::format::Format;
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
 use crate::web::site::Site;
-use crate::web::snapshot::{ErrorPage, MonthOfOutages, Outage};
+use crate::web::snapshot::{ErrorPage, Month, Outage};
 use crate::web::texts::Texts;
 
 /// An outage in a list.
@@ -35,12 +35,12 @@ pub fn card(layout: &Layout<'_>, outage: &Outage, as_of: Moment) -> Card {
     let t = layout.t;
     let format = Format::new(layout.lang, layout.site.zone);
     Card {
-        href: layout.to(&format!("/outages/{}", outage.id)),
-        title: words::component(t, &outage.component),
+        href: layout.to(&format!("/outages/{}", outage.record.id)),
+        title: words::component(t, &outage.record.component),
         badge: Badge::of_outage(t, outage),
-        started_machine: outage.started_at.to_string(),
+        started_machine: outage.record.began_at.to_string(),
         when: span_line(t, format, outage, as_of),
-        fault: outage.fault.map(|fault| words::fault(t, fault)),
+        fault: outage.record.fault.map(|fault| words::fault(t, fault)),
         error_page: outage
             .error_pages
             .first()
@@ -50,21 +50,21 @@ pub fn card(layout: &Layout<'_>, outage: &Outage, as_of: Moment) -> Card {
 
 /// "14:00 WIB to 16:05 WIB (2 hours 5 minutes)", or "since 14:00 WIB (2 hours so far)".
 pub fn span_line(t: Texts, format: Format, outage: &Outage, as_of: Moment) -> String {
-    let from = format.moment(outage.started_at);
-    match outage.ended_at {
+    let from = format.moment(outage.record.began_at);
+    match outage.record.ended_at {
         Some(ended) => t.with(
             "outage-was",
             [
                 ("from", from.into()),
-                ("to", format.since(ended, outage.started_at).into()),
-                ("span", format.span(ended.since(outage.started_at)).into()),
+                ("to", format.since(ended, outage.record.began_at).into()),
+                ("span", format.span(outage.record.lasted(as_of)).into()),
             ],
         ),
         None => t.with(
             "outage-is",
             [
                 ("from", from.into()),
-                ("span", format.span(as_of.since(outage.started_at)).into()),
+                ("span", format.span(outage.record.lasted(as_of)).into()),
             ],
         ),
     }
@@ -98,11 +98,11 @@ struct List<'a> {
 
 /// What a page of the list is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Month<'a> {
-    /// The month shown; `None` for the first page, which shows what is open too.
-    pub shown: Option<MonthOfOutages>,
-    /// Every month that has outages, newest first.
-    pub months: &'a [MonthOfOutages],
+pub struct Shown<'a> {
+    /// The month; `None` for the first page, which shows the current month and what is open.
+    pub month: Option<Month>,
+    /// When anything was first observed: no page goes back behind it.
+    pub watched_since: Option<Moment>,
     /// The outages that began in the month, newest first, with the open ones for the first
     /// page; others are left out.
     pub outages: &'a [Outage],
@@ -111,52 +111,41 @@ pub struct Month<'a> {
 }
 
 /// A page of the list.
-pub fn page(site: &Site, lang: Lang, month: &Month<'_>) -> String {
-    let first = month.shown.is_none();
-    let shown = month.shown.or_else(|| month.months.first().copied());
-    let path = match month.shown {
-        Some(shown) => format!("/outages/{}", shown.key()),
+pub fn page(site: &Site, lang: Lang, shown: &Shown<'_>) -> String {
+    let first_page = shown.month.is_none();
+    let now = Month::of(site.zone.at(shown.as_of).date());
+    let month = shown.month.unwrap_or(now);
+    let path = match shown.month {
+        Some(month) => format!("/outages/{}", month.key()),
         None => "/outages".to_owned(),
     };
     let layout = Layout::new(site, lang, &path);
     let t = layout.t;
     let format = Format::new(lang, site.zone);
-    let link = |to: &MonthOfOutages| {
-        (
-            layout.to(&format!("/outages/{}", to.key())),
-            format.month(to.year, to.month),
-        )
-    };
-    let newer = month
-        .months
-        .iter()
-        .rev()
-        .find(|other| shown.is_some_and(|shown| **other > shown))
-        .map(link);
-    let older = month
-        .months
-        .iter()
-        .find(|other| shown.is_some_and(|shown| **other < shown))
-        .map(link);
-    let in_month =
-        |outage: &Outage| shown == Some(MonthOfOutages::of(site.zone.at(outage.started_at).date()));
+    let began_in = |outage: &Outage| Month::of(site.zone.at(outage.record.began_at).date());
     let cards = |wanted: &dyn Fn(&Outage) -> bool| -> Vec<Card> {
-        month
+        shown
             .outages
             .iter()
             .filter(|outage| wanted(outage))
-            .map(|outage| card(&layout, outage, month.as_of))
+            .map(|outage| card(&layout, outage, shown.as_of))
             .collect()
     };
+    let link = |to: Month| {
+        let path = format!("/outages/{}", to.key());
+        (layout.to(&path), format.month(to.year, to.month))
+    };
+    let oldest = shown
+        .watched_since
+        .map(|moment| Month::of(site.zone.at(moment).date()));
     super::rendered(&List {
-        title: match shown {
-            Some(shown) => format.month(shown.year, shown.month),
-            None => t.get("nav-outages"),
-        },
-        open: cards(&|outage| first && outage.ended_at.is_none()),
-        cards: cards(&|outage| in_month(outage) && !(first && outage.ended_at.is_none())),
-        newer,
-        older,
+        title: format.month(month.year, month.month),
+        open: cards(&|outage| first_page && outage.is_open()),
+        cards: cards(&|outage| began_in(outage) == month && !(first_page && outage.is_open())),
+        newer: (month < now).then(|| link(month.next())),
+        older: oldest
+            .is_some_and(|oldest| oldest < month)
+            .then(|| link(month.previous())),
         t,
         layout,
     })

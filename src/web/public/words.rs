@@ -1,9 +1,11 @@
 //! What states, faults and reasons are called and how they look: the one place where a
 //! value becomes a word, a colour class and an icon.
 
-use crate::domain::{ComponentId, Fault, Why};
+use crate::domain::history::Gap;
+use crate::domain::outage::{Effect, Severity, State, Unseen};
+use crate::domain::{ComponentId, Fault};
 use crate::web::format::Format;
-use crate::web::snapshot::{Change, DayKind, Gap, Outage, Overall, Reason, Severity, State};
+use crate::web::snapshot::{DayKind, Outage, Overall};
 use crate::web::texts::Texts;
 
 /// A state as a reader sees it: a word, a colour class and an icon. Never the colour alone.
@@ -37,6 +39,11 @@ const UNKNOWN: (&str, &str) = (
     "unknown",
     "M10 1a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm0 2a7 7 0 1 1 0 14 7 7 0 0 1 0-14Zm.1 2C8 5 6.8 6.2 6.7 8h2c.1-.8.5-1.3 1.3-1.3.7 0 1.2.4 1.2 1 0 .7-.4 1-1 1.5-.8.6-1.3 1.2-1.3 2.4v.4h2v-.3c0-.6.3-.9 1-1.4.8-.6 1.4-1.3 1.4-2.6C13.3 6.1 12 5 10.1 5ZM9 13.5v2h2v-2H9Z",
 );
+/// A refusal that is right: nothing is wrong with the site.
+const OVER_LIMIT: (&str, &str) = (
+    "unknown",
+    "M10 1a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM5 9h10v2H5V9Z",
+);
 const PLANNED: (&str, &str) = (
     "planned",
     "M17.8 5.2a5 5 0 0 1-6.6 6.1l-6 6a1.8 1.8 0 0 1-2.5-2.5l6-6a5 5 0 0 1 6.1-6.6L11.9 5.1l.5 2.5 2.5.5 2.9-2.9Z",
@@ -55,11 +62,19 @@ impl Badge {
     pub fn of_state(t: Texts, state: State) -> Badge {
         match state {
             State::Operational => Badge::new(t, "state-operational", UP),
-            State::Degraded => Badge::new(t, "state-degraded", SLOW),
-            State::PartialOutage => Badge::new(t, "state-partial-outage", PARTIAL),
-            State::Outage => Badge::new(t, "state-outage", DOWN),
+            State::Trouble(severity) => Badge::of_severity(t, severity),
             State::Unknown(_) => Badge::new(t, "state-unknown", UNKNOWN),
             State::Maintenance => Badge::new(t, "state-maintenance", PLANNED),
+        }
+    }
+
+    /// Of a document that the site took, or refused though its limit allows it, or refused
+    /// because it is over the limit.
+    pub fn of_upload(t: Texts, accepted: bool, allowed: bool) -> Badge {
+        match (accepted, allowed) {
+            (true, _) => Badge::new(t, "rung-accepted", UP),
+            (false, true) => Badge::new(t, "rung-refused", DOWN),
+            (false, false) => Badge::new(t, "rung-over-limit", OVER_LIMIT),
         }
     }
 
@@ -80,17 +95,22 @@ impl Badge {
         match severity {
             Severity::Degraded => Badge::new(t, "state-degraded", SLOW),
             Severity::Partial => Badge::new(t, "state-partial-outage", PARTIAL),
-            Severity::Outage => Badge::new(t, "state-outage", DOWN),
+            Severity::Down => Badge::new(t, "state-outage", DOWN),
         }
     }
 
     /// Of an outage: announced maintenance is told as such.
     pub fn of_outage(t: Texts, outage: &Outage) -> Badge {
-        if outage.planned {
+        if outage.record.planned {
             Badge::new(t, "state-maintenance", PLANNED)
         } else {
-            Badge::of_severity(t, outage.severity)
+            Badge::of_severity(t, outage.severity())
         }
+    }
+
+    /// Of an outage that is over.
+    pub fn recovered(t: Texts) -> Badge {
+        Badge::new(t, "state-recovered", UP)
     }
 
     /// Of a day.
@@ -100,8 +120,8 @@ impl Badge {
             DayKind::Operational => Badge::new(t, "day-operational", UP),
             DayKind::Maintenance => Badge::new(t, "state-maintenance", PLANNED),
             DayKind::Degraded => Badge::new(t, "state-degraded", SLOW),
-            DayKind::Partial => Badge::new(t, "day-partial", PARTIAL),
-            DayKind::Outage => Badge::new(t, "day-outage", DOWN),
+            DayKind::Partial => Badge::new(t, "state-partial-outage", PARTIAL),
+            DayKind::Outage => Badge::new(t, "state-outage", DOWN),
         }
     }
 }
@@ -153,60 +173,59 @@ pub fn fault(t: Texts, fault: Fault) -> String {
 }
 
 /// Why nothing is known of a component.
-pub fn reason(t: Texts, reason: Reason) -> String {
-    match reason {
-        Reason::NoData => t.get("reason-no-data"),
-        Reason::Stale => t.get("reason-stale"),
-        Reason::NotReached => t.get("reason-not-reached"),
-        Reason::RecordsUnreadable => t.get("reason-records-unreadable"),
-        Reason::Inconclusive(cause) => why(t, cause),
-    }
-}
-
-/// Why a run of ours said nothing, or why we did not watch.
-pub fn why(t: Texts, why: Why) -> String {
+pub fn reason(t: Texts, why: Unseen) -> String {
     t.get(match why {
-        Why::NotConfigured => "why-not-configured",
-        Why::CutOff => "why-cut-off",
-        Why::Ourselves => "why-ourselves",
-        Why::Stopped => "why-stopped",
-        Why::Captcha => "why-captcha",
+        Unseen::NoData => "reason-no-data",
+        Unseen::Stale => "reason-stale",
+        Unseen::NotReached => "reason-not-reached",
+        Unseen::NotConfigured => "reason-not-configured",
+        Unseen::CutOff => "reason-cut-off",
+        Unseen::Ourselves => "reason-ourselves",
+        Unseen::Confirming => "reason-confirming",
     })
 }
 
 /// An entry of a timeline.
-pub fn change(t: Texts, what: &Change) -> String {
-    match what {
-        Change::Began(None) => t.get("change-began"),
-        Change::Began(Some(kind)) => {
-            t.with("change-began-with", [("fault", fault(t, *kind).into())])
-        }
-        Change::Confirmed => t.get("change-confirmed"),
-        Change::Became(severity) => t.with(
-            "change-became",
-            [("state", Badge::of_severity(t, *severity).word.into())],
-        ),
-        Change::Intermittent => t.get("change-intermittent"),
-        Change::Fault(kind) => t.with("change-fault", [("fault", fault(t, *kind).into())]),
-        Change::Recovering => t.get("change-recovering"),
-        Change::Ended => t.get("change-ended"),
-        Change::Note(text) => text.clone(),
+pub fn effect(t: Texts, effect: &Effect) -> String {
+    let became = |severity: Severity| {
+        t.with(
+            "effect-became",
+            [("state", Badge::of_severity(t, severity).word.into())],
+        )
+    };
+    match effect {
+        Effect::Opened { fault: None, .. } => t.get("effect-opened"),
+        Effect::Opened {
+            fault: Some(kind), ..
+        } => t.with("effect-opened-with", [("fault", fault(t, *kind).into())]),
+        Effect::Worsened {
+            severity,
+            fault: Some(kind),
+            ..
+        } => format!("{} {}", became(*severity), fault(t, *kind)),
+        Effect::Worsened { severity, .. } | Effect::Eased { severity, .. } => became(*severity),
+        Effect::Overran { .. } => t.get("effect-overran"),
+        Effect::Closed { .. } => t.get("effect-closed"),
     }
 }
 
 /// A gap in our own watch in one line: from, to, why.
 pub fn gap(t: Texts, format: Format, gap: &Gap) -> String {
-    let from = format.day_time(gap.from);
-    let cause = why(t, gap.why);
-    match gap.to {
+    let from = format.day_time(gap.began_at);
+    let why = t.get(match gap.why.as_str() {
+        "cut_off" => "reason-cut-off",
+        "stopped" => "gap-stopped",
+        _ => "reason-ourselves",
+    });
+    match gap.ended_at {
         Some(to) => t.with(
             "gap-closed",
             [
                 ("from", from.into()),
                 ("to", format.day_time(to).into()),
-                ("why", cause.into()),
+                ("why", why.into()),
             ],
         ),
-        None => t.with("gap-open", [("from", from.into()), ("why", cause.into())]),
+        None => t.with("gap-open", [("from", from.into()), ("why", why.into())]),
     }
 }

@@ -7,12 +7,11 @@ state-degraded = Degraded
 state-partial-outage = Partial outage
 state-outage = Outage
 state-unknown = Unknown
+state-recovered = Recovered
 state-maintenance = Scheduled maintenance
 
 day-no-data = Not watched
 day-operational = No outage
-day-partial = Outage under 1 hour
-day-outage = Outage of 1 hour or more
 
 component-website = Website
 component-sign-in = Sign-in
@@ -37,6 +36,7 @@ meaning-partly-unknown = What we could check works. What is marked unknown may o
 meaning-unknown = Our own watch has nothing recent to show. The site may be up or down.
 meaning-degraded = Pages take longer than usual. Be patient, and do not send twice.
 meaning-partial-outage = Some steps of an application fail for everyone at this moment. It is not your mistake.
+meaning-maintenance = The site is down as announced, until { $until }.
 meaning-outage = Applications cannot be made at this moment. It is not your mistake.
 
 since = Since { $time }
@@ -68,8 +68,7 @@ advice-report-link = Report a problem
 advice-office-title = Contact your immigration office
 advice-office-text = Tell it what happened and consult an officer, so that the stay permit can be extended at the office. Do not wait for the last day of your permit.
 advice-wait-title = Wait until it is over
-advice-wait-text = The site is down as announced.
-advice-wait-until-text = The site is down as announced, until { $until }.
+advice-wait-text = The site is down as announced. Trying again before it ends will not help.
 advice-billing-title = Look at your billing code
 advice-billing-text = A billing code left unpaid through maintenance may lapse, and the application then has to be started again. Check it as soon as the site is back.
 
@@ -85,6 +84,7 @@ advice-arrival-text = Whoever was abroad must come to the office within 30 days 
 ## Components, bars, uploads
 
 components-title = Each part of the site
+every-component = Every part of the site
 components-none = Nothing is being watched yet.
 bar-start = 90 days ago
 bar-end = Today
@@ -93,9 +93,9 @@ bar-part = { $word }: { $count ->
     [one] 1 day
    *[other] { $count } days
 }.
-bar-uptime = Not down for { $percent } of the time watched.
-uptime-word = up
-uptime-unknown = Not watched long enough
+bar-uptime = { $percent } of checks passed.
+uptime-word = of checks passed
+uptime-unknown = Not checked yet
 bar-legend = One bar a day; tall bars are days with an outage, stubs are days that were not watched.
 bar-more = Day by day
 
@@ -108,15 +108,13 @@ recent-more = All outages
 uploads-title = Which file sizes work right now
 upload-all-work = Files up to { $size } went through when we last tried.
 upload-none-tried = No file went through when we last tried.
-upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Make your file smaller than { $works } and try again.
+upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Bring your file down to { $works } or less and try again.
 upload-all-fail = Every file was refused when we last tried, even the smallest. Smaller files will not help.
-upload-size = Size
-upload-kind = Kind
+upload-size = File
 upload-result = Result
-upload-tried = Tried
 rung-accepted = Accepted
 rung-refused = Refused
-rung-over-limit = Refused: over the limit
+rung-over-limit = Over the limit
 
 ## Outages
 
@@ -128,7 +126,6 @@ outages-older = Earlier:
 outages-newer = Later:
 outage-title = Outage
 outage-open = not over
-outage-over = over
 outage-back = All outages
 outage-was = { $from } to { $to } ({ $span })
 outage-is = Since { $from } ({ $span } so far)
@@ -148,33 +145,35 @@ fact-began = Began
 fact-confirmed = Confirmed
 fact-ended = Ended
 fact-not-ended = Not over
-fact-official = Official statement
 fact-planned = Announced beforehand
 fact-course = Course
 fact-down = Time down in all
-fact-runs = How often
+fact-failures = How often
 fact-vantages = Seen from
+fact-version = Record / version
 moment-and-utc = { $local } ({ $utc } UTC)
-official-from = Began { $time }.
-official-to = Ended { $time }.
-official-source = Source: { $source }
 yes = Yes
 no = No
 course-intermittent = Intermittent: it came and went
 course-continuous = Continuous
-runs-failed = { $failures } of { $runs } checks failed
+failures-counted = { $count ->
+    [one] 1 failed check
+   *[other] { $shown } failed checks
+}
+vantages-counted = { $count ->
+    [one] 1 vantage
+   *[other] { $count } vantages
+}
 error-pages-title = Error pages met
 error-pages-intro = Pages with the same text have the same fingerprint, whatever their status code.
 fingerprint = Fingerprint
 timeline-title = Timeline
-change-began = First failed check.
-change-began-with = First failed check. { $fault }
-change-confirmed = Confirmed by further checks.
-change-became = Now: { $state }.
-change-intermittent = Intermittent: it comes and goes.
-change-fault = The failure changed. { $fault }
-change-recovering = Recovering: checks pass again.
-change-ended = Recovered.
+effect-opened = First failed check.
+effect-opened-with = First failed check. { $fault }
+effect-confirmed = Confirmed by a further check.
+effect-became = Now: { $state }.
+effect-overran = It lasts longer than the announced maintenance.
+effect-closed = Recovered.
 gaps-title = Gaps in our own watch
 gaps-intro = At these times we did not watch, so nothing can be said of the site.
 gaps-none = None during this outage.
@@ -203,23 +202,22 @@ fault-captcha = A robot test stood in the way where there should be none.
 reason-no-data = Not checked yet.
 reason-stale = The last check is too old to say anything of now.
 reason-not-reached = A step before it fails, so nobody gets this far.
-reason-records-unreadable = Our own records cannot be read at this moment.
-why-not-configured = This part is not being watched: a test account is missing.
-why-cut-off = Our own connection to the internet was down.
-why-ourselves = Something of ours broke.
-why-stopped = Our watch was stopped.
-why-captcha = A robot test that we may not pass stands in the way.
+reason-not-configured = Not being watched: a test account is missing.
+reason-cut-off = Our own connection to the internet was down.
+reason-ourselves = Something of ours broke.
+reason-confirming = The first check failed and is being repeated.
+gap-stopped = Our watch was not running.
 
 ## 90 days
 
 history-title = The last 90 days
-history-intro = How each part of the site did, day by day. Time in which we did not watch is left out of the percentage.
+history-intro = How each part of the site did, day by day. Checks that said nothing of the site are left out of the percentage.
 history-legend = What the bars mean
 history-no-bad-days = No day with an outage.
 history-bad-days = Days with an outage, maintenance or slowness
 history-day = Day
 history-what = What
-history-down = Time down
+history-down = Time in trouble
 
 ## Self-check
 

@@ -7,12 +7,11 @@ state-degraded = Layanan menurun
 state-partial-outage = Gangguan sebagian
 state-outage = Gangguan total
 state-unknown = Tidak diketahui
+state-recovered = Pulih
 state-maintenance = Pemeliharaan terjadwal
 
 day-no-data = Tidak terpantau
 day-operational = Tanpa gangguan
-day-partial = Gangguan di bawah 1 jam
-day-outage = Gangguan 1 jam atau lebih
 
 component-website = Situs web
 component-sign-in = Masuk akun
@@ -37,6 +36,7 @@ meaning-partly-unknown = Yang dapat kami periksa berfungsi. Yang bertanda tidak 
 meaning-unknown = Pemantauan kami tidak memiliki data terbaru. Situs mungkin berfungsi, mungkin tidak.
 meaning-degraded = Halaman terbuka lebih lama dari biasanya. Bersabarlah, dan jangan mengirim dua kali.
 meaning-partial-outage = Sebagian langkah permohonan saat ini gagal bagi semua orang. Ini bukan kesalahan Anda.
+meaning-maintenance = Situs sedang tidak tersedia sesuai pengumuman, sampai { $until }.
 meaning-outage = Permohonan saat ini tidak dapat diajukan. Ini bukan kesalahan Anda.
 
 since = Sejak { $time }
@@ -68,8 +68,7 @@ advice-report-link = Laporkan kendala
 advice-office-title = Hubungi kantor imigrasi Anda
 advice-office-text = Sampaikan yang terjadi dan berkonsultasilah dengan petugas, agar izin tinggal dapat diperpanjang di kantor. Jangan menunggu hari terakhir izin Anda.
 advice-wait-title = Tunggu sampai selesai
-advice-wait-text = Situs sedang tidak tersedia sesuai pengumuman.
-advice-wait-until-text = Situs sedang tidak tersedia sesuai pengumuman, sampai { $until }.
+advice-wait-text = Situs sedang tidak tersedia sesuai pengumuman. Mencoba lagi sebelum selesai tidak akan membantu.
 advice-billing-title = Perhatikan kode billing Anda
 advice-billing-text = Kode billing yang belum dibayar selama pemeliharaan dapat kedaluwarsa, dan permohonan harus diulang dari awal. Periksa segera setelah situs kembali.
 
@@ -85,14 +84,15 @@ advice-arrival-text = Orang asing yang berada di luar negeri wajib datang ke kan
 ## Bagian, diagram, unggahan
 
 components-title = Setiap bagian situs
+every-component = Semua bagian situs
 components-none = Belum ada yang dipantau.
 bar-start = 90 hari lalu
 bar-end = Hari ini
 bar-days = { $count } hari.
 bar-part = { $word }: { $count } hari.
-bar-uptime = Tanpa gangguan selama { $percent } dari waktu pemantauan.
-uptime-word = berfungsi
-uptime-unknown = Belum cukup lama dipantau
+bar-uptime = { $percent } pemeriksaan berhasil.
+uptime-word = pemeriksaan berhasil
+uptime-unknown = Belum pernah diperiksa
 bar-legend = Satu batang untuk satu hari; batang tinggi berarti ada gangguan, batang pendek berarti tidak terpantau.
 bar-more = Hari demi hari
 
@@ -105,15 +105,13 @@ recent-more = Semua gangguan
 uploads-title = Ukuran berkas yang bisa diunggah saat ini
 upload-all-work = Berkas sampai { $size } berhasil diunggah pada percobaan terakhir kami.
 upload-none-tried = Tidak ada berkas yang berhasil pada percobaan terakhir kami.
-upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda di bawah { $works } lalu coba lagi.
+upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda menjadi paling besar { $works } lalu coba lagi.
 upload-all-fail = Semua berkas ditolak pada percobaan terakhir kami, yang terkecil pun. Memperkecil berkas tidak akan membantu.
-upload-size = Ukuran
-upload-kind = Jenis
+upload-size = Berkas
 upload-result = Hasil
-upload-tried = Dicoba
 rung-accepted = Diterima
 rung-refused = Ditolak
-rung-over-limit = Ditolak: melebihi batas
+rung-over-limit = Melebihi batas
 
 ## Gangguan
 
@@ -125,7 +123,6 @@ outages-older = Sebelumnya:
 outages-newer = Sesudahnya:
 outage-title = Gangguan
 outage-open = belum selesai
-outage-over = selesai
 outage-back = Semua gangguan
 outage-was = { $from } sampai { $to } ({ $span })
 outage-is = Sejak { $from } (sudah { $span })
@@ -139,33 +136,29 @@ fact-began = Mulai
 fact-confirmed = Dipastikan
 fact-ended = Selesai
 fact-not-ended = Belum selesai
-fact-official = Keterangan resmi
 fact-planned = Diumumkan sebelumnya
 fact-course = Sifat
 fact-down = Lama gangguan seluruhnya
-fact-runs = Seberapa sering
+fact-failures = Seberapa sering
 fact-vantages = Terlihat dari
+fact-version = Catatan / versi
 moment-and-utc = { $local } ({ $utc } UTC)
-official-from = Mulai { $time }.
-official-to = Selesai { $time }.
-official-source = Sumber: { $source }
 yes = Ya
 no = Tidak
 course-intermittent = Hilang timbul
 course-continuous = Terus-menerus
-runs-failed = { $failures } dari { $runs } pemeriksaan gagal
+failures-counted = { $shown } pemeriksaan gagal
+vantages-counted = { $count } titik pantau
 error-pages-title = Halaman kesalahan yang muncul
 error-pages-intro = Halaman dengan teks yang sama memiliki sidik yang sama, apa pun kode statusnya.
 fingerprint = Sidik
 timeline-title = Urutan kejadian
-change-began = Pemeriksaan pertama yang gagal.
-change-began-with = Pemeriksaan pertama yang gagal. { $fault }
-change-confirmed = Dipastikan oleh pemeriksaan berikutnya.
-change-became = Sekarang: { $state }.
-change-intermittent = Hilang timbul.
-change-fault = Jenis kegagalannya berubah. { $fault }
-change-recovering = Dalam pemulihan: pemeriksaan berhasil lagi.
-change-ended = Pulih.
+effect-opened = Pemeriksaan pertama yang gagal.
+effect-opened-with = Pemeriksaan pertama yang gagal. { $fault }
+effect-confirmed = Dipastikan oleh pemeriksaan berikutnya.
+effect-became = Sekarang: { $state }.
+effect-overran = Berlangsung lebih lama dari pemeliharaan yang diumumkan.
+effect-closed = Pulih.
 gaps-title = Celah dalam pemantauan kami
 gaps-intro = Pada waktu ini kami tidak memantau, sehingga tidak ada yang dapat dikatakan tentang situs.
 gaps-none = Tidak ada selama gangguan ini.
@@ -194,23 +187,22 @@ fault-captcha = Uji robot menghalangi di tempat yang tidak semestinya.
 reason-no-data = Belum pernah diperiksa.
 reason-stale = Pemeriksaan terakhir sudah terlalu lama untuk menggambarkan keadaan sekarang.
 reason-not-reached = Langkah sebelumnya gagal, sehingga tidak ada yang sampai ke sini.
-reason-records-unreadable = Catatan kami sendiri saat ini tidak dapat dibaca.
-why-not-configured = Bagian ini tidak dipantau: akun uji belum ada.
-why-cut-off = Sambungan internet kami sendiri terputus.
-why-ourselves = Ada yang rusak di pihak kami.
-why-stopped = Pemantauan kami dihentikan.
-why-captcha = Uji robot yang tidak boleh kami lewati menghalangi.
+reason-not-configured = Tidak dipantau: akun uji belum ada.
+reason-cut-off = Sambungan internet kami sendiri terputus.
+reason-ourselves = Ada yang rusak di pihak kami.
+reason-confirming = Pemeriksaan pertama gagal dan sedang diulang.
+gap-stopped = Pemantauan kami tidak berjalan.
 
 ## 90 hari
 
 history-title = 90 hari terakhir
-history-intro = Keadaan setiap bagian situs dari hari ke hari. Waktu yang tidak terpantau tidak dihitung dalam persentase.
+history-intro = Keadaan setiap bagian situs dari hari ke hari. Pemeriksaan yang tidak mengatakan apa pun tentang situs tidak dihitung dalam persentase.
 history-legend = Arti batang
 history-no-bad-days = Tidak ada hari dengan gangguan.
 history-bad-days = Hari dengan gangguan, pemeliharaan, atau layanan menurun
 history-day = Hari
 history-what = Kejadian
-history-down = Lama gangguan
+history-down = Lama kendala
 
 ## Periksa sendiri
 
