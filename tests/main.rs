@@ -5,6 +5,11 @@
     clippy::panic,
     reason = "a test fails by panicking, in its helpers too"
 )]
+#![allow(
+    clippy::type_complexity,
+    clippy::large_futures,
+    reason = "tables of examples are plain tuples, and a test's stack is large enough"
+)]
 
 mod harness;
 

@@ -341,7 +341,7 @@ async fn what_is_erased_is_neither_readable_nor_findable() {
                 .unwrap()
         };
         assert!(due(at(1000)).await.is_empty());
-        assert_eq!(due(at(1001)).await, [id.clone()]);
+        assert_eq!(due(at(1001)).await, std::slice::from_ref(&id));
         let erase = id.clone();
         let files = db
             .store
