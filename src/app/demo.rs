@@ -185,7 +185,7 @@ fn config(
         },
         "control": { "urls": [format!("http://{control}/generate_204")] },
         "smtp": {
-            "host": rehearsal.smtp().ip().to_string(),
+            "server": rehearsal.smtp().ip().to_string(),
             "port": rehearsal.smtp().port(),
             "tls": "none",
             "from": "siaga@siaga.example",
