@@ -32,6 +32,7 @@ use super::lang::Lang;
 use super::page_cache::PageCache;
 use super::security;
 use super::site::Site;
+use super::slow_body::SteadyBody;
 
 /// What the server allows. [`Default`] suits two cores and a thousand readers at once.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Limits {
     pub header_read: Duration,
     /// How long the router may take over a request, reading its body included.
     pub request: Duration,
+    /// How long a request's body may stall; slow connections earn more time with every byte.
+    pub body_stall: Duration,
     /// Longest body announced by Content-Length that is let through to the router, in
     /// bytes. Handlers set their own, lower limits.
     pub body: u64,
@@ -65,6 +68,7 @@ impl Default for Limits {
             header_read: Duration::from_secs(10),
             // Three screenshots over a poor mobile connection take minutes.
             request: Duration::from_secs(180),
+            body_stall: Duration::from_secs(20),
             body: 24 * 1024 * 1024,
             connection: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(10),
@@ -252,7 +256,10 @@ impl Server {
         parts
             .extensions
             .insert(client(peer, &parts.headers, &self.limits.trusted_proxies));
-        let request = Request::from_parts(parts, Body::new(body));
+        let request = Request::from_parts(
+            parts,
+            Body::new(SteadyBody::new(body, self.limits.body_stall)),
+        );
         let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.limits.request, handled).await {
             Ok(Ok(Ok(response))) if response.status() == StatusCode::NOT_FOUND && finished_page => {
