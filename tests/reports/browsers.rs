@@ -40,7 +40,7 @@ async fn a_report_by_form_leads_to_its_receipt() {
         assert!(location.starts_with("/id/receipts/"), "{location}");
         assert_eq!(desk.count().await, 1);
         let receipt = desk.get(location).await.text().await.unwrap();
-        assert!(receipt.contains("Laporan Anda tersimpan"));
+        assert!(receipt.contains("Nomor referensi Anda. Catat"));
         assert!(receipt.contains("key="));
         let again = desk.get(location.trim_end_matches("&sent=1")).await;
         assert!(
@@ -48,7 +48,7 @@ async fn a_report_by_form_leads_to_its_receipt() {
                 .text()
                 .await
                 .unwrap()
-                .contains("Laporan Anda tersimpan")
+                .contains("Nomor referensi Anda. Catat")
         );
     })
     .await;
