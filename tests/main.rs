@@ -25,3 +25,4 @@ mod pages;
 mod rehearsal_site;
 mod reports;
 mod store;
+mod telemetry;
