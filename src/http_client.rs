@@ -51,7 +51,7 @@ pub struct HttpClients {
 impl HttpClients {
     /// Trusts Mozilla's roots, and `extra_roots` (PEM) besides. `contact` is where the owner
     /// of a visited site learns who we are: an address of the web or of mail.
-    pub fn new(contact: &str, extra_roots: &[Vec<u8>]) -> Result<Self, ClientError> {
+    pub fn new(contact: Option<&str>, extra_roots: &[Vec<u8>]) -> Result<Self, ClientError> {
         let mut roots = RootCertStore::empty();
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         for pem in extra_roots {
@@ -75,10 +75,14 @@ impl HttpClients {
             .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
             .with_no_client_auth();
         let version = env!("CARGO_PKG_VERSION");
+        let user_agent = match contact {
+            Some(contact) => format!("Siaga/{version} (+{contact})"),
+            None => format!("Siaga/{version}"),
+        };
         Ok(HttpClients {
             base,
             verifier,
-            user_agent: format!("Siaga/{version} (+{contact})"),
+            user_agent,
         })
     }
 

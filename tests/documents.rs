@@ -23,7 +23,7 @@ fn passport_numbers_are_read_as_people_write_them() {
         "\u{202e}A1234521\u{202c}",
         "Ａ１２３４５２１",
         "A١٢٣٤٥٢١",
-        "A\0123\u{7}4521",
+        "A\u{0}123\u{7}4521",
     ] {
         assert_eq!(number(written).as_str(), "A1234521", "{written:?}");
     }
@@ -145,8 +145,8 @@ proptest! {
     fn reading_never_fails_otherwise_than_with_an_error(text in ".{0,100}") {
         let _ = Td3::parse(&text);
         if let Ok(number) = PassportNumber::parse(&text) {
-            prop_assert_eq!(PassportNumber::parse(number.as_str()).unwrap(), number.clone());
             prop_assert!(number.masked().chars().filter(|&c| c != '•').count() <= 3);
+            prop_assert_eq!(PassportNumber::parse(number.as_str()).unwrap(), number);
         }
     }
 }

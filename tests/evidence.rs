@@ -453,7 +453,8 @@ async fn inside_a_small_disk() {
         .unwrap_err();
     assert!(matches!(error, EvidenceError::Full(_)), "{error:?}");
     assert!(error.to_string().contains("no room left"), "{error}");
-    println!("the disk was full");
+    let mut out = std::io::stdout();
+    std::io::Write::write_all(&mut out, b"the disk was full\n").unwrap();
 
     assert_eq!(files(folder).len(), 1, "nothing half");
     assert_eq!(

@@ -1,1 +1,9 @@
-//! (to come)
+//! The public pages and the layer that serves them, over real sockets.
+
+mod fixture;
+mod json;
+mod live;
+mod public;
+mod serving;
+mod style;
+mod texts;

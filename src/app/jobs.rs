@@ -149,3 +149,37 @@ pub async fn retain(store: &Store, kept: Retention, now: Moment) -> Result<Remov
     }
     Ok(removed)
 }
+
+/// How often retention goes round.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// Goes round until told to stop. `remove` takes what a round freed, to remove the files.
+pub async fn retention(
+    store: Store,
+    kept: Retention,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+    remove: impl AsyncFn(Removed) + Send,
+) -> anyhow::Result<()> {
+    while !*stop.borrow_and_update() {
+        match retain(&store, kept, clock.now()).await {
+            Ok(removed) => {
+                if removed != Removed::default() {
+                    tracing::info!(
+                        runs = removed.runs,
+                        reports = removed.reports,
+                        evidence = removed.evidence.len(),
+                        "retention removed what was old"
+                    );
+                }
+                remove(removed).await;
+            }
+            Err(error) => tracing::warn!(%error, "retention could not go round"),
+        }
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(RETENTION_EVERY) => {}
+        }
+    }
+    Ok(())
+}

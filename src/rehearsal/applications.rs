@@ -2,14 +2,12 @@
 //! was handed in, and its withdrawal.
 
 use askama::Template;
-use axum::Form;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use subtle::ConstantTimeEq;
 
-use super::front::Fields;
 use super::language::Text;
-use super::site::{Member, Page, Refused};
+use super::site::{Filled, Member, Page, Refused};
 use super::world::{Application, Status};
 use crate::domain::Moment;
 use std::time::Duration;
@@ -85,9 +83,9 @@ struct List {
     applications: Vec<Application>,
 }
 
-pub(super) async fn list(member: Member, Query(query): Query<Fields>) -> Response {
+pub(super) async fn list(member: Member) -> Response {
     let mut page = member.page();
-    if query.contains_key("withdrawn") {
+    if member.query.contains_key("withdrawn") {
         page.notice = Some(Text::new(
             "Permohonan telah dicabut.",
             "The application is withdrawn.",
@@ -138,14 +136,10 @@ struct Withdraw {
 
 /// Asks before it withdraws. `?confirm=` with the session's CSRF token withdraws at once:
 /// a link that another site cannot make.
-pub(super) async fn withdraw_form(
-    member: Member,
-    Path(id): Path<String>,
-    Query(query): Query<Fields>,
-) -> Response {
+pub(super) async fn withdraw_form(member: Member, Path(id): Path<String>) -> Response {
     let page = member.page();
     let token = page.csrf.clone().unwrap_or_default();
-    if let Some(given) = query.get("confirm")
+    if let Some(given) = member.query.get("confirm")
         && bool::from(given.as_bytes().ct_eq(token.as_bytes()))
     {
         return take_back(&member, &id);
@@ -164,7 +158,7 @@ pub(super) async fn withdraw_form(
 pub(super) async fn withdraw(
     member: Member,
     Path(id): Path<String>,
-    Form(form): Form<Fields>,
+    Filled(form): Filled,
 ) -> Result<Response, Refused> {
     member.check(&form)?;
     Ok(take_back(&member, &id))

@@ -10,13 +10,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Json, Router};
+use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::applications::minute;
 use super::faults::{self, Fault};
-use super::front::Fields;
-use super::site::{Site, style};
+use super::site::{Filled, Site, style};
 
 pub(super) fn router(site: Arc<Site>) -> Router {
     let bodies = axum::extract::DefaultBodyLimit::max(64 * 1024);
@@ -213,7 +212,7 @@ async fn board(State(site): State<Arc<Site>>) -> Response {
 async fn switch(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    Form(form): Form<Fields>,
+    Filled(form): Filled,
 ) -> Response {
     if is_foreign(&headers) {
         return StatusCode::FORBIDDEN.into_response();

@@ -4,15 +4,15 @@ use std::io::Cursor;
 
 use askama::Template;
 use axum::extract::multipart::MultipartError;
-use axum::extract::{Multipart, Path, Query};
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use image::{ImageFormat, ImageReader};
 
 use super::Kind;
-use super::front::Fields;
 use super::language::Text;
-use super::site::{Member, Page, Refused, Struck};
+use super::site::{Fields, Member, Page, Refused, Struck};
 use super::world::{Application, Document};
 
 /// The stated limit of one document: 2 MB, counted as 2 MiB.
@@ -131,12 +131,8 @@ fn documents_page(
     ))
 }
 
-pub(super) async fn form(
-    member: Member,
-    Path(id): Path<String>,
-    Query(query): Query<Fields>,
-) -> Result<Response, Refused> {
-    let refused = match query.contains_key("missing") {
+pub(super) async fn form(member: Member, Path(id): Path<String>) -> Result<Response, Refused> {
+    let refused = match member.query.contains_key("missing") {
         true => vec![("", INCOMPLETE)],
         false => Vec::new(),
     };
@@ -147,9 +143,13 @@ pub(super) async fn take_in(
     member: Member,
     Path(id): Path<String>,
     struck: Option<Struck>,
-    multipart: Multipart,
+    multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Refused> {
-    let Ok((fields, files)) = read(multipart).await else {
+    let read = match multipart {
+        Ok(multipart) => read(multipart).await.ok(),
+        Err(_) => None,
+    };
+    let Some((fields, files)) = read else {
         return documents_page(&member, &id, vec![("", BROKEN)]);
     };
     member.check(&fields)?;
@@ -196,12 +196,8 @@ async fn read(mut multipart: Multipart) -> Result<(Fields, Files), MultipartErro
         let name = part.name().unwrap_or_default().to_owned();
         match WANTED.iter().find(|wanted| wanted.name == name) {
             Some(wanted) => {
-                let file_name = part
-                    .file_name()
-                    .unwrap_or_default()
-                    .chars()
-                    .take(80)
-                    .collect();
+                let given = part.file_name().unwrap_or_default();
+                let file_name = given.chars().filter(|c| !c.is_control()).take(80).collect();
                 let bytes = part.bytes().await?;
                 if !bytes.is_empty() {
                     files.push((wanted.name, file_name, bytes));

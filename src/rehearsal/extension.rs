@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,9 +13,8 @@ use jiff::tz::TimeZone;
 use super::Kind;
 use super::applications::permits;
 use super::extension_form::{self as form_of, Control, Field};
-use super::front::Fields;
 use super::language::Text;
-use super::site::{Member, Page, Refused, Struck};
+use super::site::{Filled, Member, Page, Refused, Struck};
 use super::world::Application;
 use crate::domain::Moment;
 
@@ -24,7 +22,7 @@ use crate::domain::Moment;
 const LAST_STEP: usize = 3;
 
 /// Opens a draft for one of the account's permits.
-pub(super) async fn open(member: Member, Form(form): Form<Fields>) -> Result<Response, Refused> {
+pub(super) async fn open(member: Member, Filled(form): Filled) -> Result<Response, Refused> {
     member.check(&form)?;
     let now = member.site.now();
     let wanted = form.get("permit").map_or("", String::as_str);
@@ -118,7 +116,7 @@ pub(super) async fn form(member: Member, Path((id, step)): Path<(String, String)
 pub(super) async fn save(
     member: Member,
     Path((id, step)): Path<(String, String)>,
-    Form(form): Form<Fields>,
+    Filled(form): Filled,
 ) -> Result<Response, Refused> {
     member.check(&form)?;
     let Some(step) = step_number(&step) else {
@@ -128,7 +126,9 @@ pub(super) async fn save(
         .iter()
         .map(|field| {
             let value = form.get(field.name).map_or("", |value| value.trim());
-            (field.name.to_owned(), value.to_owned())
+            // One character too many is enough to say so.
+            let value = value.chars().take(form_of::LONGEST + 1).collect();
+            (field.name.to_owned(), value)
         })
         .collect();
     let problems = form_of::problems(step, &given, today(member.site.now()));
@@ -226,7 +226,7 @@ pub(super) async fn submit(
     member: Member,
     Path(id): Path<String>,
     struck: Option<Struck>,
-    Form(form): Form<Fields>,
+    Filled(form): Filled,
 ) -> Result<Response, Refused> {
     member.check(&form)?;
     let draft = ready(&member, &id)?;

@@ -21,6 +21,8 @@ use super::wire::Grip;
 const BODY: usize = 8 * 1024 * 1024;
 /// What it reads past before it answers that this was too much.
 const BODY_READ_PAST: usize = 64 * 1024 * 1024;
+/// Bodies up to this size are read without waiting for one of the few slots.
+const SMALL_BODY: u64 = 64 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(60);
 /// An upload that hangs is cut off at last.
 const HANG: Duration = Duration::from_secs(600);
@@ -39,7 +41,11 @@ pub(super) async fn meddle(
         .get::<Grip>()
         .cloned()
         .unwrap_or_default();
-    let mut struck = strike(&site, &path, request.method());
+    if site.board.refuses() {
+        grip.reset();
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let struck = strike(&site, &path, request.method());
 
     let delay = struck.iter().map(|kind| match kind {
         Kind::Late { delay_ms } => Duration::from_millis(*delay_ms),
@@ -58,7 +64,7 @@ pub(super) async fn meddle(
         return hang(body, &parts.headers, at_percent, &grip).await;
     }
     let visit = Visit::read(&parts, &site);
-    let body = match read(body).await {
+    let body = match read(&site, &parts.headers, body).await {
         Ok(body) => body,
         Err(status) => return visit.error(status, &faulty_pages::BODY_REFUSED),
     };
@@ -71,7 +77,6 @@ pub(super) async fn meddle(
     {
         return page;
     }
-    struck.shrink_to_fit();
     parts.extensions.insert(Struck(struck.clone()));
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     finish(answer, &struck, &grip).await
@@ -100,11 +105,8 @@ fn hanging(kind: &Kind) -> Option<u8> {
 
 /// Reads that share of the body, then nothing more, and never answers.
 async fn hang(mut body: Body, headers: &HeaderMap, at_percent: u8, grip: &Grip) -> Response {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse().ok());
-    let stop_at = length
-        .unwrap_or(1_000_000_u64)
+    let stop_at = length(headers)
+        .unwrap_or(1_000_000)
         .saturating_mul(u64::from(at_percent))
         / 100;
     let mut read = 0;
@@ -122,7 +124,25 @@ async fn hang(mut body: Body, headers: &HeaderMap, at_percent: u8, grip: &Grip) 
     StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
-async fn read(mut body: Body) -> Result<Bytes, StatusCode> {
+/// How long the body is stated to be.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+async fn read(site: &Site, headers: &HeaderMap, mut body: Body) -> Result<Bytes, StatusCode> {
+    let is_small = match length(headers) {
+        Some(length) => length <= SMALL_BODY,
+        None => !headers.contains_key(header::TRANSFER_ENCODING),
+    };
+    let _slot = match is_small {
+        true => None,
+        false => Some(site.large_bodies.acquire().await),
+    };
     let mut kept = Vec::new();
     let mut length = 0;
     let reading = async {

@@ -1,18 +1,12 @@
 //! The pages that anyone may open: home, information, sign-in and tracking.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
-use axum::Form;
-use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::language::Text;
-use super::site::{Page, Refused, SESSION_COOKIE, Visit};
+use super::site::{Filled, Page, Refused, SESSION_COOKIE, Visit};
 use super::world::Application;
-
-pub(super) type Fields = BTreeMap<String, String>;
 
 #[derive(Template)]
 #[template(path = "rehearsal/templates/home.html")]
@@ -73,7 +67,7 @@ fn login_page(visit: &Visit, token: String, email: &str, refused: Option<Text>) 
     }
 }
 
-pub(super) async fn login_form(visit: Visit, Query(query): Query<Fields>) -> Response {
+pub(super) async fn login_form(visit: Visit) -> Response {
     if visit.signed_in() {
         return Redirect::to("/web/applications").into_response();
     }
@@ -91,7 +85,7 @@ pub(super) async fn login_form(visit: Visit, Query(query): Query<Fields>) -> Res
         }
     };
     let mut template = login_page(&visit, token, "", None);
-    if query.contains_key("expired") {
+    if visit.query.contains_key("expired") {
         template.page.notice = Some(Text::new(
             "Sesi berakhir. Silakan masuk kembali.",
             "Your session has expired. Please sign in again.",
@@ -100,7 +94,7 @@ pub(super) async fn login_form(visit: Visit, Query(query): Query<Fields>) -> Res
     with_session(visit.ok(&template), &key)
 }
 
-pub(super) async fn login(visit: Visit, Form(form): Form<Fields>) -> Result<Response, Refused> {
+pub(super) async fn login(visit: Visit, Filled(form): Filled) -> Result<Response, Refused> {
     visit.check(&form)?;
     let site = &visit.site;
     let given = |name: &str| form.get(name).map_or("", String::as_str);
@@ -131,7 +125,7 @@ pub(super) async fn login(visit: Visit, Form(form): Form<Fields>) -> Result<Resp
     ))
 }
 
-pub(super) async fn logout(visit: Visit, Form(form): Form<Fields>) -> Result<Response, Refused> {
+pub(super) async fn logout(visit: Visit, Filled(form): Filled) -> Result<Response, Refused> {
     visit.check(&form)?;
     if let Some((key, _)) = &visit.session {
         visit.site.world().close_session(key);
@@ -159,8 +153,15 @@ struct Track {
     missing: bool,
 }
 
-pub(super) async fn track(visit: Visit, Query(query): Query<Fields>) -> Response {
-    let given = |name: &str| query.get(name).map_or("", String::as_str).trim().to_owned();
+pub(super) async fn track(visit: Visit) -> Response {
+    let given = |name: &str| {
+        visit
+            .query
+            .get(name)
+            .map_or("", String::as_str)
+            .trim()
+            .to_owned()
+    };
     let (register, passport) = (given("register"), given("passport"));
     let found = visit
         .site

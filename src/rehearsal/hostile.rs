@@ -20,8 +20,8 @@ const GIBIBYTE: u64 = 1024 * 1024 * 1024;
 const HOPS: u32 = 20;
 /// Between the pieces of the page that never ends.
 const DRIP: Duration = Duration::from_millis(10);
-/// For the first part of a page to get through before the connection is reset.
-const BEFORE_RESET: Duration = Duration::from_millis(50);
+/// For the first part of a page to get through before the connection breaks.
+const BEFORE_BREAKING: Duration = Duration::from_millis(50);
 /// The largest page that is cut or lied about.
 const PAGE: usize = 4 * MEBIBYTE;
 const HTML: (header::HeaderName, &str) = (header::CONTENT_TYPE, "text/html; charset=utf-8");
@@ -135,18 +135,24 @@ pub(super) async fn reset(answer: Response, grip: &Grip) -> Response {
         .headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     let grip = grip.clone();
-    let body = stream::unfold(Some(whole.slice(..whole.len() / 2)), move |half| {
-        let grip = grip.clone();
+    let half = whole.slice(..whole.len() / 2);
+    Response::from_parts(parts, broken_off(half, move || grip.reset()))
+}
+
+/// A body that gets so far, and then fails.
+fn broken_off(sent: Bytes, then: impl Fn() + Clone + Send + 'static) -> Body {
+    let body = stream::unfold(Some(sent), move |sent| {
+        let then = then.clone();
         async move {
-            if let Some(half) = half {
-                return Some((Ok(half), None));
+            if let Some(sent) = sent {
+                return Some((Ok(sent), None));
             }
-            tokio::time::sleep(BEFORE_RESET).await;
-            grip.reset();
+            tokio::time::sleep(BEFORE_BREAKING).await;
+            then();
             Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
         }
     });
-    Response::from_parts(parts, Body::from_stream(body))
+    Body::from_stream(body)
 }
 
 /// An answer whose stated length is off by so many bytes.
@@ -154,14 +160,9 @@ pub(super) async fn lying_length(answer: Response, by: i32, grip: &Grip) -> Resp
     let (mut parts, body) = answer.into_parts();
     let whole = axum::body::to_bytes(body, PAGE).await.unwrap_or_default();
     let off = usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX);
-    let (stated, sent) = match by > 0 {
-        true => (whole.len() + off, whole),
-        false => {
-            let stated = whole.len().saturating_sub(off);
-            // The library would not send a byte too many: the rest goes out behind its back.
-            grip.send_surplus(whole[stated..].to_vec());
-            (stated, whole.slice(..stated))
-        }
+    let stated = match by > 0 {
+        true => whole.len() + off,
+        false => whole.len().saturating_sub(off),
     };
     parts
         .headers
@@ -169,6 +170,10 @@ pub(super) async fn lying_length(answer: Response, by: i32, grip: &Grip) -> Resp
     parts
         .headers
         .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    let body = Body::from_stream(stream::iter([Ok::<_, Infallible>(sent)]));
-    Response::from_parts(parts, body)
+    if stated > whole.len() {
+        return Response::from_parts(parts, broken_off(whole, || {}));
+    }
+    // The library would not send a byte too many: the rest goes out behind its back.
+    grip.send_surplus(whole[stated..].to_vec());
+    Response::from_parts(parts, Body::from(whole.slice(..stated)))
 }

@@ -229,17 +229,11 @@ pub(super) fn split(raw: &[u8]) -> (&[u8], &[u8]) {
 
 /// A header field's value, unfolded.
 fn header(header: &[u8], name: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(header)
-        .replace("\r\n ", " ")
-        .replace("\r\n\t", " ");
-    let found = text.lines().find_map(|line| {
-        let (field, value) = line.split_once(':')?;
-        field
-            .trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().to_owned())
-    });
-    found
+    let text = String::from_utf8_lossy(header);
+    let unfolded = text.replace("\r\n ", " ").replace("\r\n\t", " ");
+    let mut fields = unfolded.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(field, _)| field.trim().eq_ignore_ascii_case(name))?;
+    Some(value.trim().to_owned())
 }
 
 /// The header's fields of these names (separated by spaces), as they were sent, and the

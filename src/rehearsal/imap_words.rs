@@ -55,8 +55,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn literal(&mut self, bytes: Vec<u8>) {
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+    pub(super) fn literal(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
         self.words.push(Word::Text(text));
     }
 

@@ -28,6 +28,7 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 const DRAIN_WITHIN: Duration = Duration::from_secs(2);
 /// How often the listener looks whether it should refuse.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
+const LOOKS_BEFORE_ABORTING: u32 = 8;
 /// Pause after a failed accept, so that a lack of file descriptors does not spin.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,18 +86,21 @@ pub(super) async fn serve(
     let mut connections = JoinSet::new();
     let mut listener = Some(first);
     let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut looks_refused = 0_u32;
     loop {
         let accepted = tokio::select! {
             () = stopped(&mut stopping) => break,
             _ = look.tick() => {
-                match (refusing(), listener.is_some()) {
-                    (true, true) => {
-                        listener = None;
-                        // Open connections die with the listener, as when a server falls over.
-                        connections.abort_all();
-                    }
+                let refuse = refusing();
+                looks_refused = if refuse { looks_refused.saturating_add(1) } else { 0 };
+                match (refuse, listener.is_some()) {
+                    (true, true) => listener = None,
                     (false, false) => listener = Some(place.listen()?),
                     _ => {}
+                }
+                // Open connections die too, once whoever switched this on has the answer.
+                if looks_refused == LOOKS_BEFORE_ABORTING {
+                    connections.abort_all();
                 }
                 continue;
             }

@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::body::Bytes;
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, OptionalFromRequestParts, Request,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
+use tokio::sync::Semaphore;
 
-use super::faults::FaultBoard;
+use super::fault_board::FaultBoard;
 use super::language::{Language, Text};
 use super::post_office::PostOffice;
 use super::world::{Application, Session, World};
@@ -23,6 +27,9 @@ use crate::domain::{Clock, Moment, Random};
 pub(super) const SESSION_COOKIE: &str = "rehearsal_session";
 const LANGUAGE_COOKIE: &str = "rehearsal_lang";
 
+/// Large requests read at once.
+const LARGE_BODIES: usize = 32;
+
 /// All that handlers share.
 pub(super) struct Site {
     pub(super) settings: Settings,
@@ -31,6 +38,8 @@ pub(super) struct Site {
     pub(super) post_office: Arc<PostOffice>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
+    /// Slots for reading large requests, so that uploads cannot fill the memory.
+    pub(super) large_bodies: Semaphore,
 }
 
 impl Site {
@@ -48,6 +57,7 @@ impl Site {
             post_office,
             clock,
             random,
+            large_bodies: Semaphore::new(LARGE_BODIES),
         }
     }
 
@@ -93,6 +103,8 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             get(extension::form).post(extension::save),
         )
         .fallback(|visit: Visit| async move { visit.not_found() })
+        // `faulty::meddle` has read the body, within its own limit.
+        .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&site),
             faulty::meddle,
@@ -151,16 +163,38 @@ pub(super) struct Visit {
     /// Whether a session's cookie came along, alive or not.
     pub(super) had_session: bool,
     pub(super) session: Option<(String, Session)>,
+    pub(super) query: Fields,
+}
+
+/// The fields of a query or a form by name; of several with one name the last.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// Fields of a query or a form that are looked at.
+const FIELDS: usize = 100;
+
+fn fields(encoded: &[u8]) -> Fields {
+    url::form_urlencoded::parse(encoded)
+        .into_owned()
+        .take(FIELDS)
+        .collect()
+}
+
+/// The fields of a form that was sent; none where it is no such form.
+pub(super) struct Filled(pub(super) Fields);
+
+impl FromRequest<Arc<Site>> for Filled {
+    type Rejection = std::convert::Infallible;
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Self::Rejection> {
+        let bytes = Bytes::from_request(request, site).await.unwrap_or_default();
+        Ok(Filled(fields(&bytes)))
+    }
 }
 
 impl Visit {
     pub(super) fn read(parts: &Parts, site: &Arc<Site>) -> Self {
         let cookies = CookieJar::from_headers(&parts.headers);
-        let asked = parts.uri.query().and_then(|query| {
-            url::form_urlencoded::parse(query.as_bytes())
-                .find(|(name, _)| name == "lang")
-                .and_then(|(_, value)| Language::parse(&value))
-        });
+        let query = fields(parts.uri.query().unwrap_or_default().as_bytes());
+        let asked = query.get("lang").and_then(|tag| Language::parse(tag));
         let kept = || {
             cookies
                 .get(LANGUAGE_COOKIE)
@@ -180,6 +214,7 @@ impl Visit {
             path: parts.uri.path().to_owned(),
             had_session: key.is_some(),
             session,
+            query,
         }
     }
 
@@ -248,7 +283,7 @@ impl Visit {
     }
 
     /// Checks a form's token.
-    pub(super) fn check(&self, form: &BTreeMap<String, String>) -> Result<(), Refused> {
+    pub(super) fn check(&self, form: &Fields) -> Result<(), Refused> {
         let right = self
             .session
             .as_ref()

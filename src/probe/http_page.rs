@@ -1,0 +1,464 @@
+//! The engine without scripts: pages over plain HTTP, forms as a browser sends them.
+//!
+//! Owns the requests of one run: cookies, redirects, which hosts may be reached, limits on
+//! bodies, and the time of every phase. Must not know flows.
+
+mod failure;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::definition::Query;
+use super::form::{self, Change, Dom, FormError, Submission};
+use super::page::{Exchange, Page, PlainRequest, Snapshot, Spent, Trouble, milliseconds};
+use crate::domain::random::bytes;
+use crate::domain::run::Phases;
+use crate::domain::{Clock, Fault, Random, Why};
+use crate::http_client::{HttpClients, Timeline};
+
+/// The most redirects that are followed for one request.
+pub const MOST_REDIRECTS: u32 = 10;
+
+/// What a form or a link makes of the changes to a page.
+type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
+
+/// A run's page over plain HTTP.
+pub struct HttpPage {
+    client: reqwest::Client,
+    timeline: Arc<Timeline>,
+    clock: Arc<dyn Clock>,
+    site: Url,
+    hosts: Arc<BTreeSet<String>>,
+    boundary: String,
+    body_limit: u64,
+    shown: Option<Arc<Snapshot>>,
+    changes: Vec<(Query, Change)>,
+    spent: Spent,
+    /// The request that is under way, so that its time is known when it is broken off.
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    exchange: Exchange,
+    since: Duration,
+    first_byte_at: Option<Duration>,
+}
+
+/// One request, with what a browser would send along.
+struct Going {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<(String, hyper::body::Bytes)>,
+    referrer: Option<Url>,
+    navigation: bool,
+}
+
+impl HttpPage {
+    /// A page of `site`, reaching only `hosts` (the site's own included): names in lower
+    /// case, each with `:port` where the port is not the scheme's own.
+    pub fn new(
+        clients: &HttpClients,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        site: Url,
+        hosts: Arc<BTreeSet<String>>,
+    ) -> Result<Self, Trouble> {
+        let (client, timeline) = clients
+            .applicant(Arc::clone(&clock))
+            .map_err(|error| Trouble::Ours(Why::Ourselves, error.to_string()))?;
+        let token = data_encoding::HEXLOWER.encode(&bytes::<16>(random));
+        Ok(HttpPage {
+            client,
+            timeline,
+            clock,
+            site,
+            hosts,
+            boundary: format!("----Siaga{token}"),
+            body_limit: super::flow_file::BODY_LIMIT,
+            shown: None,
+            changes: Vec::new(),
+            spent: Spent::default(),
+            under_way: None,
+        })
+    }
+
+    fn address(&self, address: &str) -> Result<Url, Trouble> {
+        let url = self.site.join(address);
+        url.ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                Trouble::Ours(
+                    Why::Ourselves,
+                    format!("`{address}` is no address of the web"),
+                )
+            })
+    }
+
+    /// The page and what was changed on it, handed to a plain function: a parsed page cannot
+    /// be kept while waiting.
+    fn on_form(&self, query: &Query, act: Act) -> Result<Submission, Trouble> {
+        let page = self.page()?;
+        let dom = Dom::parse(page.text(), &page.url);
+        act(&dom, &self.changes, query).map_err(wrong_page)
+    }
+
+    fn page(&self) -> Result<&Arc<Snapshot>, Trouble> {
+        let nothing = || Trouble::Ours(Why::Ourselves, "there is no page yet".to_owned());
+        self.shown.as_ref().ok_or_else(nothing)
+    }
+
+    fn referrer(&self) -> Option<Url> {
+        self.shown.as_ref().map(|page| page.url.clone())
+    }
+
+    async fn send_submission(&mut self, submission: Submission) -> Result<(), Trouble> {
+        let going = Going {
+            method: submission.method,
+            url: submission.url,
+            headers: HeaderMap::new(),
+            body: submission.body.write(&self.boundary),
+            referrer: self.referrer(),
+            navigation: true,
+        };
+        self.go(going).await
+    }
+
+    /// Sends a request and follows where it leads.
+    async fn go(&mut self, mut going: Going) -> Result<(), Trouble> {
+        self.changes.clear();
+        let mut redirects = 0;
+        loop {
+            if !self.hosts.contains(&host_of(&going.url)) {
+                return Err(self.forbidden(&going.url, redirects));
+            }
+            let response = self.send(&going).await?;
+            let status = response.status();
+            let location = redirect_target(&response, &going.url);
+            if let Some(location) = location.filter(|_| redirects < MOST_REDIRECTS) {
+                self.settle(Some(status.as_u16()));
+                redirects += 1;
+                self.spent.redirects += 1;
+                going.follow(status, location);
+                continue;
+            }
+            let outcome = self.receive(response, &going).await;
+            self.settle(Some(status.as_u16()));
+            outcome?;
+            if redirects == MOST_REDIRECTS && status.is_redirection() {
+                let message = format!("after {MOST_REDIRECTS} redirects came another one");
+                return Err(Trouble::Site(Fault::Status, message));
+            }
+            return Ok(());
+        }
+    }
+
+    fn forbidden(&self, url: &Url, redirects: u32) -> Trouble {
+        let host = host_of(url);
+        if redirects > 0 {
+            let message = format!("redirected to `{host}`, which this flow may not reach");
+            return Trouble::Site(Fault::Content, message);
+        }
+        if self.shown.is_some() && url.host_str() != self.site.host_str() {
+            let message = format!("the page leads to `{host}`, which this flow may not reach");
+            return Trouble::Site(Fault::Content, message);
+        }
+        Trouble::Ours(
+            Why::NotConfigured,
+            format!("this flow may not reach `{host}`"),
+        )
+    }
+
+    async fn send(&mut self, going: &Going) -> Result<reqwest::Response, Trouble> {
+        let mut request = self
+            .client
+            .request(going.method.clone(), going.url.clone())
+            .headers(going.browser_headers());
+        if let Some((media_type, bytes)) = &going.body {
+            if !going.headers.contains_key(header::CONTENT_TYPE) {
+                request = request.header(header::CONTENT_TYPE, media_type);
+            }
+            request = request.body(bytes.clone());
+        }
+        self.under_way = Some(UnderWay {
+            exchange: Exchange {
+                method: going.method.clone(),
+                url: going.url.clone(),
+                status: None,
+                phases: Phases::default(),
+            },
+            since: self.clock.monotonic(),
+            first_byte_at: None,
+        });
+        match request.send().await {
+            Ok(response) => {
+                let now = self.clock.monotonic();
+                if let Some(under_way) = &mut self.under_way {
+                    under_way.first_byte_at = Some(now);
+                    under_way.exchange.status = Some(response.status().as_u16());
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                self.settle(None);
+                Err(failure::trouble(&error))
+            }
+        }
+    }
+
+    /// Reads the body, within the limit, and shows what came of it also where it broke off.
+    async fn receive(
+        &mut self,
+        mut response: reqwest::Response,
+        going: &Going,
+    ) -> Result<(), Trouble> {
+        let limit = self.body_limit;
+        let too_long = || {
+            let message = format!("the answer is longer than {limit} bytes");
+            Err(Trouble::Site(Fault::Content, message))
+        };
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut show = |body: Vec<u8>, complete: bool| {
+            let (method, url) = (going.method.clone(), going.url.clone());
+            let snapshot =
+                Snapshot::new(Some(status), method, url, headers.clone(), body, complete);
+            self.shown = Some(Arc::new(snapshot));
+        };
+        // Shown before the body is read, so that a run broken off meanwhile has the headers.
+        show(Vec::new(), false);
+        if response
+            .content_length()
+            .is_some_and(|length| length > limit)
+        {
+            return too_long();
+        }
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > limit => {
+                    show(body, false);
+                    return too_long();
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => {
+                    show(body, true);
+                    return Ok(());
+                }
+                Err(error) => {
+                    show(body, false);
+                    return Err(failure::trouble(&error));
+                }
+            }
+        }
+    }
+
+    /// Adds the time of the request under way to what the step has spent.
+    fn settle(&mut self, status: Option<u16>) {
+        let Some(mut under_way) = self.under_way.take() else {
+            return;
+        };
+        let now = self.clock.monotonic();
+        let connecting = self.timeline.take();
+        let first_byte_at = under_way.first_byte_at.unwrap_or(now);
+        let waiting = first_byte_at.saturating_sub(under_way.since);
+        let phases = Phases {
+            resolve: milliseconds(connecting.resolve),
+            connect: milliseconds(connecting.connect),
+            tls: milliseconds(connecting.tls),
+            first_byte: milliseconds(waiting.saturating_sub(connecting.total())),
+            transfer: milliseconds(now.saturating_sub(first_byte_at)),
+        };
+        under_way.exchange.status = under_way.exchange.status.or(status);
+        under_way.exchange.phases = phases;
+        let sum = &mut self.spent.phases;
+        sum.resolve += phases.resolve;
+        sum.connect += phases.connect;
+        sum.tls += phases.tls;
+        sum.first_byte += phases.first_byte;
+        sum.transfer += phases.transfer;
+        self.spent.exchanges.push(under_way.exchange);
+    }
+}
+
+impl Page for HttpPage {
+    async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
+        let going = Going {
+            method: Method::GET,
+            url: self.address(address)?,
+            headers: HeaderMap::new(),
+            body: None,
+            // Typed into the address bar, as it were.
+            referrer: None,
+            navigation: true,
+        };
+        self.go(going).await
+    }
+
+    async fn change(&mut self, query: Query, change: Change) -> Result<(), Trouble> {
+        self.page()?;
+        self.changes.push((query, change));
+        Ok(())
+    }
+
+    async fn submit(&mut self, query: &Query) -> Result<(), Trouble> {
+        let submission = self.on_form(query, form::submit)?;
+        self.send_submission(submission).await
+    }
+
+    async fn click(&mut self, query: &Query) -> Result<(), Trouble> {
+        let submission = self.on_form(query, form::click)?;
+        self.send_submission(submission).await
+    }
+
+    async fn request(&mut self, request: PlainRequest) -> Result<(), Trouble> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers {
+            let value = HeaderValue::from_str(&value).map_err(|_| {
+                let message = format!("the header `{name}` has a value that cannot be sent");
+                Trouble::Ours(Why::Ourselves, message)
+            })?;
+            headers.append(name, value);
+        }
+        let going = Going {
+            method: request.method,
+            url: self.address(&request.address)?,
+            headers,
+            body: request.body.write(&self.boundary),
+            referrer: self.referrer(),
+            navigation: false,
+        };
+        self.go(going).await
+    }
+
+    async fn look_again(&mut self) -> Result<(), Trouble> {
+        let page = self.page()?;
+        let going = Going {
+            method: Method::GET,
+            url: page.url.clone(),
+            headers: HeaderMap::new(),
+            body: None,
+            referrer: None,
+            navigation: true,
+        };
+        self.go(going).await
+    }
+
+    /// A page that was asked for by `GET` is fetched anew, since its tokens may be used up.
+    async fn back_to(&mut self, snapshot: Arc<Snapshot>) -> Result<(), Trouble> {
+        self.changes.clear();
+        let fetch = snapshot.method == Method::GET;
+        self.shown = Some(snapshot);
+        if fetch {
+            self.look_again().await
+        } else {
+            Ok(())
+        }
+    }
+
+    fn limit_body(&mut self, bytes: u64) {
+        self.body_limit = bytes;
+    }
+
+    fn shown(&self) -> Option<Arc<Snapshot>> {
+        self.shown.clone()
+    }
+
+    fn spent(&mut self) -> Spent {
+        self.settle(None);
+        let mut spent = std::mem::take(&mut self.spent);
+        spent.certificate_expires_at = self.timeline.certificate_expires_at();
+        spent
+    }
+}
+
+impl Going {
+    /// As browsers do: 301 and 302 make a `GET` of a `POST`, 303 of anything but `HEAD`, and
+    /// 307 and 308 send the same again.
+    fn follow(&mut self, status: StatusCode, location: Url) {
+        let becomes_get = match status {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method == Method::POST,
+            StatusCode::SEE_OTHER => self.method != Method::HEAD,
+            _ => false,
+        };
+        if becomes_get && self.method != Method::GET {
+            self.method = Method::GET;
+            self.body = None;
+            self.headers.remove(header::CONTENT_TYPE);
+        }
+        if location.origin() != self.url.origin() {
+            self.headers.remove(header::AUTHORIZATION);
+        }
+        self.url = location;
+    }
+
+    fn browser_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut set = |name, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        set(header::ACCEPT, if self.navigation { accept } else { "*/*" });
+        set(header::ACCEPT_LANGUAGE, "id,en;q=0.8");
+        if let Some(referrer) = &self.referrer {
+            if let Some(value) = referer(referrer, &self.url) {
+                set(header::REFERER, &value);
+            }
+            if self.method != Method::GET && self.method != Method::HEAD {
+                set(header::ORIGIN, &referrer.origin().ascii_serialization());
+            }
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        headers
+    }
+}
+
+/// The policy that browsers keep to unasked (`strict-origin-when-cross-origin`).
+fn referer(from: &Url, to: &Url) -> Option<String> {
+    if from.scheme() == "https" && to.scheme() == "http" {
+        return None;
+    }
+    let mut from = from.clone();
+    if from.origin() != to.origin() {
+        return Some(format!("{}/", from.origin().ascii_serialization()));
+    }
+    from.set_fragment(None);
+    let _ = (from.set_username(""), from.set_password(None));
+    Some(from.into())
+}
+
+fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    let mut url = from
+        .join(&String::from_utf8_lossy(location.as_bytes()))
+        .ok()?;
+    url.set_fragment(None);
+    Some(url)
+}
+
+/// The host as lists of allowed hosts write it: with the port where it is not the scheme's.
+pub fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    }
+}
+
+/// The page is not as the flow expects.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn wrong_page(error: FormError) -> Trouble {
+    Trouble::Site(Fault::Content, error.to_string())
+}

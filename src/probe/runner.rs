@@ -1,0 +1,373 @@
+//! Carrying out one run of a flow.
+//!
+//! Owns the order of things: limits of time, what is not reached after a failure, cleanup in
+//! any case, secrets kept out of the record. A run is tried once; trying again, controls and
+//! intervals are the scheduler's.
+
+mod ladder;
+mod record;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use url::Url;
+
+use super::definition::{Flow, Role, Step};
+use super::error_pages::ErrorPages;
+use super::evidence::EvidenceStore;
+use super::http_page::{HttpPage, host_of};
+use super::mailbox::ImapMailbox;
+use super::page::{Page, Trouble};
+use super::politeness::Politeness;
+use super::redact::Redactor;
+use super::template::Scope;
+use crate::domain::run::{RunReport, Rung, StepReport, gravity};
+use crate::domain::{Clock, Engine, Moment, Outcome, Random, Why, random};
+use crate::http_client::HttpClients;
+
+/// The time that all cleanup of a run has together.
+pub const CLEANUP_TIME: Duration = Duration::from_secs(60);
+
+/// What a flow is run against.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The site's address; paths of flows are relative to it.
+    pub site: Url,
+    /// The hosts that may be reached besides the site's own, with `:port` where the port is
+    /// not the scheme's.
+    pub hosts: BTreeSet<String>,
+    /// Addresses that are surely up, for control flows.
+    pub controls: Vec<Url>,
+    /// Variables of the configuration.
+    pub variables: BTreeMap<String, String>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, String>,
+    /// The place that the run is made from.
+    pub vantage: String,
+    /// Where the site is, for the dates that flows write.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// What runs need of the world.
+#[derive(Clone)]
+pub struct Tools {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Clients.
+    pub http: Arc<HttpClients>,
+    /// Where awaited mails arrive.
+    pub mailbox: Option<Arc<ImapMailbox>>,
+    /// Where evidence of failures is kept; nowhere if `None`.
+    pub evidence: Option<EvidenceStore>,
+    /// The known error pages.
+    pub error_pages: Arc<ErrorPages>,
+    /// What may be asked of hosts.
+    pub politeness: Arc<Politeness>,
+}
+
+/// What belongs to one run alone.
+pub struct Occasion<'o> {
+    /// Which rung of the ladder's is tried: the number of runs of the flow so far.
+    pub turn: usize,
+    /// Becomes true when the run is to be broken off; cleanup still runs.
+    pub stop: Option<watch::Receiver<bool>>,
+    /// Told of each step as soon as it is done, cleanup included.
+    pub on_step: &'o mut (dyn FnMut(&StepReport) + Send),
+}
+
+/// Runs a flow once over plain HTTP. A flow for controls visits every control address, and
+/// passes if any of them is up.
+pub async fn run_flow(
+    flow: &Flow,
+    target: &Target,
+    tools: &Tools,
+    occasion: Occasion<'_>,
+) -> RunReport {
+    if flow.role == Role::Control {
+        return Box::pin(run_controls(flow, target, tools, occasion)).await;
+    }
+    let mut hosts = target.hosts.clone();
+    hosts.insert(host_of(&target.site));
+    let page = HttpPage::new(
+        &tools.http,
+        Arc::clone(&tools.clock),
+        &*tools.random,
+        target.site.clone(),
+        Arc::new(hosts),
+    );
+    match page {
+        Ok(page) => Box::pin(run_on(page, Engine::Http, flow, target, tools, occasion)).await,
+        Err(trouble) => {
+            let (why, message) = match trouble {
+                Trouble::Ours(why, message) => (why, message),
+                Trouble::Site(_, message) => (Why::Ourselves, message),
+            };
+            let (now, on_step) = (tools.clock.now(), occasion.on_step);
+            inconclusive(flow, target, Engine::Http, now, on_step, (why, &message))
+        }
+    }
+}
+
+/// Runs a flow once on an engine's page.
+pub async fn run_on<P: Page>(
+    page: P,
+    engine: Engine,
+    flow: &Flow,
+    target: &Target,
+    tools: &Tools,
+    occasion: Occasion<'_>,
+) -> RunReport {
+    let started_at = tools.clock.now();
+    let given = match given(flow, target) {
+        Ok(given) => given,
+        Err(missing) => {
+            let why = (Why::NotConfigured, missing.as_str());
+            return inconclusive(flow, target, engine, started_at, occasion.on_step, why);
+        }
+    };
+    let mut run = Run {
+        redactor: Redactor::new(secrets(target)),
+        scope: Scope {
+            given,
+            captured: BTreeMap::new(),
+            run: token(&*tools.random),
+            today: started_at
+                .timestamp()
+                .to_zoned(target.time_zone.clone())
+                .date(),
+        },
+        started_at,
+        left: flow.timeout,
+        sign_in_path: None,
+        rung: None,
+        uploaded: false,
+        page,
+        flow,
+        target,
+        tools,
+        turn: occasion.turn,
+        stop: occasion.stop,
+    };
+    let mut steps = Vec::with_capacity(flow.steps.len());
+    let mut rest = None;
+    for step in &flow.steps {
+        let report = match rest {
+            None => run.step(step).await,
+            Some(outcome) => record::untouched(step, outcome, tools.clock.now(), None),
+        };
+        rest = rest.or(match report.outcome {
+            Outcome::Failed(_) => Some(Outcome::NotReached),
+            Outcome::Inconclusive(why) => Some(Outcome::Inconclusive(why)),
+            _ => None,
+        });
+        (occasion.on_step)(&report);
+        steps.push(report);
+    }
+    let ended_at = tools.clock.now();
+    run.clean_up(&mut steps, occasion.on_step).await;
+    RunReport {
+        flow: flow.key.clone(),
+        name: flow.name.clone(),
+        engine,
+        vantage: target.vantage.clone(),
+        started_at,
+        ended_at,
+        outcome: worst(&steps),
+        steps,
+        rung: run.rung,
+    }
+}
+
+/// One run under way.
+struct Run<'r, P> {
+    page: P,
+    flow: &'r Flow,
+    target: &'r Target,
+    tools: &'r Tools,
+    turn: usize,
+    stop: Option<watch::Receiver<bool>>,
+    scope: Scope,
+    redactor: Redactor,
+    started_at: Moment,
+    /// What is left of the flow's time.
+    left: Duration,
+    /// The path of the page where the run signed in.
+    sign_in_path: Option<String>,
+    rung: Option<Rung>,
+    /// Whether the step under way has sent its document.
+    uploaded: bool,
+}
+
+impl<P: Page> Run<'_, P> {
+    /// Every cleanup step for which there is something to clean up, whatever the others do.
+    async fn clean_up(
+        &mut self,
+        steps: &mut Vec<StepReport>,
+        on_step: &mut (dyn FnMut(&StepReport) + Send),
+    ) {
+        self.left = CLEANUP_TIME;
+        self.stop = None;
+        for step in &self.flow.cleanup {
+            if !step::can_expand(step, &self.scope) {
+                continue;
+            }
+            let mut report = self.step(step).await;
+            report.cleanup = true;
+            on_step(&report);
+            steps.push(report);
+        }
+    }
+}
+
+async fn run_controls(
+    flow: &Flow,
+    target: &Target,
+    tools: &Tools,
+    occasion: Occasion<'_>,
+) -> RunReport {
+    let started_at = tools.clock.now();
+    if target.controls.is_empty() {
+        let why = (Why::NotConfigured, "no control addresses are configured");
+        return inconclusive(
+            flow,
+            target,
+            Engine::Http,
+            started_at,
+            occasion.on_step,
+            why,
+        );
+    }
+    let mut steps = Vec::new();
+    let mut outcome = None;
+    for control in &target.controls {
+        let host = host_of(control);
+        let mut target = target.clone();
+        target.site = control.clone();
+        target.hosts = BTreeSet::new();
+        target
+            .variables
+            .insert("CONTROL".to_owned(), control.to_string());
+        let mut named = flow.clone();
+        named.role = Role::Site;
+        for step in &mut named.steps {
+            step.name = format!("{} ({host})", step.name);
+        }
+        let own = Occasion {
+            turn: 0,
+            stop: occasion.stop.clone(),
+            on_step: occasion.on_step,
+        };
+        let report = Box::pin(run_flow(&named, &target, tools, own)).await;
+        steps.extend(report.steps);
+        // One that is up is enough: then it is not us.
+        outcome = match outcome {
+            Some(before) if gravity(before) <= gravity(report.outcome) => Some(before),
+            _ => Some(report.outcome),
+        };
+    }
+    RunReport {
+        flow: flow.key.clone(),
+        name: flow.name.clone(),
+        engine: Engine::Http,
+        vantage: target.vantage.clone(),
+        started_at,
+        ended_at: tools.clock.now(),
+        outcome: outcome.unwrap_or(Outcome::Inconclusive(Why::NotConfigured)),
+        steps,
+        rung: None,
+    }
+}
+
+/// What the names in capitals stand for, or which of them are missing.
+fn given(flow: &Flow, target: &Target) -> Result<BTreeMap<String, String>, String> {
+    let mut given = BTreeMap::new();
+    let mut missing = Vec::new();
+    for name in &flow.needs {
+        match target.secrets.get(name).filter(|value| !value.is_empty()) {
+            Some(value) => {
+                given.insert(name.clone(), value.clone());
+            }
+            None => missing.push(name.as_str()),
+        }
+    }
+    for (name, value) in &target.variables {
+        given.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    missing.extend(
+        flow.variables
+            .iter()
+            .filter(|name| !given.contains_key(*name))
+            .map(String::as_str),
+    );
+    if missing.is_empty() {
+        Ok(given)
+    } else {
+        Err(format!("not set: {}", missing.join(", ")))
+    }
+}
+
+fn secrets(target: &Target) -> impl Iterator<Item = (&str, &str)> {
+    target
+        .secrets
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// Eight letters and digits, for names that only this run gives.
+fn token(random: &dyn Random) -> String {
+    let bytes = random::bytes::<5>(random);
+    data_encoding::BASE32_NOPAD
+        .encode(&bytes)
+        .to_ascii_lowercase()
+}
+
+/// The worst of the steps; cleanup does not count.
+fn worst(steps: &[StepReport]) -> Outcome {
+    let outcomes = steps
+        .iter()
+        .filter(|step| !step.cleanup)
+        .map(|step| step.outcome);
+    // Of equal ones the first: it is the cause.
+    outcomes
+        .reduce(|worst, next| {
+            if gravity(next) > gravity(worst) {
+                next
+            } else {
+                worst
+            }
+        })
+        .unwrap_or(Outcome::Inconclusive(Why::Ourselves))
+}
+
+/// A run that says nothing of the site, for a reason known beforehand.
+fn inconclusive(
+    flow: &Flow,
+    target: &Target,
+    engine: Engine,
+    now: Moment,
+    on_step: &mut (dyn FnMut(&StepReport) + Send),
+    (why, message): (Why, &str),
+) -> RunReport {
+    let outcome = Outcome::Inconclusive(why);
+    let report = |step: &Step| {
+        let report = record::untouched(step, outcome, now, Some(message.to_owned()));
+        on_step(&report);
+        report
+    };
+    RunReport {
+        flow: flow.key.clone(),
+        name: flow.name.clone(),
+        engine,
+        vantage: target.vantage.clone(),
+        started_at: now,
+        ended_at: now,
+        outcome,
+        steps: flow.steps.iter().map(report).collect(),
+        rung: None,
+    }
+}

@@ -1,0 +1,277 @@
+//! What is written down of a step: the fault it really was, and the evidence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Run;
+use crate::domain::run::{ErrorPage, EvidenceRef, Phases, StepReport};
+use crate::domain::{ComponentId, Fault, Moment, Outcome};
+use crate::probe::definition::Step;
+use crate::probe::error_pages::Recognised;
+use crate::probe::fingerprint::fingerprint_of;
+use crate::probe::flow_file::MONITOR;
+use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
+
+/// The most of a page that is kept as evidence, in bytes.
+const PAGE_KEPT: usize = 1_000_000;
+
+impl<P: Page> Run<'_, P> {
+    pub(super) async fn record(
+        &mut self,
+        step: &Step,
+        carried_out: Result<(), Trouble>,
+        before: Option<&Arc<Snapshot>>,
+        started_at: Moment,
+        took: Duration,
+    ) -> StepReport {
+        let spent = self.page.spent();
+        let shown = self.page.shown();
+        let is_new = match (&shown, before) {
+            (Some(shown), Some(before)) => !Arc::ptr_eq(shown, before),
+            (shown, _) => shown.is_some(),
+        };
+        let answer = shown.as_ref().filter(|_| is_new);
+        let mut report = untouched(step, Outcome::Passed, started_at, None);
+        report.took_ms = milliseconds(took);
+        report.phases = spent.phases;
+        report.redirects = spent.redirects;
+        report.certificate_expires_at = spent.certificate_expires_at;
+        report.status = answer.and_then(|page| page.status);
+        report.final_url = answer.map(|page| self.redactor.text(page.url.as_str()));
+        if step.slow.is_some_and(|slow| took > slow) {
+            report.outcome = Outcome::Slow;
+        }
+        let Err(trouble) = carried_out else {
+            return report;
+        };
+        let on_page = matches!(
+            trouble,
+            Trouble::Site(
+                Fault::Status
+                    | Fault::Content
+                    | Fault::ErrorPage
+                    | Fault::Captcha
+                    | Fault::SessionLost,
+                _
+            )
+        );
+        // A page of an earlier step is no evidence of a connection that failed.
+        let met = if on_page && step.mail.is_none() {
+            shown.as_ref()
+        } else {
+            answer
+        };
+        let (trouble, known) = self.judge(step, trouble, met);
+        let (outcome, message) = match trouble {
+            Trouble::Site(fault, message) => (Outcome::Failed(fault), message),
+            Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
+        };
+        report.outcome = outcome;
+        report.message = Some(self.redactor.text(&message));
+        if matches!(outcome, Outcome::Failed(_)) {
+            if let Some(page) = met.filter(|page| on_page && page.complete) {
+                let (fingerprint, title) = fingerprint_of(page.visible());
+                report.error_page = Some(ErrorPage {
+                    pattern: known.map(|known| known.key),
+                    fingerprint,
+                    title: self.redactor.text(&title),
+                });
+            }
+            report.evidence = self.keep(&report, met, &spent).await;
+        }
+        report
+    }
+
+    /// What the trouble really is, seen on the page that it was met on.
+    fn judge(
+        &self,
+        step: &Step,
+        trouble: Trouble,
+        page: Option<&Arc<Snapshot>>,
+    ) -> (Trouble, Option<Recognised>) {
+        let (Trouble::Site(fault, message), Some(page)) = (&trouble, page) else {
+            return (trouble, None);
+        };
+        if !matches!(
+            fault,
+            Fault::Status | Fault::Content | Fault::ErrorPage | Fault::Captcha | Fault::SessionLost
+        ) {
+            return (trouble, None);
+        }
+        if let Some(known) = self.recognise(page) {
+            let message = known_page(&known);
+            return (Trouble::Site(known.fault(), message), Some(known));
+        }
+        if self.is_sign_in(page) && self.after_sign_in(step) {
+            let message = format!("signed out: the site asks to sign in again ({message})");
+            return (Trouble::Site(Fault::SessionLost, message), None);
+        }
+        let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
+            ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
+        });
+        if self.is_refusal(&trouble, allowed) {
+            let message = format!("the document was refused: {message}");
+            return (Trouble::Site(Fault::UploadRefused, message), None);
+        }
+        if let (Fault::Content, Some(status)) = (fault, page.status)
+            && status >= 400
+            && !step.expect.status.contains(&status)
+        {
+            let message = format!("the status is {status}, and {message}");
+            return (Trouble::Site(Fault::Status, message), None);
+        }
+        (trouble, None)
+    }
+
+    /// Whether the run has signed in by an earlier step.
+    fn after_sign_in(&self, step: &Step) -> bool {
+        let mut before = self
+            .flow
+            .steps
+            .iter()
+            .take_while(|other| other.name != step.name);
+        before.any(|other| self.signs_in(other))
+    }
+
+    fn signs_in(&self, step: &Step) -> bool {
+        use crate::probe::definition::Action;
+        step.actions.iter().any(|action| match action {
+            Action::Fill(_, text) => self.is_secret(text),
+            _ => false,
+        })
+    }
+
+    /// Whether a page is the one where the run signed in.
+    pub(super) fn is_sign_in(&self, page: &Snapshot) -> bool {
+        self.sign_in_path.as_deref() == Some(page.url.path())
+    }
+
+    pub(super) fn recognise(&self, page: &Snapshot) -> Option<Recognised> {
+        if self.tools.error_pages.is_empty() || !page.is_html() || !page.complete {
+            return None;
+        }
+        self.tools
+            .error_pages
+            .recognise_in(page.status, page.body.len(), page.visible())
+    }
+
+    /// Keeps the page, the headers and the times. What cannot be kept is told in the log: the
+    /// failure itself counts all the same.
+    async fn keep(
+        &self,
+        report: &StepReport,
+        page: Option<&Arc<Snapshot>>,
+        spent: &Spent,
+    ) -> Vec<EvidenceRef> {
+        let Some(store) = &self.tools.evidence else {
+            return Vec::new();
+        };
+        let mut pieces: Vec<(&str, &str, String)> = Vec::new();
+        if let Some(page) = page {
+            if !page.body.is_empty() && is_text(page) {
+                let text = page.text();
+                let start = text.floor_char_boundary(PAGE_KEPT);
+                // Masked before it is cut, so that no half of a secret is left at the end.
+                let mut masked = self
+                    .redactor
+                    .text(&text[..text.floor_char_boundary(2 * start)]);
+                masked.truncate(masked.floor_char_boundary(PAGE_KEPT));
+                let kind = if page.is_html() {
+                    "text/html;charset=utf-8"
+                } else {
+                    "text/plain;charset=utf-8"
+                };
+                pieces.push(("page", kind, masked));
+            }
+            let status = page
+                .status
+                .map_or(String::new(), |status| format!("HTTP {status}\n"));
+            let headers = format!("{status}{}", self.redactor.headers(&page.headers));
+            pieces.push(("headers", "text/plain;charset=utf-8", headers));
+        }
+        pieces.push(("timings", "application/json", self.timings(report, spent)));
+        let mut kept = Vec::new();
+        for (kind, media_type, text) in pieces {
+            match store.keep(kind, media_type, text.as_bytes()).await {
+                Ok(reference) => kept.push(reference),
+                Err(error) => tracing::warn!(%error, kind, "evidence was not kept"),
+            }
+        }
+        kept
+    }
+
+    fn timings(&self, report: &StepReport, spent: &Spent) -> String {
+        let exchanges: Vec<_> = spent
+            .exchanges
+            .iter()
+            .map(|exchange| {
+                json!({
+                    "method": exchange.method.as_str(),
+                    "url": self.redactor.text(exchange.url.as_str()),
+                    "status": exchange.status,
+                    "phases_ms": exchange.phases,
+                })
+            })
+            .collect();
+        json!({
+            "step": report.name,
+            "started_at": report.started_at.to_string(),
+            "took_ms": report.took_ms,
+            "outcome": report.outcome,
+            "message": report.message,
+            "requests": exchanges,
+        })
+        .to_string()
+    }
+}
+
+/// What operators read of a known error page.
+pub(super) fn known_page(known: &Recognised) -> String {
+    format!(
+        "the site shows an error page: {} (`{}`)",
+        known.name_en, known.key
+    )
+}
+
+fn is_text(page: &Snapshot) -> bool {
+    let media_type = page.media_type();
+    page.is_html()
+        || media_type.is_empty()
+        || media_type.starts_with("text/")
+        || ["json", "xml", "javascript"]
+            .into_iter()
+            .any(|kind| media_type.contains(kind))
+}
+
+/// The record of a step that did nothing.
+pub(super) fn untouched(
+    step: &Step,
+    outcome: Outcome,
+    now: Moment,
+    message: Option<String>,
+) -> StepReport {
+    StepReport {
+        name: step.name.clone(),
+        component: step.component.clone().unwrap_or_else(monitor),
+        outcome,
+        message,
+        started_at: now,
+        took_ms: 0,
+        phases: Phases::default(),
+        status: None,
+        final_url: None,
+        redirects: 0,
+        certificate_expires_at: None,
+        error_page: None,
+        evidence: Vec::new(),
+        cleanup: false,
+    }
+}
+
+/// Cleanup speaks for no component; the record needs one all the same.
+#[allow(clippy::expect_used, reason = "a constant")]
+fn monitor() -> ComponentId {
+    ComponentId::parse(MONITOR).expect("a constant")
+}

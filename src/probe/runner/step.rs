@@ -1,0 +1,390 @@
+//! Carrying out one step: its actions, then its expectations, then what it remembers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::Run;
+use crate::domain::run::StepReport;
+use crate::domain::{Fault, Why};
+use crate::probe::definition::{
+    Action, AwaitedMail, Choice, DocumentSpec, Part, Request, RequestBody, Step,
+};
+use crate::probe::document;
+use crate::probe::error_pages::PageClass;
+use crate::probe::expect;
+use crate::probe::form::{Body, Change, Field, FieldValue, File};
+use crate::probe::mailbox::{MailError, MailQuery};
+use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
+use crate::probe::template::{Name, NoValue, Scope, Template};
+
+/// How long until the page is looked at again, while waiting for it to change.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+impl<P: Page> Run<'_, P> {
+    /// Carries out a step within its time and reports on it.
+    pub(super) async fn step(&mut self, step: &Step) -> StepReport {
+        let site = self.target.site.clone();
+        // Held while the step lasts; waiting for it is not the site's slowness.
+        let _permit = self.tools.politeness.enter(&site).await;
+        let before = self.page.shown();
+        self.page.spent();
+        self.page.limit_body(step.body_limit);
+        self.uploaded = false;
+        let started_at = self.tools.clock.now();
+        let start = self.tools.clock.monotonic();
+        let is_rung = self
+            .flow
+            .ladder
+            .as_ref()
+            .is_some_and(|ladder| ladder.step == step.name);
+        let carried_out = if is_rung {
+            Box::pin(self.climb(step, before.clone())).await
+        } else {
+            Box::pin(self.attempt(step, None)).await
+        };
+        let took = self.tools.clock.monotonic().saturating_sub(start);
+        self.left = self
+            .left
+            .saturating_sub(took.saturating_sub(step.waiting()));
+        self.record(step, carried_out, before.as_ref(), started_at, took)
+            .await
+    }
+
+    /// One try of a step, with `document` in place of the one that it uploads.
+    pub(super) async fn attempt(
+        &mut self,
+        step: &Step,
+        document: Option<DocumentSpec>,
+    ) -> Result<(), Trouble> {
+        let limit = step.timeout.min(self.left);
+        if limit.is_zero() {
+            let message = format!("the run is over its {}", in_seconds(self.flow.timeout));
+            return Err(Trouble::Site(Fault::Timeout, message));
+        }
+        let mut stop = self.stop.clone();
+        let stopped = async {
+            let asked = match &mut stop {
+                Some(stop) => stop.wait_for(|stop| *stop).await.is_ok(),
+                None => false,
+            };
+            if !asked {
+                std::future::pending::<()>().await;
+            }
+        };
+        let carrying_out = timeout(limit + step.waiting(), self.carry_out(step, document));
+        tokio::select! {
+            biased;
+            done = carrying_out => done.unwrap_or_else(|_| {
+                let message = format!("no complete answer within {}", in_seconds(limit));
+                Err(Trouble::Site(Fault::Timeout, message))
+            }),
+            () = stopped => Err(Trouble::Ours(Why::Stopped, "the run was stopped".to_owned())),
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        step: &Step,
+        document: Option<DocumentSpec>,
+    ) -> Result<(), Trouble> {
+        let mut putting = false;
+        for action in &step.actions {
+            self.act(action, document, &mut putting).await?;
+        }
+        if let Some(mail) = &step.mail {
+            return self.await_mail(mail).await;
+        }
+        self.meet_expectations(step).await?;
+        let Some(page) = self.page.shown() else {
+            return Ok(());
+        };
+        let captured = expect::capture(&step.capture, &page, &self.scope)?;
+        self.scope.captured.extend(captured);
+        Ok(())
+    }
+
+    async fn act(
+        &mut self,
+        action: &Action,
+        document: Option<DocumentSpec>,
+        putting: &mut bool,
+    ) -> Result<(), Trouble> {
+        match action {
+            Action::Visit(address) => {
+                let address = self.expand(address)?;
+                self.page.visit(&address).await
+            }
+            Action::Fill(css, text) => {
+                if self.sign_in_path.is_none() && self.is_secret(text) {
+                    self.sign_in_path = self.page.shown().map(|page| page.url.path().to_owned());
+                }
+                let (query, text) = (css.expand(&self.scope).map_err(ours)?, self.expand(text)?);
+                self.page.change(query, Change::Fill(text)).await
+            }
+            Action::Choose(css, choice) => {
+                let change = match choice {
+                    Choice::Checked(on) => Change::Check(*on),
+                    Choice::Options(options) => {
+                        let options = options.iter().map(|option| self.expand(option));
+                        Change::Choose(options.collect::<Result<_, _>>()?)
+                    }
+                };
+                let query = css.expand(&self.scope).map_err(ours)?;
+                self.page.change(query, change).await
+            }
+            Action::Upload(css, spec) => {
+                *putting = true;
+                let file = make(document.unwrap_or(*spec)).await?;
+                let query = css.expand(&self.scope).map_err(ours)?;
+                self.page.change(query, Change::Upload(file)).await
+            }
+            Action::Submit(css) => {
+                let query = css.expand(&self.scope).map_err(ours)?;
+                let shown = self.page.shown();
+                let submitted = self.page.submit(&query).await;
+                self.uploaded |= *putting && self.has_moved(shown.as_ref(), &submitted);
+                submitted
+            }
+            Action::Click(css) => {
+                let query = css.expand(&self.scope).map_err(ours)?;
+                let shown = self.page.shown();
+                let clicked = self.page.click(&query).await;
+                self.uploaded |= *putting && self.has_moved(shown.as_ref(), &clicked);
+                clicked
+            }
+            Action::Request(request) => {
+                let request = self.plain(request, document).await?;
+                let sends = matches!(&request.body, Body::Multipart(fields)
+                    if fields.iter().any(|f| matches!(f.value, FieldValue::File(_))));
+                let shown = self.page.shown();
+                let requested = self.page.request(request).await;
+                self.uploaded |= sends && self.has_moved(shown.as_ref(), &requested);
+                requested
+            }
+        }
+    }
+
+    /// Whether a request has gone out: there is another page, or the connection failed.
+    fn has_moved(&self, before: Option<&Arc<Snapshot>>, result: &Result<(), Trouble>) -> bool {
+        let same = match (before, &self.page.shown()) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        !same || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
+    }
+
+    async fn plain(
+        &self,
+        request: &Request,
+        document: Option<DocumentSpec>,
+    ) -> Result<PlainRequest, Trouble> {
+        let mut headers = Vec::new();
+        for (name, value) in &request.headers {
+            headers.push((name.clone(), self.expand(value)?));
+        }
+        let body = match &request.body {
+            RequestBody::None => Body::None,
+            RequestBody::Json(json) => {
+                let json = json.expand(&self.scope).map_err(|error| no_value(&error))?;
+                Body::Other("application/json".to_owned(), json.to_string().into())
+            }
+            RequestBody::Form(fields) => {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                for (name, value) in fields {
+                    form.append_pair(name, &self.expand(value)?);
+                }
+                Body::Urlencoded(form.finish())
+            }
+            RequestBody::Multipart(parts) => {
+                let mut fields = Vec::new();
+                for (name, part) in parts {
+                    let value = match part {
+                        Part::Text(text) => FieldValue::Text(self.expand(text)?),
+                        Part::Document(spec) => {
+                            FieldValue::File(make(document.unwrap_or(*spec)).await?)
+                        }
+                    };
+                    fields.push(Field {
+                        name: name.clone(),
+                        value,
+                    });
+                }
+                Body::Multipart(fields)
+            }
+            RequestBody::Text(text) => {
+                let text = self.expand(text)?;
+                Body::Other("text/plain;charset=UTF-8".to_owned(), text.into())
+            }
+        };
+        let address = self.expand(&request.path)?;
+        Ok(PlainRequest {
+            method: request.method.clone(),
+            address,
+            headers,
+            body,
+        })
+    }
+
+    /// Checks the page, and looks again as long as the step may wait.
+    async fn meet_expectations(&mut self, step: &Step) -> Result<(), Trouble> {
+        let Some(wait) = step.wait else {
+            return self.meets(step);
+        };
+        if step.expect.is_empty() && step.capture.is_empty() {
+            sleep(wait).await;
+            return Ok(());
+        }
+        let start = self.tools.clock.monotonic();
+        loop {
+            let met = self.meets(step).and_then(|()| {
+                let Some(page) = self.page.shown() else {
+                    return Ok(());
+                };
+                expect::capture(&step.capture, &page, &self.scope).map(drop)
+            });
+            let waited = self.tools.clock.monotonic().saturating_sub(start);
+            if met.is_ok() || waited >= wait {
+                return met;
+            }
+            sleep(LOOK_AGAIN_AFTER.min(wait.saturating_sub(waited))).await;
+            self.page.look_again().await?;
+        }
+    }
+
+    fn meets(&self, step: &Step) -> Result<(), Trouble> {
+        // A step that only changes fields shows no new page, whose status was checked before.
+        let Some(page) = self.page.shown() else {
+            return Ok(());
+        };
+        expect::check(&step.expect, &page, &self.scope)?;
+        if step
+            .expect
+            .status
+            .iter()
+            .any(|status| !(200..300).contains(status))
+        {
+            return Ok(());
+        }
+        match self.recognise(&page) {
+            // On a page that is as it should be, a captcha is there by design.
+            Some(known) if known.class == PageClass::Captcha => Ok(()),
+            Some(known) => Err(Trouble::Site(
+                known.fault(),
+                super::record::known_page(&known),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    async fn await_mail(&mut self, awaited: &AwaitedMail) -> Result<(), Trouble> {
+        let Some(mailbox) = &self.tools.mailbox else {
+            let message = "no mailbox is configured".to_owned();
+            return Err(Trouble::Ours(Why::NotConfigured, message));
+        };
+        let query = MailQuery {
+            to: self.expand(&awaited.to)?,
+            subject: self.expand(&awaited.subject)?,
+            since: self.started_at,
+        };
+        let mail = mailbox
+            .wait_for(&query, awaited.within)
+            .await
+            .map_err(|error| match error {
+                MailError::Missing { .. } => Trouble::Site(Fault::MailMissing, error.to_string()),
+                _ => Trouble::Ours(Why::Ourselves, error.to_string()),
+            })?;
+        for text in &awaited.text {
+            let text = self.expand(text)?;
+            if !mail.text.contains(&text) {
+                let message = format!("the mail does not say \"{text}\"");
+                return Err(Trouble::Site(Fault::Content, message));
+            }
+        }
+        for (name, regex) in &awaited.capture {
+            let Some(found) = expect::matched(regex, &mail.text) else {
+                let message =
+                    format!("`{name}` cannot be taken: nothing in the mail fits `{regex}`");
+                return Err(Trouble::Site(Fault::Content, message));
+            };
+            self.scope.captured.insert(name.clone(), found);
+        }
+        Ok(())
+    }
+
+    fn expand(&self, template: &Template) -> Result<String, Trouble> {
+        template
+            .expand(&self.scope)
+            .map_err(|error| no_value(&error))
+    }
+
+    pub(super) fn is_secret(&self, template: &Template) -> bool {
+        let needs = &self.flow.needs;
+        template
+            .names()
+            .any(|name| matches!(name, Name::Given(name) if needs.contains(name)))
+    }
+}
+
+/// Whether every name that the step's actions use has a value.
+pub(super) fn can_expand(step: &Step, scope: &Scope) -> bool {
+    let whole = |template: &Template| template.expand(scope).is_ok();
+    step.actions.iter().all(|action| match action {
+        Action::Visit(address) => whole(address),
+        Action::Fill(css, text) => whole(text) && css.expand(scope).is_ok(),
+        Action::Choose(css, Choice::Options(options)) => {
+            options.iter().all(whole) && css.expand(scope).is_ok()
+        }
+        Action::Choose(css, Choice::Checked(_))
+        | Action::Upload(css, _)
+        | Action::Submit(css)
+        | Action::Click(css) => css.expand(scope).is_ok(),
+        Action::Request(request) => {
+            let body = match &request.body {
+                RequestBody::None => true,
+                RequestBody::Json(json) => json.expand(scope).is_ok(),
+                RequestBody::Form(fields) => fields.iter().all(|(_, text)| whole(text)),
+                RequestBody::Multipart(parts) => parts.iter().all(|(_, part)| match part {
+                    Part::Text(text) => whole(text),
+                    Part::Document(_) => true,
+                }),
+                RequestBody::Text(text) => whole(text),
+            };
+            body && whole(&request.path) && request.headers.iter().all(|(_, text)| whole(text))
+        }
+    })
+}
+
+/// Drawing a document takes a while the first time, so it is not done on the runtime's threads.
+async fn make(spec: DocumentSpec) -> Result<File, Trouble> {
+    let DocumentSpec {
+        document,
+        kind,
+        size,
+    } = spec;
+    let making = tokio::task::spawn_blocking(move || document::make(document, kind, size)).await;
+    let bytes = match making {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => return Err(ours(error.to_string())),
+        Err(error) => return Err(ours(error.to_string())),
+    };
+    Ok(File {
+        name: format!("{document}.{}", kind.extension()),
+        media_type: kind.media_type().to_owned(),
+        bytes: bytes.into(),
+    })
+}
+
+fn ours(message: String) -> Trouble {
+    Trouble::Ours(Why::Ourselves, message)
+}
+
+fn no_value(error: &NoValue) -> Trouble {
+    Trouble::Ours(Why::NotConfigured, error.to_string())
+}
+
+fn in_seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

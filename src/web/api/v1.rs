@@ -1,0 +1,277 @@
+//! Our own JSON: states, components, outages. Times are RFC 3339 in UTC, spans are whole
+//! seconds. Names are for people; keys (`id`, `state`, `fault`) are for programs.
+
+use serde::Serialize;
+
+use super::json;
+use crate::domain::history::Gap;
+use crate::domain::outage::{Effect, State};
+use crate::domain::{Fault, Moment};
+use crate::web::lang::Lang;
+use crate::web::public::words;
+use crate::web::site::Site;
+use crate::web::snapshot::{Component, ErrorPage, Outage, Overall, Snapshot};
+use crate::web::texts::Texts;
+
+#[derive(Serialize)]
+struct Status<'a> {
+    as_of: String,
+    rehearsal: bool,
+    site: SiteOut<'a>,
+    state: &'static str,
+    components: Vec<ComponentOut>,
+    open_outages: Vec<&'a str>,
+    uploads: Vec<UploadOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct SiteOut<'a> {
+    name: &'a str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+struct UploadOut<'a> {
+    kind: &'a str,
+    bytes: u64,
+    accepted: bool,
+    within_limit: bool,
+    tried_at: String,
+}
+
+#[derive(Serialize)]
+struct Components {
+    as_of: String,
+    components: Vec<ComponentOut>,
+}
+
+#[derive(Serialize)]
+struct ComponentOut {
+    id: String,
+    name: Name,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    since: Option<String>,
+    observed_at: Option<String>,
+}
+
+/// A name in every language.
+#[derive(Serialize)]
+struct Name {
+    id: String,
+    en: String,
+}
+
+#[derive(Serialize)]
+struct Outages<'a> {
+    as_of: String,
+    outages: Vec<OutageOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutageOut<'a> {
+    id: &'a str,
+    version: i64,
+    url: String,
+    component: &'a str,
+    /// While it lasts as it is now, then as it was at its worst.
+    state: &'static str,
+    planned: bool,
+    intermittent: bool,
+    began_at: String,
+    confirmed_at: String,
+    ended_at: Option<String>,
+    down_seconds: Option<i64>,
+    fault: Option<&'static str>,
+    flow: &'a str,
+    step: &'a str,
+    failures: u64,
+    vantages: u64,
+    error_pages: Vec<ErrorPageOut<'a>>,
+    updates: Vec<UpdateOut>,
+    monitoring_gaps: Vec<GapOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct ErrorPageOut<'a> {
+    title: &'a str,
+    fingerprint: &'a str,
+    count: u64,
+    first_at: String,
+    vantages: u64,
+}
+
+#[derive(Serialize)]
+struct UpdateOut {
+    at: String,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct GapOut<'a> {
+    vantage: &'a str,
+    from: String,
+    to: Option<String>,
+    why: &'a str,
+}
+
+/// `GET /api/v1/status`
+pub fn status(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
+    json(&Status {
+        as_of: snapshot.as_of.to_string(),
+        rehearsal: site.rehearsal,
+        site: SiteOut {
+            name: &site.name,
+            url: &site.url,
+        },
+        state: overall(snapshot.overall()),
+        components: snapshot.components.iter().map(component).collect(),
+        open_outages: snapshot
+            .open()
+            .map(|outage| outage.record.id.as_str())
+            .collect(),
+        uploads: snapshot
+            .ladder
+            .iter()
+            .map(|rung| UploadOut {
+                kind: &rung.kind,
+                bytes: rung.size,
+                accepted: rung.accepted,
+                within_limit: rung.allowed,
+                tried_at: rung.tried_at.to_string(),
+            })
+            .collect(),
+    })
+}
+
+/// `GET /api/v1/components`
+pub fn components(snapshot: &Snapshot) -> Vec<u8> {
+    json(&Components {
+        as_of: snapshot.as_of.to_string(),
+        components: snapshot.components.iter().map(component).collect(),
+    })
+}
+
+/// `GET /api/v1/outages`: the open ones and those of the last 90 days.
+pub fn outages(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
+    json(&Outages {
+        as_of: snapshot.as_of.to_string(),
+        outages: snapshot
+            .outages
+            .iter()
+            .map(|outage| outage_out(site, outage))
+            .collect(),
+    })
+}
+
+/// `GET /api/v1/outages/{id}`
+pub fn outage(site: &Site, outage: &Outage) -> Vec<u8> {
+    json(&outage_out(site, outage))
+}
+
+fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
+    let record = &outage.record;
+    OutageOut {
+        id: &record.id,
+        version: record.version,
+        url: format!("{}/outages/{}", site.own_url, record.id),
+        component: record.component.as_str(),
+        state: State::Trouble(outage.severity()).as_str(),
+        planned: record.planned,
+        intermittent: record.intermittent,
+        began_at: record.began_at.to_string(),
+        confirmed_at: record.confirmed_at.to_string(),
+        ended_at: time(record.ended_at),
+        down_seconds: record.ended_at.map(|_| record.down_ms / 1000),
+        fault: record.fault.map(Fault::as_str),
+        flow: &record.flow,
+        step: &record.step,
+        failures: outage.failures,
+        vantages: outage.vantage_count,
+        error_pages: outage.error_pages.iter().map(error_page).collect(),
+        updates: outage
+            .updates
+            .iter()
+            .map(|update| effect(update.at, &update.effect))
+            .collect(),
+        monitoring_gaps: outage.gaps.iter().map(gap).collect(),
+    }
+}
+
+fn component(component: &Component) -> ComponentOut {
+    let name = |lang| words::component(Texts::of(lang), &component.id);
+    ComponentOut {
+        id: component.id.to_string(),
+        name: Name {
+            id: name(Lang::Id),
+            en: name(Lang::En),
+        },
+        state: component.state.as_str(),
+        reason: match component.state {
+            State::Unknown(why) => Some(why.as_str()),
+            _ => None,
+        },
+        since: time(component.since),
+        observed_at: time(component.observed_at),
+    }
+}
+
+fn error_page(page: &ErrorPage) -> ErrorPageOut<'_> {
+    ErrorPageOut {
+        title: &page.title,
+        fingerprint: &page.fingerprint,
+        count: page.count,
+        first_at: page.first_at.to_string(),
+        vantages: page.vantages,
+    }
+}
+
+fn gap(gap: &Gap) -> GapOut<'_> {
+    GapOut {
+        vantage: &gap.vantage,
+        from: gap.began_at.to_string(),
+        to: time(gap.ended_at),
+        why: &gap.why,
+    }
+}
+
+fn time(moment: Option<Moment>) -> Option<String> {
+    moment.map(|moment| moment.to_string())
+}
+
+fn effect(at: Moment, effect: &Effect) -> UpdateOut {
+    let (word, severity, fault) = match effect {
+        Effect::Opened {
+            severity, fault, ..
+        } => ("opened", Some(*severity), *fault),
+        Effect::Worsened {
+            severity, fault, ..
+        } => ("worsened", Some(*severity), *fault),
+        Effect::Eased { severity, .. } => ("eased", Some(*severity), None),
+        Effect::Overran { severity, .. } => ("overran", Some(*severity), None),
+        Effect::Closed { .. } => ("closed", None, None),
+    };
+    UpdateOut {
+        at: at.to_string(),
+        effect: word,
+        state: severity.map(|severity| State::Trouble(severity).as_str()),
+        fault: fault.map(Fault::as_str),
+    }
+}
+
+fn overall(overall: Overall) -> &'static str {
+    match overall {
+        Overall::Operational => "operational",
+        Overall::PartlyUnknown => "partly_unknown",
+        Overall::Unknown => "unknown",
+        Overall::Maintenance => "maintenance",
+        Overall::Degraded => "degraded",
+        Overall::PartialOutage => "partial_outage",
+        Overall::Outage => "outage",
+    }
+}

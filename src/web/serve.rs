@@ -1,0 +1,361 @@
+//! Taking connections and answering them: the accept loop with its limits, finished
+//! pages before everything else, and the router for the rest, wrapped so that whatever
+//! happens in it the public gets a friendly answer and learns nothing internal.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION};
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{Method, Request, Response, StatusCode};
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use super::client::{Network, client};
+use super::errors::{self, RETRY_AFTER_SECONDS};
+use super::lang::Lang;
+use super::page_cache::PageCache;
+use super::security;
+use super::site::Site;
+
+/// What the server allows. [`Default`] suits two cores and a thousand readers at once.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at one time; one more is told 503 and when to come back.
+    pub connections: usize,
+    /// Requests in the router at one time (finished pages need no place here); one more
+    /// is told 503 and when to come back.
+    pub requests: usize,
+    /// How long a request's head may take to arrive. Also closes idle connections.
+    pub header_read: Duration,
+    /// How long the router may take over a request, reading its body included.
+    pub request: Duration,
+    /// Longest body announced by Content-Length that is let through to the router, in
+    /// bytes. Handlers set their own, lower limits.
+    pub body: u64,
+    /// After how long a connection is closed once its request, if it has one, is answered
+    /// or `request` has passed: nobody holds a place by reading slowly.
+    pub connection: Duration,
+    /// How long open requests may take to finish once the server is told to stop.
+    pub drain: Duration,
+    /// Proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 2048,
+            requests: 256,
+            header_read: Duration::from_secs(10),
+            // Three screenshots over a poor mobile connection take minutes.
+            request: Duration::from_secs(180),
+            body: 24 * 1024 * 1024,
+            connection: Duration::from_secs(5 * 60),
+            drain: Duration::from_secs(10),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// Connections beyond the cap that are told so at one time; beyond that they are closed
+/// without a word, for saying it costs too.
+const REFUSALS_AT_ONCE: usize = 256;
+
+type Reply = Either<Full<Bytes>, Body>;
+
+/// A web server: finished pages, a router for the rest, limits.
+#[derive(Debug)]
+pub struct Server {
+    pages: Arc<PageCache>,
+    router: Router,
+    site: Arc<Site>,
+    limits: Limits,
+    in_router: Semaphore,
+}
+
+impl Server {
+    /// A server that is not listening yet.
+    pub fn new(pages: Arc<PageCache>, router: Router, site: Arc<Site>, limits: Limits) -> Self {
+        Server {
+            in_router: Semaphore::new(limits.requests),
+            pages,
+            router,
+            site,
+            limits,
+        }
+    }
+
+    /// Serves until `stop` turns true (or its sender is gone), then takes no more
+    /// connections, lets open requests finish within `limits.drain`, and returns.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        let mut refusals = JoinSet::new();
+        let (drain, _) = watch::channel(false);
+        loop {
+            let accepted = tokio::select! {
+                () = turned(&mut stop) => break,
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next(), if connections.len() >= self.limits.connections => continue,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: trying again at once would
+                    // only burn the processor.
+                    tracing::warn!(%error, "could not take a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            while connections.try_join_next().is_some() {}
+            while refusals.try_join_next().is_some() {}
+            if connections.len() < self.limits.connections {
+                let server = Arc::clone(&self);
+                connections.spawn(server.connection(stream, peer.ip(), drain.subscribe()));
+            } else if refusals.len() < REFUSALS_AT_ONCE {
+                refusals.spawn(refuse(stream));
+            }
+        }
+        drop(listener);
+        drain.send_replace(true);
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.limits.drain, all_done)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some requests did not finish in time and were cut off");
+        }
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+        mut drain: watch::Receiver<bool>,
+    ) {
+        // Answers are one write each; waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        let life = self.limits.connection;
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_read)
+            .max_buf_size(32 * 1024);
+        let service = service_fn(|request| self.answer(request, peer));
+        let mut connection =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let end = tokio::select! {
+            end = connection.as_mut() => end,
+            () = turned(&mut drain) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = tokio::time::sleep(life) => {
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(self.limits.request, connection).await {
+                    Ok(end) => end,
+                    Err(_) => return,
+                }
+            }
+        };
+        if let Err(error) = end {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Response<Reply>, Infallible> {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            let (prefix, path) = Lang::split(request.uri().path());
+            let finished = self
+                .pages
+                .answer(path, request.headers(), || language(prefix, &request));
+            if let Some(response) = finished {
+                return Ok(response.map(Either::Left));
+            }
+        }
+        // Boxed, so that the path above does not carry the router's large future.
+        Ok(Box::pin(self.through_router(request, peer))
+            .await
+            .map(Either::Right))
+    }
+
+    async fn through_router(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+        let (prefix, path) = Lang::split(request.uri().path());
+        let lang = language(prefix, &request);
+        let api = path == "/api" || path.starts_with("/api/");
+        let mut response = match self.early(&request, path) {
+            Some(response) => response,
+            None => self.routed(request, peer, lang).await,
+        };
+        errors::dress(&mut response, &self.site, lang, api);
+        security::apply(response.headers_mut(), self.site.is_https());
+        response
+    }
+
+    /// Answers that need no handler: a slash too many, and other methods on a finished page.
+    fn early(&self, request: &Request<Incoming>, path: &str) -> Option<Response<Body>> {
+        let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        let trimmed = path.trim_end_matches('/');
+        if reading && trimmed != path && self.pages.has(trimmed) {
+            let whole = request.uri().path().trim_end_matches('/');
+            let query = request.uri().query().map(|query| format!("?{query}"));
+            let location = format!("{whole}{}", query.unwrap_or_default());
+            let mut response = status(StatusCode::PERMANENT_REDIRECT);
+            response
+                .headers_mut()
+                .insert(LOCATION, HeaderValue::from_str(&location).ok()?);
+            return Some(response);
+        }
+        if request.method() == Method::OPTIONS && self.pages.has(path) {
+            let mut response = status(StatusCode::NO_CONTENT);
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+            return Some(response);
+        }
+        None
+    }
+
+    async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
+        let Ok(_place) = self.in_router.try_acquire() else {
+            return status(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        if request.body().size_hint().lower() > self.limits.body {
+            return self.too_large(request).await;
+        }
+        let finished_page = self.pages.has(Lang::split(request.uri().path()).1);
+        let (mut parts, body) = request.into_parts();
+        if let Some(uri) = without_prefix(&parts.uri) {
+            parts.uri = uri;
+        }
+        parts.extensions.insert(lang);
+        parts
+            .extensions
+            .insert(client(peer, &parts.headers, &self.limits.trusted_proxies));
+        let request = Request::from_parts(parts, Body::new(body));
+        let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        match tokio::time::timeout(self.limits.request, handled).await {
+            Ok(Ok(Ok(response))) if response.status() == StatusCode::NOT_FOUND && finished_page => {
+                let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
+                response
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+                response
+            }
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(panic)) => {
+                tracing::error!(message = message(panic.as_ref()), "a handler panicked");
+                status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Err(_) => {
+                let mut response = status(StatusCode::REQUEST_TIMEOUT);
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+            }
+        }
+    }
+
+    /// Reads and forgets a body that is too large before saying so, within bounds: a
+    /// browser that is still sending when the answer comes shows a broken connection.
+    async fn too_large(&self, request: Request<Incoming>) -> Response<Body> {
+        let bound = usize::try_from(self.limits.body.saturating_mul(4)).unwrap_or(usize::MAX);
+        let mut body = Limited::new(request.into_body(), bound);
+        let forget = async { while let Some(Ok(_)) = body.frame().await {} };
+        let _ = tokio::time::timeout(self.limits.request, forget).await;
+        let mut response = status(StatusCode::PAYLOAD_TOO_LARGE);
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
+/// Waits until the signal is true or can no longer become so.
+async fn turned(signal: &mut watch::Receiver<bool>) {
+    let _ = signal.wait_for(|on| *on).await;
+}
+
+fn language(prefix: Option<Lang>, request: &Request<Incoming>) -> Lang {
+    prefix
+        .or_else(|| request.uri().query().and_then(Lang::of_query))
+        .unwrap_or_else(|| Lang::of_headers(request.headers()))
+}
+
+/// The address without its language prefix, so that routes are written once.
+fn without_prefix(uri: &Uri) -> Option<Uri> {
+    let (Some(_), path) = Lang::split(uri.path()) else {
+        return None;
+    };
+    let whole = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(whole).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn status(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    response
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("")
+}
+
+/// Tells one connection too many when to come back. What the client has sent is read
+/// before closing: closing over unread bytes would reset the connection and the answer
+/// with it.
+async fn refuse(mut stream: TcpStream) {
+    const BODY: &str = "Too many readers at this moment. Please try again in a few seconds.\n\
+        Terlalu banyak pembaca saat ini. Silakan coba lagi beberapa detik lagi.\n";
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_SECONDS}\r\n\
+         content-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    let say = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 4096];
+        let mut left = 64 * 1024_usize;
+        while left > 0 {
+            match stream.read(&mut unread).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), say).await;
+}
