@@ -32,3 +32,4 @@ mod personal_data;
 mod rehearsal_site;
 mod reports;
 mod store;
+mod telemetry;

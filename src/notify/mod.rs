@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::detect::Alert;
+use crate::domain::history::Alert;
 use crate::domain::{Clock, ComponentId, Random};
 use crate::store::outbox::{self, Message};
 use crate::store::{self, Store};
