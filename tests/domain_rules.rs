@@ -50,7 +50,8 @@ fn findings_by_example() {
         ended_at: Some(at(3 * hour)),
     }];
     // The tries in minutes, whether it was seen working then, and the verdict.
-    let table: &[(&[(i64, bool)], Verdict, Option<&str>)] = &[
+    type Example<'a> = (&'a [(i64, bool)], Verdict, Option<&'a str>);
+    let table: &[Example<'_>] = &[
         (&[(30, false)], Verdict::Matched, Some("a")),
         (&[(-10, false)], Verdict::Matched, Some("a")),
         (&[(-11, false)], Verdict::NotCorroborated, None),
@@ -266,7 +267,8 @@ fn a_good_report_is_normalised() {
 fn every_mistake_is_reached_and_told_at_its_field() {
     let long = "x".repeat(10_000);
     let many = vec![("tried_at", "2026-08-06T14:00"); 21];
-    let table: Vec<(Vec<(&str, &str)>, &str, Problem)> = vec![
+    type Example<'a> = (Vec<(&'a str, &'a str)>, &'a str, Problem);
+    let table: Vec<Example<'_>> = vec![
         (vec![("name", "")], "name", Problem::Missing),
         (
             vec![("name", "\u{202e}\u{200b} \u{7}")],
