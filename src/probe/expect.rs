@@ -56,11 +56,6 @@ pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
     check_json(expect, page, scope)
 }
 
-/// Whether the expectations say what the page is, so that no other page could be taken for it.
-pub fn tells_content(expect: &Expect) -> bool {
-    !expect.text.is_empty() || !expect.css.is_empty() || !expect.json.is_empty()
-}
-
 /// Checks the status alone.
 fn check_status(expect: &Expect, page: &Snapshot) -> Result<(), Trouble> {
     let Some(status) = page.status else {

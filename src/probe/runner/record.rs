@@ -71,7 +71,7 @@ impl<P: Page> Run<'_, P> {
         report.outcome = outcome;
         report.message = Some(self.redactor.text(&message));
         if matches!(outcome, Outcome::Failed(_)) {
-            if let Some(page) = met.filter(|_| on_page) {
+            if let Some(page) = met.filter(|page| on_page && page.complete) {
                 let (fingerprint, title) = fingerprint_of(page.visible());
                 report.error_page = Some(ErrorPage {
                     pattern: known.map(|known| known.key),
@@ -149,7 +149,7 @@ impl<P: Page> Run<'_, P> {
     }
 
     pub(super) fn recognise(&self, page: &Snapshot) -> Option<Recognised> {
-        if self.tools.error_pages.is_empty() || !page.is_html() {
+        if self.tools.error_pages.is_empty() || !page.is_html() || !page.complete {
             return None;
         }
         self.tools
