@@ -105,7 +105,7 @@ impl HttpPage {
     fn on_form(&self, query: &Query, act: Act) -> Result<Submission, Trouble> {
         let page = self.page()?;
         let dom = Dom::parse(page.text(), &page.url);
-        act(&dom, &self.changes, query).map_err(wrong_page)
+        act(&dom, &self.changes, query).map_err(|error| wrong_page(page, &error))
     }
 
     fn page(&self) -> Result<&Arc<Snapshot>, Trouble> {
@@ -458,7 +458,10 @@ pub fn host_of(url: &Url) -> String {
 }
 
 /// The page is not as the flow expects.
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn wrong_page(error: FormError) -> Trouble {
-    Trouble::Site(Fault::Content, error.to_string())
+fn wrong_page(page: &Snapshot, error: &FormError) -> Trouble {
+    let message = match error {
+        FormError::Missing(_) => format!("{error}; {}", page.gist()),
+        _ => error.to_string(),
+    };
+    Trouble::Site(Fault::Content, message)
 }

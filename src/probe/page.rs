@@ -16,6 +16,11 @@ use super::visible_text::VisibleText;
 use crate::domain::run::Phases;
 use crate::domain::{Fault, Moment, Why};
 
+/// A page with less text than this, in bytes, is quoted besides its title.
+const SHORT_PAGE: usize = 400;
+/// The most characters that a message quotes of a page.
+const MOST_QUOTED: usize = 160;
+
 /// Why a step could not be carried through.
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -203,6 +208,19 @@ impl Snapshot {
         })
     }
 
+    /// What the page is, in a few words for a message: its title, and of a short page, as error
+    /// pages are, its text too.
+    pub fn gist(&self) -> String {
+        let VisibleText { title, text, .. } = self.visible();
+        let says = match (title.is_empty(), text.is_empty()) {
+            (true, true) => return "the page is blank".to_owned(),
+            (true, false) => text.clone(),
+            (false, false) if text.len() < SHORT_PAGE => format!("{title}: {text}"),
+            (false, _) => title.clone(),
+        };
+        format!("the page says \"{}\"", shortened(&says))
+    }
+
     /// Whether a person reads this text on the page or in its title.
     pub fn says(&self, text: &str) -> bool {
         let visible = self.visible();
@@ -222,6 +240,14 @@ fn charset_of(text: &str) -> Option<String> {
     let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:".contains(c));
     let label = &behind[..end.unwrap_or(behind.len())];
     (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// The beginning of a text that may be long, for a message.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MOST_QUOTED) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
 }
 
 /// Milliseconds, rounded.
