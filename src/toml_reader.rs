@@ -449,8 +449,9 @@ impl<'a> Reader<'a> {
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let mut best = None;
     for candidate in candidates {
-        let likeness = strsim::jaro_winkler(word, candidate);
-        let edits = strsim::damerau_levenshtein(word, candidate);
+        let (one, other) = (word.to_lowercase(), candidate.to_lowercase());
+        let likeness = strsim::jaro_winkler(&one, &other);
+        let edits = strsim::damerau_levenshtein(&one, &other);
         let near = edits <= 2.max(candidate.len() / 3) && likeness > 0.75;
         if near && best.is_none_or(|(_, most)| likeness > most) {
             best = Some((candidate, likeness));

@@ -73,3 +73,181 @@ fn durations_and_sizes() {
         assert_eq!(parse_size(wrong), None, "{wrong:?}");
     }
 }
+
+fn flow(text: &str) -> Result<siaga::probe::definition::Flow, Vec<String>> {
+    let variables = ["REGISTER".to_owned()].into();
+    siaga::probe::flow_file::read(&Source::new("f.toml", text), "f", Some(&variables))
+        .map_err(|problems| lines(&problems))
+}
+
+/// A right beginning of four lines, then what is under test.
+const HEAD: &str = "name = \"F\"\nevery = \"1m\"\nneeds = [\"EMAIL\"]\n\n";
+
+/// Each text is wrong in one way (or a few), and exactly these lines are said of it.
+#[test]
+fn every_kind_of_mistake_in_a_flow_is_told_with_its_place() {
+    let step = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
+    let cases: Vec<(String, Vec<&str>)> = vec![
+        (format!("{step}expct = {{ status = 200 }}"), vec!["f.toml:9:1: unknown key `expct`; did you mean `expect`?",]),
+        (format!("{step}expect = {{ stauts = 200 }}"), vec!["f.toml:9:12: unknown key `stauts`; did you mean `status`?",]),
+        (format!("{step}expect = {{ status = \"ok\", path = \"web\" }}"), vec!["f.toml:9:21: `status` must be an integer from 0 to 65535, found the string \"ok\"", "f.toml:9:34: `path` must begin with `/`; `*` stands for anything, e.g. `/web/applications/*`",]),
+        (format!("{step}expect = {{ status = [200, 999] }}"), vec!["f.toml:9:21: a status code is a number from 100 to 599",]),
+        (format!("{step}expect = {{ json = {{ \"a.b\" = 1 }} }}"), vec!["f.toml:9:29: `a.b` is no JSON pointer; write `/a/b`",]),
+        (format!("{step}expect = {{ css = \"a[\" }}"), vec!["f.toml:9:18: `a[` is no CSS selector: Unexpected EOL; e.g. `#email`, `input[name=email]`, `form.login`",]),
+        (format!("{step}capture = {{ id = '(' }}"), vec!["f.toml:9:18: `(` is no regular expression: unclosed group",]),
+        (format!("{step}capture = {{ ID = 'x', run = 'x' }}"), vec!["f.toml:9:18: `ID` cannot be the name of a capture; use lower-case letters, digits and underscores; `run` and `today` are built in", "f.toml:9:29: `run` cannot be the name of a capture; use lower-case letters, digits and underscores; `run` and `today` are built in",]),
+        (format!("{step}capture = {{ id = {{ attribute = \"x\" }} }}"), vec!["f.toml:9:18: the capture does not say where it is taken from; give one of: css, json, header, url, regex", "f.toml:9:20: `attribute` without `css`; say of which element: `{ css = \"…\", attribute = \"…\" }`",]),
+        (format!("{step}capture = {{ id = {{ css = \"a\", json = \"/a\" }} }}"), vec!["f.toml:9:18: a capture is taken from one place; give one of: css, json, header, url; `regex` may go with each or stand alone",]),
+        (format!("{step}capture = {{ id = {{ json = \"a\" }} }}"), vec!["f.toml:9:27: `a` is no JSON pointer; write `/a`",]),
+        (format!("{step}slow = \"1m\""), vec!["f.toml:9:1: `slow` is not below the step's time limit, so the step can never be slow; the limit is 30s; set `timeout` on the step to raise it",]),
+        (format!("{step}timeout = \"2h\""), vec!["f.toml:9:1: `timeout` must be more than nothing and at most 1h",]),
+        (format!("{step}body_limit = \"1GB\""), vec!["f.toml:9:1: `body_limit` must be from 1B to 50MB",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{EMIAL}}\" }}"), vec!["f.toml:9:17: `${EMIAL}` is neither needed nor a variable; did you mean `${EMAIL}`?",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{OTHER}}\" }}"), vec!["f.toml:9:17: `${OTHER}` is neither needed nor a variable; if it is a secret, add \"OTHER\" to `needs`; if not, to `[variables]` in siaga.toml",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{draft}}\" }}"), vec!["f.toml:9:17: nothing before this step captures `draft`; names in lower case are captured by an earlier step",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{today+x}} \" }}"), vec!["f.toml:9:17: `${today+x}` is no date; write `${today}`, `${today+30d}`, `${today-1y}` or `${today+2m:%d/%m/%Y}`",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{no\" }}"), vec!["f.toml:9:17: `${` without a closing `}`; a literal one is written `$${`",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{a b}}\" }}"), vec!["f.toml:9:17: `${a b}` is no name; secrets and variables are written in capitals, captures in lower case",]),
+        (format!("{step}fill = [\"#e\"]"), vec!["f.toml:9:8: `fill` must be a table, found an array",]),
+        (format!("{step}choose = {{ \"#e\" = 3 }}"), vec!["f.toml:9:19: `#e` must be a value or visible label, an array of them, or true or false for a checkbox, found the integer 3",]),
+        (format!("{step}submit = \"#a\"\nclick = \"#b\""), vec!["f.toml:10:1: `submit` and `click` cannot stand in one step; make two steps of it",]),
+        (format!("{step}request = {{ path = \"/\" }}"), vec!["f.toml:8:1: `request` and `visit` cannot stand in one step; make two steps of it",]),
+        (format!("{step}mail = {{ to = \"a\", within = \"2h\" }}\nexpect = {{ text = \"x\" }}"), vec!["f.toml:8:1: `mail` and `visit` cannot stand in one step; make two steps of it", "f.toml:9:8: `subject` is missing; add `subject = …` here", "f.toml:9:20: `within` must be more than nothing and at most 1h", "f.toml:10:1: `expect` does not go with `mail`; a mail has `text` and `capture` of its own, inside `mail = { … }`",]),
+        (format!("{step}upload = {{ \"#f\" = {{ document = \"pasport\", kind = \"gif\", size = \"1MB\" }} }}"), vec!["f.toml:9:32: there is no document `pasport`; there are: passport, photo, application, guarantee, kitas, ktp, sktt, power-of-attorney", "f.toml:9:50: there is no kind of document `gif`; there are: jpeg, png, pdf",]),
+        (format!("{step}upload = {{ \"#f\" = {{ document = \"passport\", kind = \"pdf\", size = 20 }} }}"), vec!["f.toml:9:58: the document `passport` as pdf cannot be made in 20 bytes; the smallest possible are 9889",]),
+        (format!("{step}\n{step}"), vec!["f.toml:11:1: there are two steps named `a`; give each a name of its own: reports and the ladder tell them apart by it",]),
+        (format!("{step}\n[ladder]\nstep = \"A\"\nkind = \"jpeg\"\nsize = []\nlimit = \"2MB\""), vec!["f.toml:11:1: there is no step named `A`; did you mean `a`?", "f.toml:13:1: `size` is empty: there is nothing to try",]),
+        (format!("{step}\n[ladder]\nstep = \"a\"\nkind = \"jpeg\"\nlimit = \"2MB\""), vec!["f.toml:10:1: `size` is missing; add `size = …` here", "f.toml:11:1: the step `a` does not upload exactly one document; a ladder needs a step with one entry in `upload`",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"Web Site\"\nvisit = \"file:///etc/passwd\"".into(), vec!["f.toml:7:13: `component` must be a component's key: lower-case letters, digits and single hyphens, at most 40, found the string \"Web Site\"", "f.toml:8:9: `file:` addresses cannot be reached from a flow; only http and https can",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"login\"".into(), vec!["f.toml:8:9: `visit` must begin with `/` or be a whole address; write `/login`",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"//other.example/\"".into(), vec!["f.toml:8:9: `visit` must begin with `/` or be a whole address; write `https://other.example/`",]),
+        ("[[step]]\nname = \"a\"\nvisit = \"/\"".into(), vec!["f.toml:5:1: `component` is missing; say which line of the status page the step speaks for, e.g. `component = \"sign-in\"`",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"".into(), vec!["f.toml:5:1: the step does nothing; give it one of: visit, fill, choose, upload, submit, click, request, mail, wait",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"\nsubmit = \"#f\"".into(), vec!["f.toml:5:1: the first step has no page to act on; begin with `visit` or `request`",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"\nrequest = { method = \"get\", json = 1, body = \"x\" }".into(), vec!["f.toml:8:11: `path` is missing; add `path = …` here", "f.toml:8:11: a request has one body; give one of: json, form, multipart, body", "f.toml:8:22: `method` must be one of `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD`, `OPTIONS`, found the string \"get\"",]),
+        ("[[step]]\nname = \"a\"\ncomponent = \"web\"\nrequest = { path = \"/\", headers = { \"a b\" = \"c\" } }".into(), vec!["f.toml:8:45: `a b` is no name of a header",]),
+        ("".into(), vec!["f.toml:1:1: a flow without a step; add a `[[step]]`",]),
+        ("steps = 1".into(), vec!["f.toml:1:1: a flow without a step; add a `[[step]]`", "f.toml:5:1: unknown key `steps`; did you mean `step`?",]),
+    ];
+    for (text, said) in cases {
+        let found = flow(&format!("{HEAD}{text}")).map(drop).unwrap_err();
+        assert_eq!(found, said, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_head_of_a_flow_are_told() {
+    let text = "name = 3\nevery = { htp = \"1m\", browser = \"10ms\" }\ntimeout = \"2h\"\n\
+                needs = [\"email\", 4]\nrole = \"contrl\"\n[[step]]\nname = \"a\"\n\
+                component = \"web\"\nvisit = \"/\"\n";
+    let found = flow(text).map(drop).unwrap_err();
+    assert_eq!(
+        found,
+        [
+            "f.toml:1:8: `name` must be a string, found the integer 3",
+            "f.toml:2:11: unknown key `htp`; did you mean `http`?",
+            "f.toml:2:33: `browser` must be at least 1s",
+            "f.toml:3:1: `timeout` must be more than nothing and at most 1h",
+            "f.toml:4:10: `email` cannot be the name of a secret; use capitals, digits and underscores, e.g. `PROBE_PASSWORD`",
+            "f.toml:4:19: `needs` must be a string, found the integer 4",
+            "f.toml:5:8: `role` must be \"site\" or \"control\", found the string \"contrl\"",
+        ]
+    );
+}
+
+#[test]
+fn the_example_of_the_design_is_understood() {
+    let text = r##"
+name    = "Stay-permit extension"
+every   = { http = "1m", browser = "10m" }
+timeout = "90s"
+needs   = ["PROBE_EMAIL", "PROBE_PASSWORD"]
+
+[[step]]
+name      = "Sign in"
+component = "sign-in"
+visit     = "/front/login"
+fill      = { "#email" = "${PROBE_EMAIL}", "#password" = "${PROBE_PASSWORD}" }
+submit    = "#login"
+expect    = { status = 200, path = "/web/applications", text = "Daftar permohonan", not_text = "Sesi berakhir" }
+capture   = { token = { css = "meta[name=csrf]", attribute = "content" }, draft = { url = true, regex = '(\d+)$' } }
+slow      = "3s"
+
+[[step]]
+name      = "Upload the passport page"
+component = "upload"
+upload    = { "#passport" = { document = "passport", kind = "jpeg", size = "1900KB" } }
+submit    = "#documents"
+expect    = { css = ".uploaded[data-name=passport]" }
+
+[[step]]
+name      = "The payment notice arrives"
+component = "notification"
+mail      = { to = "${PROBE_EMAIL}", subject = "Kode billing", within = "5m", capture = { billing = '(\d{15})' } }
+
+[[cleanup]]
+name   = "Withdraw the draft"
+visit  = "/web/applications/${draft}/withdraw"
+
+[ladder]
+step  = "Upload the passport page"
+kind  = ["jpeg", "pdf"]
+size  = ["100KB", "500KB", "1MB", "1900KB", "2100KB"]
+limit = "2MB"
+"##;
+    let flow = flow(text).unwrap();
+    let browser = flow.every.browser.unwrap();
+    assert_eq!(browser, Duration::from_secs(600));
+    assert_eq!(flow.steps.len(), 3);
+    assert_eq!(flow.cleanup.len(), 1);
+    let ladder = flow.ladder.unwrap();
+    let rungs: Vec<String> = (0..11)
+        .map(|turn| ladder.rung(turn))
+        .map(|(kind, size)| format!("{kind} {size}"))
+        .collect();
+    assert_eq!(rungs[0], "jpeg 100000");
+    assert_eq!(rungs[4], "jpeg 2100000");
+    assert_eq!(rungs[5], "pdf 100000");
+    assert_eq!(rungs[10], rungs[0]);
+}
+
+#[test]
+fn the_flows_that_come_with_siaga_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
+    let flows = siaga::probe::flow_file::open_all(&folder, Some(&Default::default()));
+    let flows = flows.unwrap_or_else(|problems| panic!("{:#?}", lines(&problems)));
+    let keys: Vec<&str> = flows.iter().map(|flow| flow.key.as_str()).collect();
+    assert_eq!(keys, ["controls", "extension", "public-pages", "tracking"]);
+}
+
+#[test]
+fn names_in_strings_are_expanded() {
+    use siaga::probe::template::{Scope, Template};
+    let scope = Scope {
+        given: [("EMAIL".to_owned(), "a@b".to_owned())].into(),
+        captured: [("id".to_owned(), "7".to_owned())].into(),
+        run: "r1".to_owned(),
+        today: jiff::civil::date(2026, 1, 31),
+    };
+    for (text, expanded) in [
+        ("", ""),
+        ("plain", "plain"),
+        ("<${EMAIL}/${id}/${run}>", "<a@b/7/r1>"),
+        (
+            "${today} ${today+1m} ${today-1y:%d/%m/%Y}",
+            "2026-01-31 2026-02-28 31/01/2025",
+        ),
+        ("$${EMAIL} costs $5", "${EMAIL} costs $5"),
+    ] {
+        assert_eq!(
+            Template::parse(text).unwrap().expand(&scope).unwrap(),
+            expanded,
+            "{text}"
+        );
+    }
+    let missing = Template::parse("${OTHER}")
+        .unwrap()
+        .expand(&scope)
+        .unwrap_err();
+    assert_eq!(missing.to_string(), "`${OTHER}` has no value");
+}

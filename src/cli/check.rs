@@ -133,7 +133,7 @@ fn bad_file(problems: impl Iterator<Item = Problem>) -> anyhow::Result<ExitCode>
 
 /// The patterns beside the flow file, if there are any.
 fn error_pages(flow: &Path) -> Result<ErrorPages, Vec<Problem>> {
-    let path = flow.with_file_name("error-pages.toml");
+    let path = flow.with_file_name(flow_file::ERROR_PAGES);
     match std::fs::read_to_string(&path) {
         Ok(text) => ErrorPages::load(&text, &path.display().to_string()),
         Err(_) => Ok(ErrorPages::default()),

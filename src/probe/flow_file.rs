@@ -6,7 +6,7 @@
 mod parts;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::definition::{Action, Every, Flow, Ladder, Role, Step};
@@ -24,6 +24,8 @@ pub const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 pub const BODY_LIMIT: u64 = 5_000_000;
 /// The most bytes of an answer that a file may allow.
 pub const BODY_LIMIT_MOST: u64 = 50_000_000;
+/// The file of known error pages, beside the flows.
+pub const ERROR_PAGES: &str = "error-pages.toml";
 /// The component of control flows, which speak for none of the site's.
 pub const MONITOR: &str = "monitor";
 
@@ -37,6 +39,52 @@ pub fn open(path: &Path, variables: Option<&BTreeSet<String>>) -> Result<Flow, V
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned());
     read(&source, &key.unwrap_or_default(), variables)
+}
+
+/// Reads every flow of a folder, in the order of their names; `error-pages.toml` beside them
+/// is none. The error holds the problems of all files.
+pub fn open_all(
+    folder: &Path,
+    variables: Option<&BTreeSet<String>>,
+) -> Result<Vec<Flow>, Vec<Problem>> {
+    let paths = paths(folder).map_err(|error| {
+        let (file, message) = (
+            folder.display().to_string(),
+            format!("cannot be read: {error}"),
+        );
+        vec![Problem {
+            file,
+            line: 1,
+            column: 1,
+            message,
+            hint: None,
+        }]
+    })?;
+    let (mut flows, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        match open(&path, variables) {
+            Ok(flow) => flows.push(flow),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(flows)
+    } else {
+        Err(problems)
+    }
+}
+
+fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let named = |name: &str| path.file_name().is_some_and(|file| file == name);
+        if path.extension().is_some_and(|ending| ending == "toml") && !named(ERROR_PAGES) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Reads a flow. `variables` are the names that the configuration gives; without them any
@@ -249,7 +297,7 @@ fn step(
             "give it one of: visit, fill, choose, upload, submit, click, request, mail, wait",
         );
     }
-    if mail.is_some() {
+    if table.has("mail") {
         for page_key in ["expect", "capture", "wait"] {
             if table.has(page_key) {
                 table.place_of(page_key).problem_with_hint(

@@ -16,5 +16,6 @@ pub mod page;
 pub mod politeness;
 pub mod redact;
 pub mod runner;
+pub mod scheduler;
 pub mod template;
 pub mod visible_text;

@@ -232,7 +232,10 @@ fn address(item: &Item<'_>, names: &mut Names<'_>) -> Option<Template> {
         }
         _ => item.place().problem_with_hint(
             format!("`{}` must begin with `/` or be a whole address", item.key()),
-            format!("write `/{beginning}`"),
+            match beginning.strip_prefix("//") {
+                Some(host) => format!("write `https://{host}`"),
+                None => format!("write `/{beginning}`"),
+            },
         ),
     }
     None

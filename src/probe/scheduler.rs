@@ -1,0 +1,266 @@
+//! Running every flow again and again.
+//!
+//! Owns when a flow runs, that a failure is tried again at once, and that the monitor doubts
+//! itself first: before a failure is believed, the controls are asked. Must not know what
+//! becomes of the reports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::definition::{Flow, Role};
+use super::runner::{Occasion, Target, Tools, run_flow};
+use crate::domain::run::RunReport;
+use crate::domain::{Outcome, Why, random};
+
+/// How flows are scheduled.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A failure is tried again after this time.
+    pub retry_after: Duration,
+    /// How far an interval is stretched or shortened by chance, as a part of it: 0.05 means
+    /// by at most 5 %.
+    pub jitter: f64,
+    /// How long an answer of the controls holds for other failures.
+    pub controls_hold: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            retry_after: Duration::from_secs(2),
+            jitter: 0.05,
+            controls_hold: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A run that came to its end. Runs that were broken off are not told of.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Whether it watched the site or the monitor itself; only the former speaks for
+    /// components.
+    pub role: Role,
+    /// Its record.
+    pub report: RunReport,
+    /// Whether it repeated one that had failed just before.
+    pub retry: bool,
+}
+
+/// Everything that the flows of one site need.
+pub struct Plan {
+    /// The flows, those for controls among them.
+    pub flows: Vec<Arc<Flow>>,
+    /// What they run against.
+    pub target: Arc<Target>,
+    /// What they need of the world.
+    pub tools: Tools,
+    /// How they are scheduled.
+    pub settings: Settings,
+}
+
+/// A task of the scheduler ended by a mistake of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("a flow's task ended: {0}")]
+pub struct Broken(#[from] tokio::task::JoinError);
+
+/// Runs every flow in a task of its own until `stop` becomes true; runs under way are then
+/// broken off, and clean up. Ends early, in order, when nobody takes the reports any more.
+pub async fn run(
+    plan: Plan,
+    finished: mpsc::Sender<Finished>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Broken> {
+    let Plan {
+        flows,
+        target,
+        tools,
+        settings,
+    } = plan;
+    let controls = flows
+        .iter()
+        .filter(|flow| flow.role == Role::Control)
+        .cloned()
+        .collect();
+    let shared = Arc::new(Shared {
+        controls,
+        target,
+        tools,
+        settings,
+        asked: Mutex::new(None),
+        finished,
+    });
+    let mut tasks = JoinSet::new();
+    let count = flows.len();
+    for (index, flow) in flows.into_iter().enumerate() {
+        let Some(interval) = flow.every.http else {
+            continue;
+        };
+        // The first runs come soon, yet not all in one moment.
+        let spread = interval.min(Duration::from_millis(50 * count as u64));
+        let delay = spread.mul_f64(index as f64 / count.max(1) as f64);
+        let watch = Watch {
+            flow,
+            interval,
+            turn: 0,
+            shared: Arc::clone(&shared),
+            stop: stop.clone(),
+        };
+        tasks.spawn(watch.run(delay));
+    }
+    drop(shared);
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+/// What all flows share.
+struct Shared {
+    controls: Vec<Arc<Flow>>,
+    target: Arc<Target>,
+    tools: Tools,
+    settings: Settings,
+    /// When the controls were last asked, and whether the monitor was cut off.
+    asked: Mutex<Option<(Duration, bool)>>,
+    finished: mpsc::Sender<Finished>,
+}
+
+/// One flow.
+struct Watch {
+    flow: Arc<Flow>,
+    interval: Duration,
+    turn: usize,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Nobody takes reports any more, or the scheduler is to stop.
+struct Over;
+
+impl Watch {
+    async fn run(mut self, delay: Duration) {
+        let mut next = delay;
+        loop {
+            if !self.pause(next).await {
+                return;
+            }
+            let clock = Arc::clone(&self.shared.tools.clock);
+            let start = clock.monotonic();
+            if self.observe().await.is_err() {
+                return;
+            }
+            self.turn += 1;
+            let took = clock.monotonic().saturating_sub(start);
+            next = self.with_jitter(self.interval).saturating_sub(took);
+        }
+    }
+
+    /// Waits; false where the scheduler is to stop.
+    async fn pause(&mut self, duration: Duration) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.stop.wait_for(|stop| *stop) => false,
+            () = sleep(duration) => true,
+        }
+    }
+
+    fn with_jitter(&self, interval: Duration) -> Duration {
+        let Shared {
+            tools, settings, ..
+        } = &*self.shared;
+        let chance = random::fraction(&*tools.random) * 2.0 - 1.0;
+        interval.mul_f64((1.0 + settings.jitter * chance).max(0.0))
+    }
+
+    /// One run, and another if it failed.
+    async fn observe(&mut self) -> Result<(), Over> {
+        let report = self.run_once().await;
+        let again = self.tell(report, false).await?;
+        if again {
+            if !self.pause(self.shared.settings.retry_after).await {
+                return Err(Over);
+            }
+            let report = self.run_once().await;
+            self.tell(report, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_once(&self) -> RunReport {
+        let Shared { target, tools, .. } = &*self.shared;
+        let occasion = Occasion {
+            turn: self.turn,
+            stop: Some(self.stop.clone()),
+            on_step: &mut |_| {},
+        };
+        Box::pin(run_flow(&self.flow, target, tools, occasion)).await
+    }
+
+    /// Passes a report on, after asking the controls; whether the run is to be repeated.
+    async fn tell(&self, mut report: RunReport, retry: bool) -> Result<bool, Over> {
+        if report.outcome == Outcome::Inconclusive(Why::Stopped) {
+            return Err(Over);
+        }
+        let failed = matches!(report.outcome, Outcome::Failed(_)) && self.flow.role == Role::Site;
+        let cut_off = failed && self.shared.is_cut_off().await;
+        if cut_off {
+            withdraw(&mut report);
+        }
+        let finished = Finished {
+            role: self.flow.role,
+            report,
+            retry,
+        };
+        self.shared
+            .finished
+            .send(finished)
+            .await
+            .map_err(|_| Over)?;
+        Ok(failed && !cut_off && !retry)
+    }
+}
+
+impl Shared {
+    /// Whether every control fails. Asked once for failures that come close together.
+    async fn is_cut_off(&self) -> bool {
+        let mut asked = self.asked.lock().await;
+        let now = self.tools.clock.monotonic();
+        if let Some((when, cut_off)) = *asked
+            && now.saturating_sub(when) < self.settings.controls_hold
+        {
+            return cut_off;
+        }
+        let mut outcomes = Vec::new();
+        for flow in &self.controls {
+            let occasion = Occasion {
+                turn: 0,
+                stop: None,
+                on_step: &mut |_| {},
+            };
+            let report = Box::pin(run_flow(flow, &self.target, &self.tools, occasion)).await;
+            outcomes.push(report.outcome);
+        }
+        // Without controls nothing speaks against a failure.
+        let cut_off = !outcomes.is_empty()
+            && outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Outcome::Failed(_)));
+        *asked = Some((self.tools.clock.monotonic(), cut_off));
+        cut_off
+    }
+}
+
+/// Takes back what a report says of the site: the monitor itself was cut off.
+fn withdraw(report: &mut RunReport) {
+    let cut_off = Outcome::Inconclusive(Why::CutOff);
+    for step in report.steps.iter_mut().filter(|step| !step.cleanup) {
+        if matches!(step.outcome, Outcome::Failed(_) | Outcome::NotReached) {
+            step.outcome = cut_off;
+        }
+    }
+    report.outcome = cut_off;
+}
