@@ -25,13 +25,22 @@ const COMPLAINTS: &str = "[role=alert], .error, .errors, .errorlist, .error-mess
     .alert-danger, .alert-error, .invalid-feedback, .field-validation-error, \
     .validation-summary-errors";
 
+/// The most complaints that are told of one page.
+const MOST_COMPLAINTS: usize = 3;
+
 /// What the page says is wrong, where it marks that as pages usually do.
 pub fn complaint(html: &Html) -> Option<String> {
     let selector = Selector::parse(COMPLAINTS).ok()?;
-    select(html, &selector)
-        .filter(|element| element.attr("hidden").is_none())
-        .map(text_of)
-        .find(|text| !text.is_empty())
+    let mut complaints: Vec<String> = Vec::new();
+    for element in select(html, &selector) {
+        let text = text_of(element);
+        // One mark often stands within another, around the same words.
+        let known = text.is_empty() || complaints.iter().any(|known| known.contains(&text));
+        if !known && element.attr("hidden").is_none() && complaints.len() < MOST_COMPLAINTS {
+            complaints.push(text);
+        }
+    }
+    (!complaints.is_empty()).then(|| complaints.join(" / "))
 }
 
 /// The element's text, white space folded.

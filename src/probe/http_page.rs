@@ -24,6 +24,8 @@ use crate::http_client::{HttpClients, Timeline};
 /// The most redirects that are followed for one request.
 pub const MOST_REDIRECTS: u32 = 10;
 
+const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
+
 /// What a form or a link makes of the changes to a page.
 type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
 
@@ -161,16 +163,18 @@ impl HttpPage {
     fn forbidden(&self, url: &Url, redirects: u32) -> Trouble {
         let host = host_of(url);
         if redirects > 0 {
-            let message = format!("redirected to `{host}`, which this flow may not reach");
+            let message =
+                format!("redirected to `{host}`, which this flow may not reach{ALLOWING}");
             return Trouble::Site(Fault::Content, message);
         }
         if self.shown.is_some() && url.host_str() != self.site.host_str() {
-            let message = format!("the page leads to `{host}`, which this flow may not reach");
+            let message =
+                format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
             return Trouble::Site(Fault::Content, message);
         }
         Trouble::Ours(
             Why::NotConfigured,
-            format!("this flow may not reach `{host}`"),
+            format!("this flow may not reach `{host}`{ALLOWING}"),
         )
     }
 

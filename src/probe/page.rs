@@ -208,14 +208,16 @@ impl Snapshot {
         })
     }
 
-    /// What the page is, in a few words for a message: its title, and of a short page, as error
-    /// pages are, its text too.
+    /// What the page is, in a few words for a message: its title, and of an error page or a
+    /// short page its text too.
     pub fn gist(&self) -> String {
         let VisibleText { title, text, .. } = self.visible();
+        let is_error = self.status.is_some_and(|status| status >= 400);
         let says = match (title.is_empty(), text.is_empty()) {
             (true, true) => return "the page is blank".to_owned(),
             (true, false) => text.clone(),
-            (false, false) if text.len() < SHORT_PAGE => format!("{title}: {text}"),
+            (false, false) if text.starts_with(title.as_str()) => text.clone(),
+            (false, false) if is_error || text.len() < SHORT_PAGE => format!("{title}: {text}"),
             (false, _) => title.clone(),
         };
         format!("the page says \"{}\"", shortened(&says))
