@@ -24,7 +24,7 @@ fn shipped() -> ErrorPages {
 #[test]
 fn known_pages_are_recognised_whatever_their_status() {
     let pages = shipped();
-    let seen: [(&str, &str); 25] = [
+    let seen: [(&str, &str); 29] = [
         (
             "branded-500",
             "<html><head><title>Evisa</title></head><body><h1>500 &bull; KENDALA SERVER</h1><p>Maaf, Terjadi Kendala di Sisi Kami</p></body></html>",

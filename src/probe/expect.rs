@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::definition::{Capture, CaptureFrom, Expect, Query};
 use super::dom;
-use super::page::{Snapshot, Trouble, shortened};
+use super::page::{Snapshot, Trouble, bounded, quoted};
 use super::template::{NoValue, Scope, Template};
 use crate::domain::{Fault, Why};
 
@@ -102,7 +102,7 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
             let text = query.text;
             let says = match dom::text_of(element) {
                 says if says.is_empty() => String::new(),
-                says => format!(": \"{}\"", shortened(&says)),
+                says => format!(": {}", quoted(&says)),
             };
             return content(format!("the page has an element `{text}`{says}"));
         }
@@ -120,7 +120,8 @@ fn check_json(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Tro
         match document.pointer(pointer) {
             Some(found) if same(found, &wanted) => {}
             Some(found) => {
-                let found = shortened(&found.to_string());
+                let found = found.to_string();
+                let found = bounded(&found);
                 return content(format!("`{pointer}` should be {wanted}, it is {found}"));
             }
             None => return content(format!("the answer has nothing at `{pointer}`")),
@@ -190,7 +191,7 @@ fn take(wanted: &Capture, page: &Snapshot, scope: &Scope) -> Result<String, Trou
     match &wanted.regex {
         None => Ok(found),
         Some(regex) => matched(regex, &found)
-            .ok_or_else(|| missing(format!("`{}` does not fit `{regex}`", shortened(&found)))),
+            .ok_or_else(|| missing(format!("`{regex}` does not fit {}", quoted(&found)))),
     }
 }
 
@@ -250,7 +251,7 @@ fn wrong_page<T>(page: &Snapshot, message: &str) -> Result<T, Trouble> {
         .is_html()
         .then(|| dom::complaint(&Html::parse_document(page.text())));
     content(match complaint.flatten() {
-        Some(complaint) => format!("{message}; it complains: \"{}\"", shortened(&complaint)),
+        Some(complaint) => format!("{message}; it complains: {}", quoted(&complaint)),
         None => format!("{message}; {}", page.gist()),
     })
 }

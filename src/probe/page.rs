@@ -18,8 +18,9 @@ use crate::domain::{Fault, Moment, Why};
 
 /// A page with less text than this, in bytes, is quoted besides its title.
 const SHORT_PAGE: usize = 400;
-/// The most characters that a message quotes of a page.
-const MOST_QUOTED: usize = 160;
+/// The most bytes that a message quotes of a page. The record shortens it further, once
+/// secrets are masked: half a secret would not be recognised.
+const MOST_QUOTED: usize = 100_000;
 
 /// Why a step could not be carried through.
 #[derive(Clone, Debug)]
@@ -220,7 +221,7 @@ impl Snapshot {
             (false, false) if is_error || text.len() < SHORT_PAGE => format!("{title}: {text}"),
             (false, _) => title.clone(),
         };
-        format!("the page says \"{}\"", shortened(&says))
+        format!("the page says {}", quoted(&says))
     }
 
     /// Whether a person reads this text on the page or in its title.
@@ -244,12 +245,14 @@ fn charset_of(text: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_owned())
 }
 
-/// The beginning of a text that may be long, for a message.
-pub fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_QUOTED) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text.to_owned(),
-    }
+/// A text of the site's, for the end of a message.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", bounded(text))
+}
+
+/// As much of a text of the site's as a message may hold before it is shortened.
+pub fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MOST_QUOTED)]
 }
 
 /// Milliseconds, rounded.

@@ -17,6 +17,8 @@ use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
 use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
 
+/// The most characters of a message.
+const MESSAGE_KEPT: usize = 300;
 /// The most of a page that is kept as evidence, in bytes.
 const PAGE_KEPT: usize = 1_000_000;
 
@@ -83,7 +85,7 @@ impl<P: Page> Run<'_, P> {
             Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
         };
         report.outcome = outcome;
-        report.message = Some(self.redactor.text(&message));
+        report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
             if let Some(page) = met.filter(|page| on_page && page.complete) {
                 let (fingerprint, title) = fingerprint_of(page.visible());
@@ -243,6 +245,14 @@ pub(super) fn known_page(known: &Recognised, page: &Snapshot) -> String {
             format!("the site shows an error page, with status {status}: {name_en} (`{key}`)")
         }
         None => format!("the site shows an error page: {name_en} (`{key}`)"),
+    }
+}
+
+/// A message of a length that people read; only what is masked already may be cut.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_KEPT) {
+        Some((end, _)) => format!("{}…", message[..end].trim_end()),
+        None => message.to_owned(),
     }
 }
 
