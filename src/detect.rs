@@ -3,7 +3,7 @@
 //!
 //! It knows the rules and the store; not who probed, nor who sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -62,6 +62,15 @@ impl Detector {
         }
     }
 
+    /// The same detector, telling nobody: for a past that is only written down.
+    #[must_use]
+    pub fn without_alerts(&self) -> Self {
+        Detector {
+            targets: Vec::new().into(),
+            ..self.clone()
+        }
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -92,7 +101,19 @@ impl Detector {
             .into_iter()
             .map(|a| a.window)
             .collect();
+        // Locked in one order, before anything else, so that others who judge the same
+        // components wait, and none waits for another in a circle.
+        let components: BTreeSet<ComponentId> = runs
+            .iter()
+            .flat_map(RunReport::observations)
+            .map(|observation| observation.component)
+            .collect();
         let mut watches: BTreeMap<ComponentId, Watch> = BTreeMap::new();
+        for component in components {
+            let watch = outages::lock_watch(conn, &component).await?;
+            watches.insert(component, watch);
+        }
+        let mut heard: BTreeSet<ComponentId> = BTreeSet::new();
         for run in runs {
             let day = date_of(run.started_at, &self.zone);
             if runs::insert(conn, run, day).await?.is_none() {
@@ -100,20 +121,22 @@ impl Detector {
             }
             self.note_gap(conn, run).await?;
             for observation in run.observations() {
-                let component = &observation.component;
-                if !watches.contains_key(component) {
-                    watches.insert(component.clone(), outages::watch(conn, component).await?);
-                }
-                let Some(watch) = watches.get_mut(component) else {
+                let Some(watch) = watches.get_mut(&observation.component) else {
                     continue;
                 };
-                for effect in watch.see(&observation, &maintenance, &self.rules) {
+                let before = watch.open().cloned();
+                let effects = watch.see(&observation, &maintenance, &self.rules);
+                if effects.is_empty() && differs(before.as_ref(), watch.open()) {
+                    keep_up(conn, watch, run.ended_at).await?;
+                }
+                for effect in effects {
                     self.apply(conn, run, watch, effect, &maintenance).await?;
                 }
+                heard.insert(observation.component);
             }
         }
         let now = self.clock.now();
-        for watch in watches.values() {
+        for watch in heard.iter().filter_map(|component| watches.get(component)) {
             outages::save_watch(conn, watch, now).await?;
         }
         Ok(())
@@ -159,7 +182,7 @@ impl Detector {
                 )
             }
         };
-        change(&mut record, &effect, watch, now);
+        change(&mut record, Some(&effect), watch, now);
         if is_new {
             outages::insert(conn, &record).await?;
         } else {
@@ -175,7 +198,7 @@ impl Detector {
 
         let in_maintenance = maintenance
             .iter()
-            .any(|window| window.covers(component, now));
+            .any(|window| window.covers(component, run.started_at));
         if outage::pages(&effect, record.planned, in_maintenance) {
             let alert = Alert {
                 effect,
@@ -244,7 +267,22 @@ fn new_outage(
     }
 }
 
-fn change(record: &mut Outage, effect: &Effect, watch: &Watch, now: Moment) {
+/// Whether an outage has changed in what people are shown of it while it lasts.
+fn differs(before: Option<&outage::Open>, after: Option<&outage::Open>) -> bool {
+    let remembered = |open: &outage::Open| (open.severity, open.intermittent);
+    before.map(remembered) != after.map(remembered)
+}
+
+/// Writes what changed of an outage without being worth an entry in its timeline.
+async fn keep_up(conn: &mut Conn<'_>, watch: &Watch, now: Moment) -> Result<(), store::Error> {
+    if let Some(mut record) = outages::open_of(conn, watch.component()).await? {
+        change(&mut record, None, watch, now);
+        outages::update(conn, &record).await?;
+    }
+    Ok(())
+}
+
+fn change(record: &mut Outage, effect: Option<&Effect>, watch: &Watch, now: Moment) {
     if let Some(open) = watch.open() {
         record.severity = open.severity;
         record.worst = record.worst.max(open.worst);
@@ -253,10 +291,10 @@ fn change(record: &mut Outage, effect: &Effect, watch: &Watch, now: Moment) {
         record.down_ms = i64::try_from(open.down.as_millis()).unwrap_or(i64::MAX);
     }
     match effect {
-        Effect::Worsened {
+        Some(Effect::Worsened {
             fault: Some(fault), ..
-        } => record.fault = Some(*fault),
-        Effect::Closed { ended, down } => {
+        }) => record.fault = Some(*fault),
+        Some(Effect::Closed { ended, down }) => {
             record.ended_at = Some(*ended);
             record.closed_at = Some(now);
             record.down_ms = i64::try_from(down.as_millis()).unwrap_or(i64::MAX);

@@ -23,6 +23,9 @@ pub use timeline::{ConnectPhases, Timeline};
 
 use crate::domain::Clock;
 
+/// The longest that a call to others waits for a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
 /// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -95,6 +98,7 @@ impl HttpClients {
             .tls_backend_preconfigured(self.base.clone())
             .user_agent(&self.user_agent)
             .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(timeout.min(CONNECT_WITHIN))
             .timeout(timeout)
             .build()?;
         Ok(client)

@@ -1,5 +1,9 @@
 //! The public pages and the layer that serves them, over real sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+mod fixture;
+mod json;
+mod live;
+mod public;
 mod serving;
+mod style;
+mod texts;

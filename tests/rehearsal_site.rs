@@ -701,11 +701,12 @@ async fn refusing_closes_the_door_and_the_control_server_opens_it_again() {
     let rehearsal = start().await;
     let (site, control) = (rehearsal.site(), rehearsal.control().unwrap());
     put(site, r#"{"kind":"refuse"}"#).await;
-    let error = until("a refused connection", async || {
-        TcpStream::connect(site).await.err()
+    // Whoever connects just as the door closes is reset; after that everyone is refused.
+    until("a refused connection", async || {
+        let error = TcpStream::connect(site).await.err()?;
+        (error.kind() == std::io::ErrorKind::ConnectionRefused).then_some(())
     })
     .await;
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     let browser = Browser::new(&rehearsal);
     let alive = format!("http://{control}/generate_204");
     let answer = browser.client.get(alive).send().await.unwrap();
@@ -1157,6 +1158,83 @@ async fn mail_is_read_by_imap() {
         "people can still read what a client deleted"
     );
     rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn notices_go_to_the_server_that_was_named() {
+    let elsewhere = start().await;
+    let settings = Settings {
+        smtp_server: Some(elsewhere.smtp()),
+        ..settings()
+    };
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
+    let register = Browser::new(&rehearsal)
+        .hand_in()
+        .await
+        .one("#register-number");
+    let reader = Browser::new(&elsewhere);
+    let mail = until("the notice", async || mails(&reader).await.pop()).await;
+    assert!(mail["text"].as_str().unwrap().contains(&register));
+    assert!(mails(&Browser::new(&rehearsal)).await.is_empty());
+    rehearsal.stop().await;
+    elsewhere.stop().await;
+}
+
+#[tokio::test]
+async fn many_applicants_at_once_each_get_a_number_and_a_notice_of_their_own() {
+    let rehearsal = Arc::new(start().await);
+    let mut journeys = tokio::task::JoinSet::new();
+    for _ in 0..24 {
+        let rehearsal = Arc::clone(&rehearsal);
+        journeys.spawn(async move {
+            Browser::new(&rehearsal)
+                .hand_in()
+                .await
+                .one("#register-number")
+        });
+    }
+    let mut registers = journeys.join_all().await;
+    registers.sort();
+    registers.dedup();
+    assert_eq!(registers.len(), 24);
+    let browser = Browser::new(&rehearsal);
+    let mails = until("24 notices", async || {
+        Some(mails(&browser).await).filter(|mails| mails.len() >= 24)
+    })
+    .await;
+    for register in registers {
+        let about = |mail: &&Value| mail["text"].as_str().unwrap().contains(&register);
+        assert_eq!(mails.iter().filter(about).count(), 1, "{register}");
+    }
+    Arc::into_inner(rehearsal).unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn stopping_waits_for_nobody_for_ever() {
+    let rehearsal = start().await;
+    let site = rehearsal.site();
+    rehearsal.faults().set(vec![Kind::Endless {}.into()]);
+    let mut endless = TcpStream::connect(site).await.unwrap();
+    endless
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    endless.read_exact(&mut [0; 100_000]).await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut rest = Vec::new();
+        // However it ends: that it ends is what counts.
+        let _ = endless.read_to_end(&mut rest).await;
+    });
+    let _idle = TcpStream::connect(rehearsal.imap()).await.unwrap();
+    let begun = Instant::now();
+    rehearsal.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    assert!(TcpStream::connect(site).await.is_err());
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 const IMAPLIB: &str = r#"

@@ -1,6 +1,9 @@
 //! Puts the parts together and runs them.
 
+pub mod demo;
 pub mod ingest;
 pub mod jobs;
 pub mod life;
 pub mod past;
+pub mod service;
+mod settings;

@@ -39,7 +39,7 @@ struct Trouble {
     message: &'static str,
 }
 
-const DAYS: i64 = 90;
+const DAYS: u64 = 90;
 const EVERY: Duration = Duration::from_secs(20 * 60);
 const RETRY: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -179,13 +179,13 @@ pub async fn write(
         .map(|t| (moment_of(now, zone, t.days_ago, t.at), t))
         .collect();
     let blind_from = moment_of(now, zone, BLIND.0, BLIND.1);
-    let first = now - Duration::from_secs(DAYS.unsigned_abs() * 86_400);
     let last = now - Duration::from_secs(60);
+    let first = last - Duration::from_secs(DAYS * 86_400);
     let mut batch = Vec::with_capacity(AT_ONCE + 8);
     let mut written = 0;
     let mut at = first;
     let mut round = 0_usize;
-    while at < last {
+    while at <= last {
         round += 1;
         if !(blind_from <= at && at < blind_from + BLIND.2) {
             let current = spans.iter().find(|(from, t)| {
@@ -204,7 +204,7 @@ pub async fn write(
             }
         }
         at = at + EVERY;
-        if batch.len() >= AT_ONCE || at >= last {
+        if batch.len() >= AT_ONCE || at > last {
             written += batch.len();
             detector.record_all(std::mem::take(&mut batch)).await?;
             told(at.since(first).as_secs_f64() / last.since(first).as_secs_f64());

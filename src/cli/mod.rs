@@ -1,7 +1,10 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod demo;
 pub mod rehearse;
+pub mod run;
+pub mod validate;
 
 use std::process::ExitCode;
 
@@ -18,7 +21,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
     Check(check::Args),
+    Validate(validate::Args),
     Rehearse(rehearse::Args),
 }
 
@@ -37,8 +43,11 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command {
-            Command::Check(args) => check::run(args).await,
-            Command::Rehearse(args) => rehearse::run(args).await,
+            Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Run(args) => Box::pin(run::run(args)).await,
+            Command::Check(args) => Box::pin(check::run(args)).await,
+            Command::Validate(args) => validate::run(args).await,
+            Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
     });
     result.unwrap_or_else(|error| fail(&error))

@@ -33,7 +33,7 @@ const INTERNAL: ErrorWords = ErrorWords {
 };
 
 const GATEWAY: ErrorWords = ErrorWords {
-    label: Text::new("GERBANG BERMASALAH", "BAD GATEWAY"),
+    label: Text::new("GANGGUAN KONEKSI SERVER", "BAD GATEWAY"),
     title: Text::new(
         "Maaf, Terjadi Kendala di Sisi Kami",
         "Sorry, Something Went Wrong on Our Side",

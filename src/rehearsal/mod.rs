@@ -1,18 +1,61 @@
 //! The rehearsal site: stands in for Indonesia's stay-permit site, with a post office
 //! beside it and faults that can be switched on. Owns everything that it shows and
 //! remembers, in memory and bounded; knows of Siaga nothing but `domain`.
+//!
+//! # Addresses, selectors and fields
+//!
+//! Every page has `.rehearsal` (the notice); signed-in pages have `meta[name=csrf]`, pages
+//! of one application have `meta[name=draft]` (its id, the same from the draft on). Ids of
+//! inputs are their names unless said otherwise. Every form carries its token as the hidden
+//! field `csrf`. Indonesian unless `?lang=en` (kept in a cookie). A wrong token answers 403;
+//! a form with mistakes answers 422 with `.refused`; success redirects with 303.
+//!
+//! | address | what is there |
+//! |---|---|
+//! | `/` `/front/info` `/front/requirements` `/robots.txt` | public pages |
+//! | `/front/login` | `form#login`: `#email` `#password`; leads to `/web/applications`; `/front/login?expired=1` says "Sesi berakhir" in `.notice` |
+//! | `/front/logout` | POST, `form#logout` on every signed-in page |
+//! | `/web/applications` | "Daftar permohonan"; `#permits tr[data-register]` with `form.extend` in each row (the first is `form#extend`), which opens a draft; `#applications tr[data-id][data-status]`, the newest 20 |
+//! | `/web/extension/{draft}/step_1` | `form#step_1`: radio `role` (`#role_holder` `#role_guarantor`), selects `#permit_type` (voa itk itas itap) `#duration` (30 60 180 365) `#province` `#office`, date `#arrived_on` (not in the future) |
+//! | `/web/extension/{draft}/step_2` | `form#step_2`: `#full_name` `#passport_number` `#nationality` (select; filled in, as is `#contact_email`) `#birthplace` `#birth_date` `#phone` `#address` `#postcode` (5 digits) `#contact_email` `#contact_email_again` |
+//! | `/web/extension/{draft}/step_3` | `form#step_3`: `#guarantor_name` `#guarantor_nik` (16 digits) `#guarantor_phone` `#guarantor_address` `#purpose` |
+//! | | mistakes: `.field.wrong[data-field=NAME] .error` |
+//! | `/web/extension/{draft}/documents` | `form#documents`, multipart, any subset at a time: `#passport` (JPEG or PNG) `#photo` (JPEG or PNG, at least 400 × 600) `#guarantee` (PDF), each at most 2 MB (2,097,152 bytes); `.uploaded[data-name=passport][data-size]`, `.refused[data-name=passport]`; when all three are there `a#to-review` |
+//! | `/web/extension/{draft}/review` | `form#review`: checkbox `#declaration` (`yes`) |
+//! | `/web/applications/{id}/submitted` | `#register-number` (`PIT` and 12 digits), `.status[data-status]`, `#billing-code` once verified |
+//! | `/web/applications/{id}/withdraw` | `form#withdraw`; or one visit with `?confirm=` and the token of `meta[name=csrf]`; leads to `/web/applications` with `.notice`. A draft disappears, what was handed in stays as `withdrawn` |
+//! | `/track` | public; `form#track` (GET): `#register` `#passport`; `#result .status[data-status]` is `submitted`, `verified` or `withdrawn`; else `.refused` |
+//!
+//! The payment notice goes to the account's address: subject `Kode billing {15 digits} untuk
+//! permohonan {register number}`, both again in the text.
+//!
+//! # Behind the scenes
+//!
+//! The site and the control server both serve `/_rehearsal/` (buttons), `/_rehearsal/mailbox`
+//! and `/_rehearsal/mails.json` (every mail that the post office took), and
+//! `/_rehearsal/faults`: GET gives `{"faults": […], "script": […]}`; PUT or POST replaces the
+//! former with one fault, an array, or `{"faults": […]}`; DELETE clears it. A mistake answers
+//! 400 with `{"error": …}` and changes nothing. The control server also has `/generate_204`.
+//!
+//! A fault is `{"kind": …}` with the kind's own keys ([`KINDS`]) and, except for `refuse`,
+//! any of `path` (a pattern with `*`), `every` (k-th request) and `percent`. Requests are
+//! counted among those that the fault could strike: `upload_refused` and `upload_hangs` only
+//! strike uploads, `draft_lost` the review's submit, `session_lost` `/web/…`, `mail_missing`
+//! notices (give it no `path`), all others every request but the stylesheet.
 
 mod applications;
 mod control;
 mod documents;
 mod extension;
 mod extension_form;
+mod fault_board;
 mod faults;
 mod faulty;
 mod faulty_pages;
 mod front;
 mod hostile;
 mod imap;
+mod imap_fetch;
 mod imap_search;
 mod imap_words;
 mod language;
@@ -35,7 +78,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use faults::{Fault, FaultBoard, KINDS, Kind, ScriptedFault};
+pub use fault_board::FaultBoard;
+pub use faults::{Fault, KINDS, Kind, ScriptedFault};
 
 use crate::domain::{Clock, Random};
 use post_office::PostOffice;

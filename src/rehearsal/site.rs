@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
 use tokio::sync::Semaphore;
 
-use super::faults::FaultBoard;
+use super::fault_board::FaultBoard;
 use super::language::{Language, Text};
 use super::post_office::PostOffice;
 use super::world::{Application, Session, World};

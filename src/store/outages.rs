@@ -10,8 +10,10 @@ use crate::domain::outage::{Effect, Severity, Watch};
 use crate::domain::{ComponentId, Moment};
 
 statements! {
-    WATCH = "SELECT state FROM watches WHERE component = $1";
-    WATCHES = "SELECT state FROM watches ORDER BY component";
+    WATCH = "SELECT state FROM watches WHERE component = $1 AND state <> ''";
+    LOCK_WATCH = "INSERT INTO watches (component, state, updated_at) VALUES ($1, '', 0)
+        ON CONFLICT (component) DO UPDATE SET component = excluded.component RETURNING state";
+    WATCHES = "SELECT state FROM watches WHERE state <> '' ORDER BY component";
     SAVE_WATCH = "INSERT INTO watches (component, state, updated_at) VALUES ($1, $2, $3)
         ON CONFLICT (component) DO UPDATE
         SET state = excluded.state, updated_at = excluded.updated_at";
@@ -95,6 +97,16 @@ pub async fn watch(conn: &mut Conn<'_>, of: &ComponentId) -> Result<Watch, Error
     match row {
         Some((state,)) => Ok(serde_json::from_str(&state)?),
         None => Ok(Watch::new(of.clone())),
+    }
+}
+
+/// The same, for judging: whoever else wants to judge this component waits until the
+/// transaction ends.
+pub async fn lock_watch(conn: &mut Conn<'_>, of: &ComponentId) -> Result<Watch, Error> {
+    let row: Option<(String,)> = conn.optional(LOCK_WATCH, values![of]).await?;
+    match row {
+        Some((state,)) if !state.is_empty() => Ok(serde_json::from_str(&state)?),
+        _ => Ok(Watch::new(of.clone())),
     }
 }
 

@@ -26,6 +26,7 @@ statements! {
         WHERE id = $1 AND attempts = $4 AND sent_at IS NULL";
     WAITING = "SELECT COUNT(*) FROM outbox
         WHERE sent_at IS NULL AND given_up_at IS NULL AND created_at <= $1";
+    OLDEST = "SELECT MIN(created_at) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL";
     NEXT_DUE = "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until ELSE due_at END)
         FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL";
 }
@@ -105,6 +106,12 @@ pub async fn give_up(
 /// Messages that still wait and were put in at or before `until`.
 pub async fn waiting(conn: &mut Conn<'_>, until: Moment) -> Result<i64, Error> {
     conn.number(WAITING, values![until]).await
+}
+
+/// When the oldest message that still waits was put in.
+pub async fn oldest_waiting(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
+    let row: Option<(Option<i64>,)> = conn.optional(OLDEST, values![]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment))
 }
 
 /// When the next message becomes due.

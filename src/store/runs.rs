@@ -50,6 +50,8 @@ statements! {
     OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail
         FROM observations WHERE component = $1 AND started_at >= $2
         ORDER BY run_id LIMIT $3";
+    SEEN_BETWEEN = "SELECT outcome, COUNT(*) FROM observations
+        WHERE component = $1 AND started_at >= $2 AND started_at <= $3 GROUP BY outcome";
     FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
             COUNT(*) AS times, COUNT(DISTINCT vantage) AS vantages,
             MIN(seen_at) AS first_at, MAX(seen_at) AS last_at
@@ -303,6 +305,18 @@ pub async fn observations(
             })
         })
         .collect()
+}
+
+/// Whether `of` was seen working, and never failing, in runs that started in `from ..= until`.
+pub async fn seen_working(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    from: Moment,
+    until: Moment,
+) -> Result<bool, Error> {
+    let rows: Vec<(String, i64)> = conn.all(SEEN_BETWEEN, values![of, from, until]).await?;
+    let saw = |words: &[&str]| rows.iter().any(|(word, _)| words.contains(&word.as_str()));
+    Ok(saw(&["passed", "slow"]) && !saw(&["failed"]))
 }
 
 /// Failures of the same step with the same page, counted.

@@ -28,6 +28,8 @@ statements! {
     CLOSE_SESSIONS_OF = "DELETE FROM sessions
         WHERE staff_id IN (SELECT id FROM staff WHERE email = $1)";
     CLOSE_EXPIRED = "DELETE FROM sessions WHERE expires_at <= $1 OR seen_at <= $2";
+    LOCK_AUDIT = "INSERT INTO settings (name, value) VALUES ('audit_turn', '')
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     LAST_AUDIT = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1";
     ADD_AUDIT = "INSERT INTO audit (at, staff_id, action, report_id, previous, hash)
         VALUES ($1, $2, $3, $4, $5, $6)";
@@ -200,6 +202,8 @@ pub async fn note(
     report: Option<&str>,
     now: Moment,
 ) -> Result<(), Error> {
+    // One after the other: two that read the same last entry would fork the chain.
+    conn.execute(LOCK_AUDIT, values![]).await?;
     let last: Option<(String,)> = conn.optional(LAST_AUDIT, values![]).await?;
     let previous = last.map_or_else(String::new, |(hash,)| hash);
     let hash = entry_hash(now.0, staff, action, report, &previous);

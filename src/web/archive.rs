@@ -18,7 +18,7 @@ use super::public::outages::Shown;
 use super::public::{outage, outages};
 use super::reading::Reader;
 use super::security;
-use super::snapshot::Month;
+use super::snapshot::{Month, Outage};
 use crate::domain::Clock;
 use crate::store;
 
@@ -26,6 +26,18 @@ use crate::store;
 struct Archive {
     reader: Reader,
     clock: Arc<dyn Clock>,
+}
+
+impl Archive {
+    async fn find(&self, id: &str) -> Result<Outage, Failure> {
+        // What no id can be is not worth a query; PostgreSQL even refuses some of it.
+        let possible = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        if !possible {
+            return Err(Failure::Missing);
+        }
+        let found = self.reader.outage(id, self.clock.now()).await?;
+        found.ok_or(Failure::Missing)
+    }
 }
 
 /// The routes of what the finished pages do not hold.
@@ -63,8 +75,8 @@ async fn page(
             outages::page(site, lang, &shown)
         }
         None => {
-            let found = archive.reader.outage(&which, now).await?;
-            outage::page(site, lang, &found.ok_or(Failure::Missing)?, now)
+            let found = archive.find(&which).await?;
+            outage::page(site, lang, &found, now)
         }
     };
     Ok(answer(Kind::HTML, html.into_bytes()))
@@ -74,8 +86,7 @@ async fn json(
     State(archive): State<Archive>,
     Path(id): Path<String>,
 ) -> Result<Response<Body>, Failure> {
-    let found = archive.reader.outage(&id, archive.clock.now()).await?;
-    let found = found.ok_or(Failure::Missing)?;
+    let found = archive.find(&id).await?;
     let bytes = v1::outage(&archive.reader.site, &found);
     let mut response = answer(Kind::JSON, bytes);
     security::allow_every_origin(response.headers_mut());

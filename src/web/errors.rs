@@ -4,7 +4,8 @@
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{
-    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING,
+    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
 };
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
@@ -15,6 +16,9 @@ use super::problem::Problem;
 use super::security;
 use super::site::Site;
 use super::texts::Texts;
+
+/// After how many seconds someone turned away may come back.
+pub const RETRY_AFTER_SECONDS: u16 = 5;
 
 #[derive(Template)]
 #[template(path = "web/public/error.html")]
@@ -97,6 +101,12 @@ pub fn dress(response: &mut Response<Body>, site: &Site, lang: Lang, api: bool) 
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return;
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
+        headers
+            .entry(RETRY_AFTER)
+            .or_insert(HeaderValue::from(RETRY_AFTER_SECONDS));
     }
     let plain = response
         .headers()

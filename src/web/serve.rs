@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::client::{Network, client};
-use super::errors;
+use super::errors::{self, RETRY_AFTER_SECONDS};
 use super::lang::Lang;
 use super::page_cache::PageCache;
 use super::security;
@@ -48,7 +48,8 @@ pub struct Limits {
     /// Longest body announced by Content-Length that is let through to the router, in
     /// bytes. Handlers set their own, lower limits.
     pub body: u64,
-    /// How long a connection may live in all: nobody holds a place by reading slowly.
+    /// After how long a connection is closed once its request, if it has one, is answered
+    /// or `request` has passed: nobody holds a place by reading slowly.
     pub connection: Duration,
     /// How long open requests may take to finish once the server is told to stop.
     pub drain: Duration,
@@ -62,17 +63,15 @@ impl Default for Limits {
             connections: 2048,
             requests: 256,
             header_read: Duration::from_secs(10),
-            request: Duration::from_secs(60),
+            // Three screenshots over a poor mobile connection take minutes.
+            request: Duration::from_secs(180),
             body: 24 * 1024 * 1024,
-            connection: Duration::from_secs(15 * 60),
+            connection: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(10),
             trusted_proxies: Vec::new(),
         }
     }
 }
-
-/// After how many seconds someone turned away may come back.
-const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Connections beyond the cap that are told so at one time; beyond that they are closed
 /// without a word, for saying it costs too.
@@ -239,7 +238,7 @@ impl Server {
 
     async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
         let Ok(_place) = self.in_router.try_acquire() else {
-            return busy();
+            return status(StatusCode::SERVICE_UNAVAILABLE);
         };
         if request.body().size_hint().lower() > self.limits.body {
             return self.too_large(request).await;
@@ -322,15 +321,6 @@ fn without_prefix(uri: &Uri) -> Option<Uri> {
 fn status(code: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = code;
-    response
-}
-
-/// 503 with a time to come back.
-fn busy() -> Response<Body> {
-    let mut response = status(StatusCode::SERVICE_UNAVAILABLE);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     response
 }
 

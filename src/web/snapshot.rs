@@ -324,6 +324,15 @@ impl Snapshot {
         }
     }
 
+    /// When the announced maintenance that is going on shall end.
+    pub fn maintenance_until(&self) -> Option<Moment> {
+        self.maintenance
+            .iter()
+            .filter(|announced| announced.from <= self.as_of)
+            .map(|announced| announced.until)
+            .max()
+    }
+
     /// The outages that are not over.
     pub fn open(&self) -> impl Iterator<Item = &Outage> {
         self.outages.iter().filter(|outage| outage.is_open())
@@ -337,7 +346,8 @@ impl Snapshot {
             .max()
     }
 
-    /// The same with every component unknown: what is shown when the store has not
+    /// The same with every component unknown, and no word on which uploads work right
+    /// now: what is shown when the store has not
     /// answered for so long that what was read last says nothing of now. `as_of` stays
     /// the moment of the last reading.
     #[must_use]
@@ -346,6 +356,7 @@ impl Snapshot {
             component.state = State::Unknown(Unseen::Ourselves);
             component.since = Some(self.as_of);
         }
+        self.ladder.clear();
         self
     }
 }

@@ -10,8 +10,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use siaga::web::client::{Client, Network, client};
-use siaga::web::format::Zone;
-use siaga::web::{Kind, Lang, Limits, PageCache, Pages, Server, Site};
+use siaga::web::{Kind, Lang, Limits, PageCache, Pages, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,18 +18,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
-
-pub(super) fn site() -> Site {
-    Site {
-        name: "Izin Tinggal Online".to_owned(),
-        url: "https://evisa.imigrasi.go.id".to_owned(),
-        official_domains: vec!["evisa.imigrasi.go.id".to_owned()],
-        own_url: "https://siaga.example".to_owned(),
-        zone: Zone::Wib,
-        rehearsal: false,
-        contact: Some("siaga@example.org".to_owned()),
-    }
-}
 
 fn body(lang: &str) -> Vec<u8> {
     format!("<p>{lang}</p>").repeat(500).into_bytes()
@@ -69,7 +56,7 @@ async fn panics() -> String {
     panic!("on purpose")
 }
 
-struct Running {
+pub(super) struct Running {
     address: SocketAddr,
     cache: Arc<PageCache>,
     stop: watch::Sender<bool>,
@@ -77,10 +64,20 @@ struct Running {
 }
 
 async fn start(limits: Limits) -> Running {
+    serve(limits, router(), pages()).await
+}
+
+/// A server over this router, with no finished page.
+pub(super) async fn start_with(router: Router) -> Running {
+    serve(Limits::default(), router, Pages::default()).await
+}
+
+async fn serve(limits: Limits, router: Router, pages: Pages) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let cache = Arc::new(PageCache::new(pages()));
-    let server = Server::new(Arc::clone(&cache), router(), Arc::new(site()), limits);
+    let cache = Arc::new(PageCache::new(pages));
+    let site = Arc::new(super::fixture::site());
+    let server = Server::new(Arc::clone(&cache), router, site, limits);
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(Arc::new(server).serve(listener, stopped));
     Running {
@@ -100,7 +97,7 @@ impl Running {
     async fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
-        Answer::parse(read_all(&mut stream).await)
+        Answer::parse(&read_all(&mut stream).await)
     }
 
     async fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
@@ -109,7 +106,7 @@ impl Running {
         self.raw(request.as_bytes()).await
     }
 
-    async fn get(&self, target: &str) -> Answer {
+    pub(super) async fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, "").await
     }
 }
@@ -124,18 +121,18 @@ async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    fn parse(bytes: Vec<u8>) -> Answer {
+    fn parse(bytes: &[u8]) -> Answer {
         let end = bytes
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
-            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(&bytes)));
+            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         Answer {
             status: head[9..12].parse().unwrap(),
@@ -144,7 +141,7 @@ impl Answer {
         }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
             .skip(1)
@@ -153,7 +150,7 @@ impl Answer {
             .map(|(_, value)| value)
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
@@ -401,7 +398,7 @@ async fn a_head_sent_by_half_is_closed_in_time() {
     idle.write_all(b"GET /api/v1/status HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    let answer = Answer::parse(read_all(&mut idle).await);
+    let answer = Answer::parse(&read_all(&mut idle).await);
     assert_eq!(answer.status, 200);
 }
 
@@ -512,7 +509,7 @@ async fn open_requests_finish_when_the_server_stops() {
     };
     timeout(LONG, gone).await.expect("still listening");
     open.write_all(b"cd").await.unwrap();
-    let answer = Answer::parse(read_all(&mut open).await);
+    let answer = Answer::parse(&read_all(&mut open).await);
     assert_eq!(answer.text(), "4 bytes");
     timeout(LONG, server.task)
         .await

@@ -26,9 +26,14 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 impl<P: Page> Run<'_, P> {
     /// Carries out a step within its time and reports on it.
     pub(super) async fn step(&mut self, step: &Step) -> StepReport {
-        let site = self.target.site.clone();
-        // Held while the step lasts; waiting for it is not the site's slowness.
-        let _permit = self.tools.politeness.enter(&site).await;
+        // Waiting for a turn is not the site's slowness. The turn is held while the step
+        // lasts, unless it mostly waits: others may act meanwhile.
+        let turn = if step.actions.is_empty() {
+            None
+        } else {
+            self.tools.politeness.enter(&self.target.site).await
+        };
+        let _turn = turn.filter(|_| step.waiting().is_zero());
         let before = self.page.shown();
         self.page.spent();
         self.page.limit_body(step.body_limit);

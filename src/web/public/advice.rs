@@ -5,7 +5,6 @@
 //! guarantor may act for someone abroad; come within 30 days of arrival.
 
 use super::words;
-use crate::web::format::Format;
 use crate::web::layout::Layout;
 use crate::web::snapshot::{Overall, Snapshot};
 
@@ -63,31 +62,15 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
                 office,
             ]
         }
-        Overall::Maintenance => {
-            let format = Format::new(layout.lang, layout.site.zone);
-            let until = snapshot
-                .maintenance
-                .iter()
-                .filter(|announced| announced.from <= snapshot.as_of)
-                .map(|announced| announced.until)
-                .max();
-            let wait = match until {
-                Some(until) => t.with(
-                    "advice-wait-until-text",
-                    [("until", format.since(until, snapshot.as_of).into())],
-                ),
-                None => t.get("advice-wait-text"),
-            };
-            vec![
-                step("advice-wait-title", wait, None),
-                step("advice-billing-title", t.get("advice-billing-text"), None),
-                step(
-                    "advice-report-title",
-                    t.get("advice-report-later-text"),
-                    report_link,
-                ),
-            ]
-        }
+        Overall::Maintenance => vec![
+            step("advice-wait-title", t.get("advice-wait-text"), None),
+            step("advice-billing-title", t.get("advice-billing-text"), None),
+            step(
+                "advice-report-title",
+                t.get("advice-report-later-text"),
+                report_link,
+            ),
+        ],
         overall => {
             let first = match overall {
                 Overall::Operational => "advice-check-up-text",

@@ -159,7 +159,13 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
             Some(t.get("meaning-partly-unknown")),
         ),
         Overall::Unknown => (t.get("headline-unknown"), Some(t.get("meaning-unknown"))),
-        Overall::Maintenance => (t.get("headline-maintenance"), None),
+        Overall::Maintenance => (
+            t.get("headline-maintenance"),
+            snapshot.maintenance_until().map(|until| {
+                let until = format.since(until, snapshot.as_of);
+                t.with("meaning-maintenance", [("until", until.into())])
+            }),
+        ),
         Overall::Degraded => (t.get("headline-degraded"), Some(t.get("meaning-degraded"))),
         Overall::PartialOutage => (
             t.with(

@@ -108,6 +108,11 @@ impl Badge {
         }
     }
 
+    /// Of an outage that is over.
+    pub fn recovered(t: Texts) -> Badge {
+        Badge::new(t, "state-recovered", UP)
+    }
+
     /// Of a day.
     pub fn of_day(t: Texts, kind: DayKind) -> Badge {
         match kind {

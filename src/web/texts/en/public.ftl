@@ -7,6 +7,7 @@ state-degraded = Degraded
 state-partial-outage = Partial outage
 state-outage = Outage
 state-unknown = Unknown
+state-recovered = Recovered
 state-maintenance = Scheduled maintenance
 
 day-no-data = Not watched
@@ -35,6 +36,7 @@ meaning-partly-unknown = What we could check works. What is marked unknown may o
 meaning-unknown = Our own watch has nothing recent to show. The site may be up or down.
 meaning-degraded = Pages take longer than usual. Be patient, and do not send twice.
 meaning-partial-outage = Some steps of an application fail for everyone at this moment. It is not your mistake.
+meaning-maintenance = The site is down as announced, until { $until }.
 meaning-outage = Applications cannot be made at this moment. It is not your mistake.
 
 since = Since { $time }
@@ -66,8 +68,7 @@ advice-report-link = Report a problem
 advice-office-title = Contact your immigration office
 advice-office-text = Tell it what happened and consult an officer, so that the stay permit can be extended at the office. Do not wait for the last day of your permit.
 advice-wait-title = Wait until it is over
-advice-wait-text = The site is down as announced.
-advice-wait-until-text = The site is down as announced, until { $until }.
+advice-wait-text = The site is down as announced. Trying again before it ends will not help.
 advice-billing-title = Look at your billing code
 advice-billing-text = A billing code left unpaid through maintenance may lapse, and the application then has to be started again. Check it as soon as the site is back.
 
@@ -107,15 +108,13 @@ recent-more = All outages
 uploads-title = Which file sizes work right now
 upload-all-work = Files up to { $size } went through when we last tried.
 upload-none-tried = No file went through when we last tried.
-upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Make your file smaller than { $works } and try again.
+upload-some-fail = Files up to { $works } went through; { $fails } was refused although the site allows it. Bring your file down to { $works } or less and try again.
 upload-all-fail = Every file was refused when we last tried, even the smallest. Smaller files will not help.
-upload-size = Size
-upload-kind = Kind
+upload-size = File
 upload-result = Result
-upload-tried = Tried
 rung-accepted = Accepted
 rung-refused = Refused
-rung-over-limit = Refused: over the limit
+rung-over-limit = Over the limit
 
 ## Outages
 
@@ -127,7 +126,6 @@ outages-older = Earlier:
 outages-newer = Later:
 outage-title = Outage
 outage-open = not over
-outage-over = over
 outage-back = All outages
 outage-was = { $from } to { $to } ({ $span })
 outage-is = Since { $from } ({ $span } so far)

@@ -7,6 +7,7 @@ state-degraded = Layanan menurun
 state-partial-outage = Gangguan sebagian
 state-outage = Gangguan total
 state-unknown = Tidak diketahui
+state-recovered = Pulih
 state-maintenance = Pemeliharaan terjadwal
 
 day-no-data = Tidak terpantau
@@ -35,6 +36,7 @@ meaning-partly-unknown = Yang dapat kami periksa berfungsi. Yang bertanda tidak 
 meaning-unknown = Pemantauan kami tidak memiliki data terbaru. Situs mungkin berfungsi, mungkin tidak.
 meaning-degraded = Halaman terbuka lebih lama dari biasanya. Bersabarlah, dan jangan mengirim dua kali.
 meaning-partial-outage = Sebagian langkah permohonan saat ini gagal bagi semua orang. Ini bukan kesalahan Anda.
+meaning-maintenance = Situs sedang tidak tersedia sesuai pengumuman, sampai { $until }.
 meaning-outage = Permohonan saat ini tidak dapat diajukan. Ini bukan kesalahan Anda.
 
 since = Sejak { $time }
@@ -66,8 +68,7 @@ advice-report-link = Laporkan kendala
 advice-office-title = Hubungi kantor imigrasi Anda
 advice-office-text = Sampaikan yang terjadi dan berkonsultasilah dengan petugas, agar izin tinggal dapat diperpanjang di kantor. Jangan menunggu hari terakhir izin Anda.
 advice-wait-title = Tunggu sampai selesai
-advice-wait-text = Situs sedang tidak tersedia sesuai pengumuman.
-advice-wait-until-text = Situs sedang tidak tersedia sesuai pengumuman, sampai { $until }.
+advice-wait-text = Situs sedang tidak tersedia sesuai pengumuman. Mencoba lagi sebelum selesai tidak akan membantu.
 advice-billing-title = Perhatikan kode billing Anda
 advice-billing-text = Kode billing yang belum dibayar selama pemeliharaan dapat kedaluwarsa, dan permohonan harus diulang dari awal. Periksa segera setelah situs kembali.
 
@@ -104,15 +105,13 @@ recent-more = Semua gangguan
 uploads-title = Ukuran berkas yang bisa diunggah saat ini
 upload-all-work = Berkas sampai { $size } berhasil diunggah pada percobaan terakhir kami.
 upload-none-tried = Tidak ada berkas yang berhasil pada percobaan terakhir kami.
-upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda di bawah { $works } lalu coba lagi.
+upload-some-fail = Berkas sampai { $works } berhasil; { $fails } ditolak padahal situs mengizinkannya. Perkecil berkas Anda menjadi paling besar { $works } lalu coba lagi.
 upload-all-fail = Semua berkas ditolak pada percobaan terakhir kami, yang terkecil pun. Memperkecil berkas tidak akan membantu.
-upload-size = Ukuran
-upload-kind = Jenis
+upload-size = Berkas
 upload-result = Hasil
-upload-tried = Dicoba
 rung-accepted = Diterima
 rung-refused = Ditolak
-rung-over-limit = Ditolak: melebihi batas
+rung-over-limit = Melebihi batas
 
 ## Gangguan
 
@@ -124,7 +123,6 @@ outages-older = Sebelumnya:
 outages-newer = Sesudahnya:
 outage-title = Gangguan
 outage-open = belum selesai
-outage-over = selesai
 outage-back = Semua gangguan
 outage-was = { $from } sampai { $to } ({ $span })
 outage-is = Sejak { $from } (sudah { $span })

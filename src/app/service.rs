@@ -1,0 +1,390 @@
+//! The service: everything that `siaga run` and `siaga demo` run, put together from the
+//! configuration.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::jobs;
+use super::life::Life;
+use super::{ingest, past, settings};
+use crate::config::{Config, MasterKeys};
+use crate::detect::Detector;
+use crate::domain::{Clock, Random};
+use crate::http_client::HttpClients;
+use crate::notify;
+use crate::probe::definition::{Flow, Role};
+use crate::probe::error_pages::ErrorPages;
+use crate::probe::evidence::EvidenceStore;
+use crate::probe::flow_file;
+use crate::probe::mailbox::ImapMailbox;
+use crate::probe::politeness::{Politeness, Rate};
+use crate::probe::runner::Tools;
+use crate::probe::scheduler::{self, Plan};
+use crate::store::{Store, seal};
+use crate::telemetry::Metrics;
+use crate::toml_reader::Problem;
+use crate::web::operations::{self, Operations};
+use crate::web::reading::Reader;
+use crate::web::{PageCache, publish, render, serve};
+
+/// Everything that stands before anything runs.
+pub struct Service {
+    /// The configuration.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The detector.
+    pub detector: Detector,
+    /// The flows, controls among them.
+    pub flows: Vec<Arc<Flow>>,
+    /// The keys of personal data.
+    pub keys: seal::MasterKeys,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    error_pages: Arc<ErrorPages>,
+    evidence: EvidenceStore,
+    http: Arc<HttpClients>,
+    metrics: Metrics,
+    pace: f64,
+}
+
+/// A name of the file of known error pages, beside the flows.
+const ERROR_PAGES: &str = "error-pages.toml";
+
+impl Service {
+    /// Reads flows, opens the database and the folders, and loads the keys. `pace`
+    /// multiplies the flows' intervals.
+    ///
+    /// # Errors
+    /// With every mistake in the flows, or what could not be opened.
+    pub async fn open(
+        config: Config,
+        pace: f64,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> anyhow::Result<Service> {
+        let (flows, error_pages) = flows(&config)?;
+        private_folder(&config.data.folder)?;
+        let (keys, made) = MasterKeys::load(&config, &*random)?;
+        if made {
+            tracing::warn!(
+                file = %config.key_file().display(),
+                "a master key was made: keep a copy of it, without it reports cannot be read"
+            );
+        }
+        let keys = keys.iter().map(|(id, key)| (id.to_owned(), *key)).collect();
+        let keys = seal::MasterKeys::new(keys).context("there is no master key")?;
+        let store = Store::open(config.data.database.reveal()).await?;
+        let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
+        let roots = settings::extra_roots(&config)?;
+        let http = HttpClients::new(Some(&config.probe.contact), &roots)?;
+        let detector = Detector::new(
+            store.clone(),
+            settings::rules(&config, &flows, pace),
+            config.site.zone.clone(),
+            settings::alert_targets(&config),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        );
+        Ok(Service {
+            config,
+            store,
+            detector,
+            flows,
+            keys,
+            clock,
+            random,
+            error_pages: Arc::new(error_pages),
+            evidence,
+            http: Arc::new(http),
+            metrics: Metrics::new()?,
+            pace,
+        })
+    }
+
+    /// Starts every task. Gives the address where the public is served.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or a secret is malformed.
+    pub async fn start(self, life: &mut Life) -> anyhow::Result<SocketAddr> {
+        let vantage = self.config.probe.vantage.clone();
+        let now = self.clock.now();
+        if let Some(silence) = jobs::note_gap_after_stop(&self.store, &vantage, now).await? {
+            tracing::warn!(
+                ?silence,
+                "nobody watched since the last sign of life: recorded as a gap"
+            );
+        }
+        let listener = TcpListener::bind(self.config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
+        let address = listener.local_addr()?;
+        self.start_pages(life, listener)?;
+        self.start_probes(life)?;
+        self.start_alerts(life)?;
+        self.start_jobs(life);
+        let store = self.store;
+        let stop = life.stop();
+        life.spawn("database", async move {
+            let mut stop = stop;
+            tokio::select! {
+                cause = store.failed() => bail!("the database cannot be trusted any more: {cause}"),
+                _ = stop.wait_for(|stop| *stop) => Ok(()),
+            }
+        });
+        Ok(address)
+    }
+
+    fn start_pages(&self, life: &mut Life, listener: TcpListener) -> anyhow::Result<()> {
+        let site = Arc::new(settings::site(&self.config)?);
+        let reader = Reader {
+            store: self.store.clone(),
+            site: Arc::clone(&site),
+            components: self
+                .config
+                .components
+                .iter()
+                .map(|c| c.key.clone())
+                .collect(),
+            rules: Arc::new(self.detector.rules().clone()),
+        };
+        let cache = Arc::new(PageCache::new(render::before_the_first_snapshot(
+            &site,
+            self.clock.now(),
+        )));
+        let metrics = self.metrics.clone();
+        let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let router = operations::measured(
+            archive.merge(operations::router(self.operations())),
+            Arc::clone(&self.clock),
+            Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
+        );
+        let server = Arc::new(serve::Server::new(
+            Arc::clone(&cache),
+            router,
+            site,
+            serve::Limits {
+                connections: self.config.server.connections,
+                trusted_proxies: self.config.server.trusted_proxies.clone(),
+                ..serve::Limits::default()
+            },
+        ));
+        let (stop, clock) = (life.stop(), Arc::clone(&self.clock));
+        life.spawn("pages", async move {
+            publish::run(reader, cache, clock, publish::Pace::default(), stop).await;
+            Ok(())
+        });
+        let stop = life.stop();
+        life.spawn("web server", async move {
+            server.serve(listener, stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn start_probes(&self, life: &mut Life) -> anyhow::Result<()> {
+        let (finished, runs) = mpsc::channel(ingest::QUEUE);
+        let plan = Plan {
+            flows: self.flows.clone(),
+            target: Arc::new(settings::target(&self.config, &self.flows)?),
+            tools: self.tools()?,
+            settings: scheduler::Settings {
+                retry_after: self.config.probe.retry_after,
+                at_once: self.config.probe.concurrency,
+                pace: self.pace,
+                ..scheduler::Settings::default()
+            },
+        };
+        let stop = life.stop();
+        life.spawn("probes", async move {
+            Ok(scheduler::run(plan, finished, stop).await?)
+        });
+        let (detector, metrics) = (self.detector.clone(), self.metrics.clone());
+        life.spawn(
+            "detector",
+            ingest::run(detector, runs, move |run| metrics.observe_run(run)),
+        );
+        Ok(())
+    }
+
+    fn start_alerts(&self, life: &mut Life) -> anyhow::Result<()> {
+        let sender = notify::Sender::new(
+            self.store.clone(),
+            settings::alerts(&self.config)?,
+            self.http.plain(notify::SEND_WITHIN)?,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.random),
+            self.metrics.alert_observer(),
+        )
+        .map_err(|mistakes| {
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("alerts cannot be sent: {}", lines.join("; "))
+        })?;
+        let stop = life.stop();
+        life.spawn("alerts", async move {
+            sender.run(stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn operations(&self) -> Operations {
+        let metrics = self.metrics.clone();
+        let newest = self.metrics.clone();
+        let longest = self.flows.iter().filter_map(|flow| flow.every.http).max();
+        Operations {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            started_at: self.clock.now(),
+            newest_run: Arc::new(move || newest.newest_run()),
+            run_within: longest.unwrap_or_default() * 3 + Duration::from_secs(60),
+            // A task that breaks ends the process, so whoever answers is whole.
+            is_broken: Arc::new(|| false),
+            metrics: Arc::new(move || {
+                let metrics = metrics.clone();
+                Box::pin(async move { metrics.render() })
+            }),
+        }
+    }
+
+    fn start_jobs(&self, life: &mut Life) {
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let vantage = self.config.probe.vantage.clone();
+        life.spawn(
+            "sign of life",
+            jobs::heartbeat(store, vantage, clock, life.stop()),
+        );
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        let kept = jobs::Retention {
+            runs: days(self.config.retention.runs_days),
+            evidence: days(self.config.retention.evidence_days),
+            messages: days(self.config.retention.messages_days),
+            hours: days(self.config.retention.hours_days),
+        };
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let evidence = self.evidence.clone();
+        let screenshots = self.config.data.folder.join("screenshots");
+        life.spawn(
+            "retention",
+            jobs::retention(
+                store,
+                kept,
+                clock,
+                life.stop(),
+                move |removed: jobs::Removed| {
+                    let (evidence, screenshots) = (evidence.clone(), screenshots.clone());
+                    Box::pin(async move {
+                        for sha256 in removed.evidence {
+                            if let Err(error) = evidence.remove(&sha256).await {
+                                tracing::warn!(%error, "a piece of evidence could not be removed");
+                            }
+                        }
+                        for file in removed.screenshots {
+                            if let Err(error) = tokio::fs::remove_file(screenshots.join(file)).await
+                            {
+                                tracing::warn!(%error, "a screenshot could not be removed");
+                            }
+                        }
+                    })
+                },
+            ),
+        );
+    }
+
+    fn tools(&self) -> anyhow::Result<Tools> {
+        let probe = &self.config.probe;
+        let mailbox = match &self.config.mailbox.url {
+            Some(url) => Some(Arc::new(ImapMailbox::parse(url.reveal())?)),
+            None => None,
+        };
+        let rate = Rate {
+            per_second: probe.host_rate,
+            at_once: u32::try_from(probe.host_concurrency).unwrap_or(u32::MAX),
+        };
+        Ok(Tools {
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            http: Arc::clone(&self.http),
+            mailbox,
+            evidence: Some(self.evidence.clone()),
+            error_pages: Arc::clone(&self.error_pages),
+            politeness: Arc::new(Politeness::new(rate, crate::probe::politeness::LOOPBACK)),
+        })
+    }
+
+    /// The flows as the simulation of a past needs them.
+    pub fn outlines(&self) -> Vec<past::Outline> {
+        self.flows
+            .iter()
+            .filter(|flow| flow.role != Role::Control)
+            .map(|flow| past::Outline {
+                key: flow.key.clone(),
+                name: flow.name.clone(),
+                steps: flow
+                    .steps
+                    .iter()
+                    .filter_map(|step| Some((step.name.clone(), step.component.clone()?)))
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+/// Every flow below the configured folder, and the known error pages; or every mistake.
+///
+/// # Errors
+/// One error that lists all mistakes, a line each.
+pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
+    let folder = &config.site.probes;
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .with_context(|| format!("the folder of flows, {}, cannot be read", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    paths.sort();
+    let names = config.variable_names();
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut flows = Vec::new();
+    let mut error_pages = ErrorPages::default();
+    for path in paths {
+        if path.file_name().is_some_and(|name| name == ERROR_PAGES) {
+            let text = std::fs::read_to_string(&path)?;
+            match ErrorPages::load(&text, &path.display().to_string()) {
+                Ok(pages) => error_pages = pages,
+                Err(found) => problems.extend(found),
+            }
+        } else {
+            match flow_file::open(&path, Some(&names)) {
+                Ok(flow) => flows.push(Arc::new(flow)),
+                Err(found) => problems.extend(found),
+            }
+        }
+    }
+    if !problems.is_empty() {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        bail!("the flows have mistakes:\n{}", lines.join("\n"));
+    }
+    if flows.is_empty() {
+        bail!("there is no flow in {}", folder.display());
+    }
+    Ok((flows, error_pages))
+}
+
+/// Creates a folder that only we may enter.
+fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
+}

@@ -1,0 +1,114 @@
+//! `siaga demo`: the rehearsal site and the whole of Siaga, to look at and to try.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what this command prints is its product"
+)]
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::run::until_signals;
+use crate::app::demo::{self, Settings};
+use crate::app::life::Life;
+use crate::rehearsal;
+use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::{self, Format};
+
+/// Start the rehearsal site and the whole of Siaga beside it; outages come by themselves.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where Siaga serves.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the rehearsal site serves.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    pub site: SocketAddr,
+    /// The folder of flows.
+    #[arg(long, default_value = "probes", value_name = "DIR")]
+    pub probes: PathBuf,
+    /// Keep the demonstration's data here; without it, it is gone when the demonstration ends.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Runs until a signal comes.
+///
+/// # Errors
+/// When an address is taken, the flows have mistakes, or a task crashes.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    telemetry::init(Format::Human)?;
+    let temporary = tempfile::Builder::new()
+        .prefix("siaga-demo-")
+        .tempdir()
+        .context("no temporary folder")?;
+    let rehearsal = rehearsal::Settings {
+        listen: args.site,
+        script: demo::script(),
+        ..rehearsal::Settings::default()
+    };
+    let account = rehearsal.account.clone();
+    let settings = Settings {
+        listen: args.listen,
+        rehearsal,
+        probes: args.probes,
+        data: args.data.unwrap_or_else(|| temporary.path().to_owned()),
+    };
+    let mut life = Life::default();
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let demo = demo::start(settings, &mut life, clock, random, progress).await?;
+    eprintln!();
+    println!("{}", summary(&demo, &account));
+    let mut rehearsal = demo.rehearsal;
+    let mut stop = life.stop();
+    life.spawn("rehearsal site", async move {
+        tokio::select! {
+            failed = rehearsal.failed() => return Err(failed.into()),
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+        rehearsal.stop().await;
+        Ok(())
+    });
+    let result = until_signals(life).await;
+    demo.store.close().await;
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// One line that is written over on a terminal; elsewhere a line a stage.
+fn progress(what: &str, done: Option<f64>) {
+    let mut err = std::io::stderr().lock();
+    let percent = done.map_or(String::new(), |done| format!(" {:3.0} %", done * 100.0));
+    let _ = if err.is_terminal() {
+        write!(err, "\r\x1b[K{what} …{percent}")
+    } else if done.is_none_or(|done| done >= 1.0) {
+        writeln!(err, "{what} …{percent}")
+    } else {
+        Ok(())
+    };
+    let _ = err.flush();
+}
+
+fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
+    let siaga = demo.siaga;
+    let site = demo.rehearsal.site();
+    let control = demo.rehearsal.control().unwrap_or(site);
+    format!(
+        "\
+Siaga is up. This is a rehearsal: the watched site is a mock, and its past is simulated.
+
+  Status page     http://{siaga}/            (English: http://{siaga}/en/)
+  Watched site    http://{site}/            sign in: {email}  {password}
+  Its faults      http://{control}/_rehearsal/
+  All mails       http://{control}/_rehearsal/mailbox
+
+What happens: after a minute signing in to the watched site fails, for 75 seconds. At minute
+four it refuses uploads, for two and a half minutes. Watch the status page.
+
+Ctrl-C ends it."
+    )
+}

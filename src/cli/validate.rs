@@ -1,0 +1,238 @@
+//! `siaga validate`: every mistake in the files that people write, at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::config::{Config, Environment};
+use crate::probe::definition::Flow;
+use crate::probe::error_pages::ErrorPages;
+use crate::probe::flow_file::{self, MONITOR};
+use crate::toml_reader::{Problem, nearest};
+
+/// Arguments of `siaga validate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files to look at; none: siaga.toml and every file in its folder of flows.
+    pub files: Vec<PathBuf>,
+}
+
+/// The configuration where no other is named.
+const CONFIGURATION: &str = "siaga.toml";
+/// The file of known error pages, beside the flows.
+const ERROR_PAGES: &str = "error-pages.toml";
+
+/// Looks at the files and prints what is wrong; exit code 0 or 2.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    let verdict =
+        tokio::task::spawn_blocking(move || judge(&args.files, Path::new(""), &environment))
+            .await?;
+    let mut out = io::stdout().lock();
+    verdict.print(&mut out).context("cannot print")?;
+    Ok(if verdict.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
+}
+
+/// What was looked at and found.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// How many files were looked at.
+    pub files: usize,
+    /// Everything that is wrong, file by file.
+    pub problems: Vec<Problem>,
+}
+
+impl Verdict {
+    /// `file:line:column: message` for each problem, its hint below it, and a count.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        for problem in &self.problems {
+            let Problem {
+                file,
+                line,
+                column,
+                message,
+                hint,
+            } = problem;
+            writeln!(out, "{file}:{line}:{column}: {message}")?;
+            if let Some(hint) = hint {
+                writeln!(out, "    {hint}")?;
+            }
+        }
+        let files = counted(self.files, "file");
+        match self.problems.len() {
+            0 => writeln!(out, "{files} looked at, nothing wrong"),
+            found => writeln!(
+                out,
+                "{files} looked at, {} found",
+                counted(found, "problem")
+            ),
+        }
+    }
+
+    fn take<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
+        self.files += 1;
+        result
+            .map_err(|problems| self.problems.extend(problems))
+            .ok()
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
+}
+
+/// What a file is, by its name and its keys.
+enum Sort {
+    Configuration,
+    ErrorPages,
+    Flow,
+}
+
+/// Looks at the files, or at all in `folder` where none is named. Flows are held against the
+/// configuration, where there is one: their variables, components and hosts.
+pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Verdict {
+    let mut verdict = Verdict::default();
+    let usual = folder.join(CONFIGURATION);
+    let mut named: Vec<(PathBuf, Sort)> = files.iter().map(|f| (f.clone(), sort(f))).collect();
+    let configuration = match named
+        .iter()
+        .find(|(_, sort)| matches!(sort, Sort::Configuration))
+    {
+        Some((path, _)) => Some(path.clone()),
+        None => usual.is_file().then_some(usual),
+    };
+    let config = configuration.and_then(|path| {
+        let read = Config::open(&path, environment);
+        // Where only flows were asked for, what is wrong in the configuration is not the matter.
+        if files.is_empty() || files.contains(&path) {
+            verdict.take(read)
+        } else {
+            read.ok()
+        }
+    });
+    if files.is_empty() {
+        let probes = config
+            .as_ref()
+            .map_or(Path::new("probes"), |c| &c.site.probes);
+        match flows_in(&folder.join(probes)) {
+            Ok(found) => named.extend(found.into_iter().map(|f| (f.clone(), sort(&f)))),
+            Err(problem) => verdict.problems.push(problem),
+        }
+    }
+
+    let mut configurations = 0;
+    for (path, sort) in &named {
+        match sort {
+            Sort::Configuration => {
+                configurations += 1;
+                if configurations > 1 {
+                    verdict.take(Config::open(path, environment));
+                }
+            }
+            Sort::ErrorPages => {
+                let name = path.display().to_string();
+                let read = std::fs::read_to_string(path)
+                    .map_err(|error| vec![whole(path, format!("cannot be read: {error}"))])
+                    .and_then(|text| ErrorPages::load(&text, &name));
+                verdict.take(read);
+            }
+            Sort::Flow => {
+                let variables = config.as_ref().map(Config::variable_names);
+                if let Some(flow) = verdict.take(flow_file::open(path, variables.as_ref()))
+                    && let Some(config) = &config
+                {
+                    verdict.problems.extend(against(path, &flow, config));
+                }
+            }
+        }
+    }
+    verdict
+}
+
+fn sort(path: &Path) -> Sort {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name == ERROR_PAGES {
+        return Sort::ErrorPages;
+    }
+    // A file of another name is told by its sections.
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let has = |start: &str| {
+        text.lines()
+            .any(|line| line.trim_start().starts_with(start))
+    };
+    if has("[[step]]") {
+        Sort::Flow
+    } else if has("[[page]]") {
+        Sort::ErrorPages
+    } else if name.starts_with("siaga") || has("[site]") || has("[server]") {
+        Sort::Configuration
+    } else {
+        Sort::Flow
+    }
+}
+
+fn flows_in(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let listed = std::fs::read_dir(folder).and_then(|entries| {
+        entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<Vec<_>>>()
+    });
+    let mut files = listed.map_err(|error| whole(folder, format!("cannot be read: {error}")))?;
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    files.sort();
+    if files.is_empty() {
+        return Err(whole(folder, "there is no flow in this folder".to_owned()));
+    }
+    Ok(files)
+}
+
+/// What of a flow does not fit the configuration.
+fn against(path: &Path, flow: &Flow, config: &Config) -> Vec<Problem> {
+    let mut problems = BTreeMap::new();
+    let known: BTreeSet<&str> = config.components.iter().map(|c| c.key.as_str()).collect();
+    for component in flow.steps.iter().filter_map(|step| step.component.as_ref()) {
+        let component = component.as_str();
+        if component != MONITOR && !known.contains(component) {
+            let hint = match nearest(component, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "add a `[[component]]` to the configuration".to_owned(),
+            };
+            let message = format!("the configuration has no component `{component}`");
+            problems.insert(message, hint);
+        }
+    }
+    let allowed = config.allowed_hosts();
+    for host in flow.hosts.iter().filter(|host| !allowed.contains(*host)) {
+        let message = format!("the configuration does not allow the host `{host}`");
+        problems.insert(message, "add it to `hosts` in `[site]`".to_owned());
+    }
+    problems
+        .into_iter()
+        .map(|(message, hint)| Problem {
+            hint: Some(hint),
+            ..whole(path, message)
+        })
+        .collect()
+}
+
+/// A problem of a file as a whole.
+fn whole(path: &Path, message: String) -> Problem {
+    Problem {
+        file: path.display().to_string(),
+        line: 1,
+        column: 1,
+        message,
+        hint: None,
+    }
+}

@@ -1,0 +1,162 @@
+//! Alerts to programs: one JSON document a message, posted to an address, signed.
+//!
+//! ```json
+//! { "id": "0198…/1/webhook:ops",          // the same at every try: drop what you have seen
+//!   "event": "outage.opened",              // opened, worsened, eased, overran, closed
+//!   "sent_at": "2026-08-06T07:05:03.120Z", // of this try
+//!   "outage": {
+//!     "id": "0198…", "url": "https://…/outages/0198…",
+//!     "version": 1,                        // counts up: of two documents, the higher is newer
+//!     "component": "upload", "name_id": "Unggah dokumen", "name_en": "Document upload",
+//!     "severity": "down",                  // degraded, partial, down
+//!     "began_at": "2026-08-06T07:04:58.000Z", "ended_at": null,
+//!     "planned": false, "fault": "error_page", "step": "Upload the passport page",
+//!     "message": "expected status 200, got 503" } }
+//! ```
+//!
+//! `Siaga-Signature: t=1786000000,v1=6c3f…`: `v1` is the HMAC-SHA256, in lower-case hex, of
+//! `t`, a full stop, and the body's bytes. A receiver compares it in constant time and
+//! refuses a `t` that is older than some minutes.
+//!
+//! Any 2xx means received. Redirects are not followed: where they lead is not what the
+//! operator configured.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use serde::Serialize;
+use sha2::Sha256;
+use url::Url;
+
+use super::backoff::{Again, Failure};
+use super::target::Secret;
+use super::words::{Subject, event, one_line};
+use crate::domain::{Clock, Moment};
+
+/// The name of the header with the signature.
+pub const SIGNATURE: &str = "Siaga-Signature";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    id: &'a str,
+    event: String,
+    sent_at: String,
+    outage: OutageDocument<'a>,
+}
+
+#[derive(Serialize)]
+struct OutageDocument<'a> {
+    id: &'a str,
+    url: &'a str,
+    version: i64,
+    component: &'a str,
+    name_id: &'a str,
+    name_en: &'a str,
+    severity: &'static str,
+    began_at: String,
+    ended_at: Option<String>,
+    planned: bool,
+    fault: Option<&'static str>,
+    step: String,
+    message: Option<String>,
+}
+
+/// The document of a message, as it is sent at `now`.
+pub(super) fn body(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
+    let outage = &subject.alert.outage;
+    serde_json::to_vec(&Document {
+        id: &subject.once_key,
+        event: format!("outage.{}", event(&subject.alert.effect)),
+        sent_at: now.to_string(),
+        outage: OutageDocument {
+            id: &outage.id,
+            url: &subject.url,
+            version: outage.version,
+            component: outage.component.as_str(),
+            name_id: &subject.name.id,
+            name_en: &subject.name.en,
+            severity: outage.severity.as_str(),
+            began_at: outage.began_at.to_string(),
+            ended_at: outage.ended_at.map(|at| at.to_string()),
+            planned: outage.planned,
+            fault: outage.fault.map(|fault| fault.as_str()),
+            step: one_line(&outage.step, 200),
+            message: subject.alert.message.as_ref().map(|m| one_line(m, 500)),
+        },
+    })
+}
+
+/// The value of the signature's header. HMAC takes keys of any length.
+pub fn signature(secret: &Secret, now: Moment, body: &[u8]) -> Option<String> {
+    let seconds = now.0.div_euclid(1000).to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).ok()?;
+    mac.update(seconds.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    let tag = HEXLOWER.encode(&mac.finalize().into_bytes());
+    Some(format!("t={seconds},v1={tag}"))
+}
+
+/// Posts a message. The client bounds the time and follows no redirects.
+pub(super) async fn send(
+    http: &reqwest::Client,
+    url: &Url,
+    secret: Option<&Secret>,
+    subject: &Subject,
+    clock: &dyn Clock,
+) -> Result<(), Failure> {
+    let now = clock.now();
+    let body = body(subject, now).map_err(|e| Failure::late(e.to_string()))?;
+    let mut request = http
+        .post(url.clone())
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(signature) = secret.and_then(|secret| signature(secret, now, &body)) {
+        request = request.header(SIGNATURE, signature);
+    }
+    // The address may hold a secret, so it is kept out of the error.
+    let answer = request
+        .body(body)
+        .send()
+        .await
+        .map_err(|error| Failure::soon(why(&error)))?;
+    judge(answer.status(), answer.headers(), clock.now())
+}
+
+fn why(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke"
+    }
+}
+
+fn judge(status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), Failure> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let reason = format!("HTTP {}", status.as_u16());
+    let in_trouble = status.is_server_error()
+        || status == StatusCode::REQUEST_TIMEOUT
+        || status == StatusCode::TOO_MANY_REQUESTS;
+    let again = match (in_trouble, retry_after(headers, now)) {
+        (true, Some(span)) => Again::After(span),
+        (true, None) => Again::Soon,
+        (false, _) => Again::Late,
+    };
+    Err(Failure { reason, again })
+}
+
+/// `Retry-After`: seconds or a date.
+fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Moment::from(date.timestamp()).since(now))
+}

@@ -1,0 +1,110 @@
+//! What the reporting endpoint and the office share: where cases are kept, what opens
+//! them, and how components and offices are called.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::format::{Format, Zone};
+use super::lang::Lang;
+use super::public::words;
+use super::site::Site;
+use super::texts::Texts;
+use crate::domain::office::Office;
+use crate::domain::{Clock, ComponentId, Random};
+use crate::store::Store;
+use crate::store::seal::MasterKeys;
+
+/// A component as the configuration calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentName {
+    /// Its key.
+    pub id: ComponentId,
+    /// Its name in Indonesian; `None` for the built-in text.
+    pub name_id: Option<String>,
+    /// Its name in English; `None` for the built-in text.
+    pub name_en: Option<String>,
+}
+
+impl ComponentName {
+    /// A component that is called as the built-in texts call it.
+    pub fn plain(id: ComponentId) -> Self {
+        ComponentName {
+            id,
+            name_id: None,
+            name_en: None,
+        }
+    }
+}
+
+/// Where reports and cases are worked on. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    /// The database.
+    pub store: Store,
+    /// What opens personal data.
+    pub keys: MasterKeys,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The watched site and ours.
+    pub site: Arc<Site>,
+    /// The folder of sealed screenshots. It must exist.
+    pub screenshots: Arc<PathBuf>,
+    /// The components in the order of the journey.
+    pub components: Arc<[ComponentName]>,
+}
+
+impl Desk {
+    /// What people call a component.
+    pub fn component(&self, t: Texts, id: &ComponentId) -> String {
+        let named = self.components.iter().find(|one| one.id == *id);
+        let name = named.and_then(|one| match t.lang() {
+            Lang::Id => one.name_id.clone(),
+            Lang::En => one.name_en.clone(),
+        });
+        name.unwrap_or_else(|| words::component(t, id))
+    }
+
+    /// The reported component and those that an applicant passes before it.
+    pub fn upstream(&self, of: &ComponentId) -> Vec<ComponentId> {
+        let place = self.components.iter().position(|one| one.id == *of);
+        match place {
+            None => vec![of.clone()],
+            Some(place) => self
+                .components
+                .iter()
+                .take(place + 1)
+                .map(|one| one.id.clone())
+                .collect(),
+        }
+    }
+
+    /// The keys of all components.
+    pub fn component_ids(&self) -> Vec<ComponentId> {
+        self.components.iter().map(|one| one.id.clone()).collect()
+    }
+}
+
+/// Formats on an office's clocks; on the site's where the office is unknown.
+pub fn format_at(site: &Site, lang: Lang, office: Option<&Office>) -> Format {
+    Format::new(lang, office.map_or(site.zone, zone_of))
+}
+
+/// The zone of an office.
+pub fn zone_of(office: &Office) -> Zone {
+    match office.time_zone.as_str() {
+        "Asia/Makassar" => Zone::Wita,
+        "Asia/Jayapura" => Zone::Wit,
+        _ => Zone::Wib,
+    }
+}
+
+/// An office's name as letters are addressed: `Kantor Imigrasi Kelas I TPI Denpasar`.
+pub fn office_name(office: &Office) -> String {
+    if office.class.is_empty() {
+        format!("Kantor Imigrasi {}", office.name)
+    } else {
+        format!("Kantor Imigrasi Kelas {} {}", office.class, office.name)
+    }
+}

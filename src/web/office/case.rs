@@ -1,0 +1,641 @@
+//! One case: all that an officer needs to decide, the steps it went through, and the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{Bar, OfficeState, failed, layout, message, rendered, sender, worker};
+use crate::domain::case::CaseState;
+use crate::domain::history::{Gap, Outage};
+use crate::domain::reference::Reference;
+use crate::domain::report::{self, Submitted};
+use crate::domain::office;
+use crate::store::reports::{Case, Personal, Screenshot, Step};
+use crate::store::runs::FailureSummary;
+use crate::store::{self, monitor, outages, reports, runs, staff};
+use crate::web::desk::{Desk, format_at, office_name, zone_of};
+use crate::web::format::Format;
+use crate::web::lang::Lang;
+use crate::web::layout::{Layout, address};
+use crate::web::public::words::{self, Badge};
+use crate::web::reports::told::{self, OutageShown, TryLine};
+use crate::web::sessions::{self, Scope, SignedIn};
+use crate::web::texts::Texts;
+use crate::web::screenshots;
+
+/// Longest reason for giving a case back, in characters.
+const LONGEST_REASON: usize = 1000;
+/// How long a look at a screenshot waits for its turn to be decoded.
+const TURN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Everything of a case that its page shows.
+struct Opened {
+    case: Case,
+    steps: Vec<Step>,
+    shots: Vec<Screenshot>,
+    outage: Option<Outage>,
+    failures: Vec<FailureSummary>,
+    gaps: Vec<Gap>,
+}
+
+/// The case that an address names, if it exists and this person may see it.
+async fn find(
+    state: &OfficeState,
+    who: &SignedIn,
+    scope: &Scope,
+    reference: &str,
+    lang: Lang,
+) -> Result<Case, Response> {
+    let desk = &state.desk;
+    let t = Texts::of(lang);
+    let none = |key: &str| {
+        let text = t.get(key);
+        message(desk, lang, who, StatusCode::NOT_FOUND, "case-none", text)
+    };
+    let Ok(reference) = reference.parse::<Reference>() else {
+        return Err(none("search-mistyped"));
+    };
+    let reference = reference.to_string();
+    let case = desk
+        .store
+        .read(|mut conn| {
+            Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+        })
+        .await
+        .map_err(|error| failed(&error))?;
+    let Some(case) = case else {
+        return Err(none("case-none-text"));
+    };
+    if !scope.covers(&case.office) {
+        sessions::note(desk, who, "refused: another office", Some(&case.id))
+            .await
+            .map_err(|error| failed(&error))?;
+        let name = office::by_code(&case.office).map_or_else(|| case.office.clone(), office_name);
+        let text = t.with("case-elsewhere-text", [("office", name.into())]);
+        let status = StatusCode::FORBIDDEN;
+        return Err(message(desk, lang, who, status, "case-elsewhere", text));
+    }
+    Ok(case)
+}
+
+async fn open(desk: &Desk, case: Case) -> Result<Opened, store::Error> {
+    let now = desk.clock.now();
+    desk.store
+        .read(move |mut conn| {
+            Box::pin(async move {
+                let outage = match &case.outage_id {
+                    Some(id) => outages::by_id(&mut conn, id).await?,
+                    None => None,
+                };
+                // Gaps matter around the tries, and within the outage.
+                let around = Duration::from_secs(3600);
+                let (mut from, mut until) =
+                    (case.first_tried_at - around, case.last_tried_at + around);
+                let mut failures = Vec::new();
+                if let Some(outage) = &outage {
+                    let end = outage.ended_at.unwrap_or(now);
+                    from = from.min(outage.began_at);
+                    until = until.max(end);
+                    failures =
+                        runs::failures(&mut conn, &outage.component, outage.began_at, end).await?;
+                }
+                Ok(Opened {
+                    steps: reports::steps(&mut conn, &case.id).await?,
+                    shots: reports::screenshots(&mut conn, &case.id).await?,
+                    gaps: monitor::gaps(&mut conn, from, until).await?,
+                    failures,
+                    outage,
+                    case,
+                })
+            })
+        })
+        .await
+}
+
+#[derive(Template)]
+#[template(path = "web/office/case.html")]
+struct CasePage<'a> {
+    layout: Layout<'a>,
+    t: Texts,
+    bar: Bar,
+    trouble: Option<String>,
+    reference: String,
+    office: String,
+    received: String,
+    state: Badge,
+    deadline: Badge,
+    expires: String,
+    name: String,
+    verdict: Badge,
+    sentence: String,
+    overlap: Option<String>,
+    guidance: Option<String>,
+    person: Vec<(String, String)>,
+    attempt: Vec<(String, String)>,
+    said: Option<String>,
+    tries: Vec<TryLine>,
+    outage: Option<OutageShown>,
+    failures: Vec<String>,
+    gaps: Vec<String>,
+    shots: Vec<Shot>,
+    steps: Vec<StepLine>,
+    next: Vec<NextStep>,
+    from: &'static str,
+    action: String,
+    reason: String,
+    rule_version: String,
+}
+
+struct Shot {
+    href: String,
+    text: String,
+    sha256: String,
+}
+
+struct StepLine {
+    at: String,
+    at_machine: String,
+    text: String,
+    reason: Option<String>,
+}
+
+struct NextStep {
+    to: &'static str,
+    button: String,
+    explained: String,
+    needs_reason: bool,
+}
+
+/// What a step was refused for, and what was typed as its reason.
+#[derive(Default)]
+struct Refused {
+    text: String,
+    reason: String,
+}
+
+/// `GET /office/cases/{reference}`.
+pub(super) async fn page(
+    State(state): State<OfficeState>,
+    Path(reference): Path<String>,
+    headers: HeaderMap,
+    lang: Lang,
+) -> Response {
+    let (who, scope) = match worker(&state, &headers, lang).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    match find(&state, &who, &scope, &reference, lang).await {
+        Ok(case) => shown(&state, &who, case, lang, StatusCode::OK, None).await,
+        Err(response) => response,
+    }
+}
+
+async fn shown(
+    state: &OfficeState,
+    who: &SignedIn,
+    case: Case,
+    lang: Lang,
+    status: StatusCode,
+    refused: Option<Refused>,
+) -> Response {
+    let desk = &state.desk;
+    if let Err(error) = sessions::note(desk, who, "view", Some(&case.id)).await {
+        return failed(&error);
+    }
+    match open(desk, case).await {
+        Ok(opened) => render(desk, who, &opened, lang, status, refused),
+        Err(error) => failed(&error),
+    }
+}
+
+fn render(
+    desk: &Desk,
+    who: &SignedIn,
+    opened: &Opened,
+    lang: Lang,
+    status: StatusCode,
+    refused: Option<Refused>,
+) -> Response {
+    let case = &opened.case;
+    let path = format!("/office/cases/{}", case.reference);
+    let layout = layout(desk, lang, &path, "");
+    let t = layout.t;
+    let at = office::by_code(&case.office);
+    let format = format_at(&desk.site, lang, at);
+    let now = desk.clock.now();
+    let today = at.map_or(desk.site.zone, zone_of).at(now).date();
+    let personal = case.open(&desk.keys).unwrap_or_else(|error| {
+        tracing::error!(%error, reference = case.reference, "a case does not open");
+        None
+    });
+    let refused = refused.unwrap_or_default();
+    let page = CasePage {
+        bar: Bar::of(t, who),
+        trouble: (!refused.text.is_empty()).then_some(refused.text),
+        reason: refused.reason,
+        reference: case.reference.clone(),
+        office: at.map_or_else(|| case.office.clone(), office_name),
+        received: format.moment(case.received_at),
+        state: told::state(t, case.state),
+        deadline: told::deadline(t, case.permit_expires_on, today),
+        expires: case
+            .permit_expires_on
+            .map_or_else(|| t.get("deadline-none"), |date| format.date(date)),
+        name: personal
+            .as_ref()
+            .map_or_else(|| t.get("case-erased"), |personal| personal.name.clone()),
+        verdict: told::verdict(t, case.finding.verdict),
+        sentence: told::sentence(t, &case.finding),
+        overlap: told::overlap(t, format, &case.finding),
+        guidance: match case.submitted {
+            Submitted::Yes => Some(t.get("case-guidance-submitted")),
+            Submitted::Paid => Some(t.get("case-guidance-paid")),
+            _ => None,
+        },
+        person: person(t, format, case, personal.as_ref()),
+        attempt: attempt(
+            t,
+            desk.component(t, &case.component),
+            case,
+            personal.as_ref(),
+        ),
+        said: personal.and_then(|personal| personal.message),
+        tries: told::tries(t, format, &case.finding.tries),
+        outage: opened.outage.as_ref().map(|outage| {
+            let component = desk.component(t, &outage.component);
+            let href = layout.to(&format!("/outages/{}", outage.id));
+            told::outage(t, format, outage, component, now, href)
+        }),
+        failures: opened
+            .failures
+            .iter()
+            .map(|one| failure(t, format, one))
+            .collect(),
+        gaps: opened.gaps.iter().map(|one| words::gap(t, format, one)).collect(),
+        shots: opened
+            .shots
+            .iter()
+            .map(|shot| Shot {
+                href: layout.to(&format!("{path}/screenshots/{}", shot.number)),
+                text: t.with(
+                    "case-screenshot",
+                    [
+                        ("n", shot.number.to_string().into()),
+                        ("width", shot.width.to_string().into()),
+                        ("height", shot.height.to_string().into()),
+                    ],
+                ),
+                sha256: shot.sha256.clone(),
+            })
+            .collect(),
+        steps: opened
+            .steps
+            .iter()
+            .map(|step| step_line(t, format, step))
+            .collect(),
+        next: case
+            .state
+            .next()
+            .iter()
+            .map(|to| NextStep {
+                to: to.as_str(),
+                button: t.get(&format!("step-{}", to.as_str())),
+                explained: t.get(&format!("step-{}-text", to.as_str())),
+                needs_reason: CaseState::needs_reason(*to),
+            })
+            .collect(),
+        from: case.state.as_str(),
+        action: layout.to(&format!("{path}/step")),
+        rule_version: case.finding.rule_version.to_string(),
+        t,
+        layout,
+    };
+    rendered(status, &page)
+}
+
+fn person(
+    t: Texts,
+    format: Format,
+    case: &Case,
+    personal: Option<&Personal>,
+) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut fact = |key: &str, value: String| facts.push((t.get(key), value));
+    if let Some(personal) = personal {
+        fact("report-name", personal.name.clone());
+        fact("report-passport", personal.passport_number.clone());
+        if let Some(nationality) = &personal.nationality {
+            fact("report-nationality", nationality.clone());
+        }
+        if let Some(email) = &personal.email {
+            fact("report-email", email.clone());
+        }
+        if let Some(phone) = &personal.phone {
+            fact("report-phone", phone.clone());
+        }
+    }
+    fact(
+        "report-role",
+        t.get(&format!("role-{}", case.role.as_str())),
+    );
+    fact(
+        "report-permit-type",
+        t.get(&format!("permit-{}", case.permit_type)),
+    );
+    if let Some(arrived) = case.arrived_on {
+        fact("report-arrived", format.date(arrived));
+    }
+    facts
+}
+
+fn attempt(
+    t: Texts,
+    component: String,
+    case: &Case,
+    personal: Option<&Personal>,
+) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut fact = |key: &str, value: String| facts.push((t.get(key), value));
+    fact("report-component", component);
+    fact("fact-tries", case.tries.to_string());
+    for (checked, key) in [
+        (case.checked_connection, "checked-connection"),
+        (case.checked_size, "checked-size"),
+        (case.checked_device, "checked-device"),
+    ] {
+        let word = t.get(if checked { "yes" } else { "case-not-said" });
+        fact(key, word);
+    }
+    let submitted = t.get(&format!("submitted-{}", case.submitted.as_str()));
+    fact("report-submitted", submitted);
+    if let Some(code) = personal.and_then(|personal| personal.billing_code.as_ref()) {
+        fact("report-billing", code.clone());
+    }
+    facts
+}
+
+fn failure(t: Texts, format: Format, one: &FailureSummary) -> String {
+    let fault = one
+        .fault
+        .parse()
+        .map_or_else(|_| one.fault.clone(), |fault| words::fault(t, fault));
+    let natural = |number: i64| u64::try_from(number).unwrap_or(0);
+    let mut line = t.with(
+        "case-failure",
+        [
+            ("step", one.step.clone().into()),
+            ("fault", fault.into()),
+            ("times", natural(one.times).into()),
+            ("vantages", natural(one.vantages).into()),
+            ("from", format.day_time(one.first_at).into()),
+            ("to", format.day_time(one.last_at).into()),
+        ],
+    );
+    let mut more: Vec<String> = Vec::new();
+    more.extend(one.status.map(|status| format!("HTTP {status}")));
+    more.extend(one.title.as_ref().map(|title| format!("“{title}”")));
+    more.extend(one.fingerprint.clone());
+    if !more.is_empty() {
+        line.push_str(&format!(" ({})", more.join(", ")));
+    }
+    line
+}
+
+fn step_line(t: Texts, format: Format, step: &Step) -> StepLine {
+    let word = CaseState::parse(&step.to_state)
+        .map_or_else(|| step.to_state.clone(), |to| told::state(t, to).word);
+    StepLine {
+        at: format.moment(step.at),
+        at_machine: step.at.to_string(),
+        text: t.with(
+            "case-step",
+            [("state", word.into()), ("who", step.by_whom.clone().into())],
+        ),
+        reason: step.reason.clone(),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Given {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `GET /office/cases/{reference}/step`: what a language switch or a reload asks for.
+pub(super) async fn away(Path(reference): Path<String>, lang: Lang) -> Redirect {
+    let reference: String = reference
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-*~$=".contains(*c))
+        .collect();
+    Redirect::to(&address(lang, &format!("/office/cases/{reference}")))
+}
+
+/// `POST /office/cases/{reference}/step`.
+pub(super) async fn step(
+    State(state): State<OfficeState>,
+    Path(reference): Path<String>,
+    headers: HeaderMap,
+    lang: Lang,
+    Form(given): Form<Given>,
+) -> Response {
+    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let case = match find(&state, &who, &scope, &reference, lang).await {
+        Ok(case) => case,
+        Err(response) => return response,
+    };
+    let t = Texts::of(lang);
+    let (Some(from), Some(to)) = (CaseState::parse(&given.from), CaseState::parse(&given.to))
+    else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let reason = report::clean(&given.reason);
+    let wrong = if CaseState::needs_reason(to) && reason.is_empty() {
+        Some("step-reason-missing")
+    } else if reason.chars().count() > LONGEST_REASON {
+        Some("step-reason-long")
+    } else {
+        None
+    };
+    if let Some(key) = wrong {
+        let refused = Refused {
+            text: t.get(key),
+            reason,
+        };
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return shown(&state, &who, case, lang, status, Some(refused)).await;
+    }
+    let now = state.desk.clock.now();
+    let moved = sessions::again_if_raced(|| {
+        let (id, by) = (case.id.clone(), who.member.id.clone());
+        let reason = CaseState::needs_reason(to).then(|| reason.clone());
+        state.desk.store.write(move |mut conn| {
+            Box::pin(async move {
+                let why = reason.as_deref();
+                reports::advance(&mut conn, &id, from, to, &by, why, now).await?;
+                let action = format!("step {} to {}", from.as_str(), to.as_str());
+                staff::note(&mut conn, &by, &action, Some(&id), now).await
+            })
+        })
+    })
+    .await;
+    match moved {
+        Ok(()) => {
+            let to = format!("/office/cases/{}", case.reference);
+            Redirect::to(&address(lang, &to)).into_response()
+        }
+        Err(store::Error::Refused(_)) => overtaken(&state, &who, &case, lang, reason).await,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Someone was faster: the case as it is now, with who moved it and when.
+async fn overtaken(
+    state: &OfficeState,
+    who: &SignedIn,
+    case: &Case,
+    lang: Lang,
+    reason: String,
+) -> Response {
+    let (reference, id) = (case.reference.clone(), case.id.clone());
+    let read = state
+        .desk
+        .store
+        .read(|mut conn| {
+            Box::pin(async move {
+                let case = reports::by_reference(&mut conn, &reference).await?;
+                Ok((case, reports::steps(&mut conn, &id).await?))
+            })
+        })
+        .await;
+    let (case, last) = match read {
+        Ok((Some(case), mut steps)) => (case, steps.pop()),
+        Ok((None, _)) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return failed(&error),
+    };
+    let t = Texts::of(lang);
+    let format = format_at(&state.desk.site, lang, office::by_code(&case.office));
+    let text = match last {
+        None => t.get("step-impossible"),
+        Some(step) => {
+            let own = step.by_whom == who.member.email;
+            t.with(
+                if own {
+                    "step-done-by-you"
+                } else {
+                    "step-done-by"
+                },
+                [
+                    ("state", told::state(t, case.state).word.into()),
+                    ("who", step.by_whom.into()),
+                    ("at", format.day_time(step.at).into()),
+                ],
+            )
+        }
+    };
+    let refused = Some(Refused { text, reason });
+    shown(state, who, case, lang, StatusCode::CONFLICT, refused).await
+}
+
+/// `GET /office/cases/{reference}/screenshots/{number}`: the picture, encoded anew.
+pub(super) async fn screenshot(
+    State(state): State<OfficeState>,
+    Path((reference, number)): Path<(String, i64)>,
+    headers: HeaderMap,
+    lang: Lang,
+) -> Response {
+    let (who, scope) = match worker(&state, &headers, lang).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let case = match find(&state, &who, &scope, &reference, lang).await {
+        Ok(case) => case,
+        Err(response) => return response,
+    };
+    let desk = &state.desk;
+    let action = format!("screenshot {number}");
+    if let Err(error) = sessions::note(desk, &who, &action, Some(&case.id)).await {
+        return failed(&error);
+    }
+    let id = case.id.clone();
+    let read = desk
+        .store
+        .read(|mut conn| Box::pin(async move { reports::screenshots(&mut conn, &id).await }))
+        .await;
+    let shot = match read {
+        Ok(shots) => shots.into_iter().find(|shot| shot.number == number),
+        Err(error) => return failed(&error),
+    };
+    let (Some(shot), Ok(Some(key))) = (shot, case.data_key(&desk.keys)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let folder = Arc::clone(&desk.screenshots);
+    let made = tokio::task::spawn_blocking(move || {
+        let made = screenshots::show(&folder, &case.id, &shot, &key);
+        drop(turn);
+        made
+    })
+    .await;
+    let (media_type, bytes) = match made {
+        Ok(Ok(made)) => made,
+        Ok(Err(screenshots::Error::Broken(error))) => {
+            tracing::info!(%error, "a screenshot cannot be shown");
+            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a screenshot cannot be read");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    let extension = if media_type == "image/jpeg" {
+        "jpg"
+    } else {
+        "png"
+    };
+    let name: String = case_name(&reference);
+    let disposition = format!("inline; filename=\"{name}-{number}.{extension}\"");
+    let mut response = (
+        [
+            (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+            (
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static("default-src 'none'; sandbox"),
+            ),
+        ],
+        bytes,
+    )
+        .into_response();
+    if let Ok(disposition) = HeaderValue::try_from(disposition) {
+        response
+            .headers_mut()
+            .insert(CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+fn case_name(reference: &str) -> String {
+    reference
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect()
+}

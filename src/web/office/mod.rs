@@ -1,0 +1,250 @@
+//! The office: staff sign in, find cases by reference, passport number or deadline, and move
+//! them on. Officers see the cases of their own office only, operators none, and every look
+//! at a case is in the audit trail before it is shown.
+
+mod case;
+mod queue;
+mod search;
+mod sign_in;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use super::desk::{Desk, office_name};
+use super::lang::Lang;
+use super::layout::{Layout, NavLink, address};
+use super::sessions::{self, Scope, SignedIn};
+use super::texts::Texts;
+use super::throttle::{Rate, Throttle};
+use crate::store;
+
+/// What the office allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Sign-ins from one client address.
+    pub per_client: Rate,
+    /// Sign-ins to one account from one client address.
+    pub per_pair: Rate,
+    /// Sign-ins to one account from anywhere: loose, so that a stranger cannot lock an
+    /// officer out by guessing.
+    pub per_account: Rate,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let rate = |burst, seconds| Rate {
+            burst,
+            every: Duration::from_secs(seconds),
+        };
+        Settings {
+            // A whole office comes from one address.
+            per_client: rate(60, 2),
+            per_pair: rate(6, 30),
+            per_account: rate(40, 5),
+        }
+    }
+}
+
+/// Forms of the office are small.
+const LONGEST_FORM: usize = 64 * 1024;
+/// Passwords hashed at one time, and how many may wait.
+const HASHING: usize = 2;
+/// Pictures decoded at one time: each may take 300 MB.
+const DECODING: usize = 1;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct OfficeState {
+    desk: Desk,
+    per_client: Arc<Throttle<IpAddr>>,
+    per_pair: Arc<Throttle<(IpAddr, String)>>,
+    per_account: Arc<Throttle<String>>,
+    hashing: Arc<Semaphore>,
+    decoding: Arc<Semaphore>,
+}
+
+impl OfficeState {
+    /// For this desk, with these settings.
+    pub fn new(desk: Desk, settings: Settings) -> Self {
+        let clock = || Arc::clone(&desk.clock);
+        OfficeState {
+            per_client: Arc::new(Throttle::new(settings.per_client, clock())),
+            per_pair: Arc::new(Throttle::new(settings.per_pair, clock())),
+            per_account: Arc::new(Throttle::new(settings.per_account, clock())),
+            hashing: Arc::new(Semaphore::new(HASHING)),
+            decoding: Arc::new(Semaphore::new(DECODING)),
+            desk,
+        }
+    }
+}
+
+/// Everything under `/office`.
+pub fn router(state: OfficeState) -> Router {
+    Router::new()
+        .route(
+            "/office",
+            get(|lang: Lang| async move { Redirect::to(&address(lang, "/office/")) }),
+        )
+        .route("/office/", get(queue::page))
+        .route("/office/sign-in", get(sign_in::show).post(sign_in::take))
+        .route("/office/sign-out", post(sign_in::leave))
+        .route("/office/search", get(search::away).post(search::take))
+        .route("/office/cases/{reference}", get(case::page))
+        .route(
+            "/office/cases/{reference}/step",
+            get(case::away).post(case::step),
+        )
+        .route(
+            "/office/cases/{reference}/screenshots/{number}",
+            get(case::screenshot),
+        )
+        .layer(DefaultBodyLimit::max(LONGEST_FORM))
+        .with_state(state)
+}
+
+/// What every page of the office shows at its top.
+struct Bar {
+    csrf: String,
+    email: String,
+    role: String,
+    place: String,
+    /// Operators have nothing to look up.
+    sees_cases: bool,
+    searched: String,
+}
+
+impl Bar {
+    fn of(t: Texts, who: &SignedIn) -> Bar {
+        let scope = who.scope();
+        Bar {
+            csrf: who.csrf.clone(),
+            email: who.member.email.clone(),
+            role: t.get(&format!("staff-{}", who.member.role.as_str())),
+            place: match &scope {
+                Scope::All => t.get("office-all"),
+                Scope::Office(office) => office_name(office),
+                Scope::None => String::new(),
+            },
+            sees_cases: !matches!(scope, Scope::None),
+            searched: String::new(),
+        }
+    }
+}
+
+/// The layout of a page of the office at `path`; `here` is the section that it belongs to.
+fn layout<'a>(desk: &'a Desk, lang: Lang, path: &str, here: &str) -> Layout<'a> {
+    let mut layout = Layout::new(&desk.site, lang, path).unlisted();
+    let link = |target: &str, key: &str| NavLink {
+        href: address(lang, target),
+        text: layout.t.get(key),
+        here: here == target,
+    };
+    layout.navigation = vec![
+        link("/office/", "office-open"),
+        link("/office/?which=done", "office-done"),
+    ];
+    layout
+}
+
+/// A page that says one thing: no such case, another office's, no right.
+#[derive(Template)]
+#[template(path = "web/office/message.html")]
+struct MessagePage<'a> {
+    layout: Layout<'a>,
+    t: Texts,
+    bar: Bar,
+    title: String,
+    text: String,
+}
+
+fn message(
+    desk: &Desk,
+    lang: Lang,
+    who: &SignedIn,
+    status: StatusCode,
+    title: &str,
+    text: String,
+) -> Response {
+    let layout = layout(desk, lang, "/office/", "");
+    let t = layout.t;
+    rendered(
+        status,
+        &MessagePage {
+            bar: Bar::of(t, who),
+            title: t.get(title),
+            text,
+            t,
+            layout,
+        },
+    )
+}
+
+fn rendered(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page of the office could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The database failed: said in one place, shown as the friendly page for it.
+fn failed(error: &store::Error) -> Response {
+    tracing::error!(%error, "the office could not reach the database");
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}
+
+/// Who is signed in, if cases are for them.
+async fn worker(
+    state: &OfficeState,
+    headers: &HeaderMap,
+    lang: Lang,
+) -> Result<(SignedIn, Scope), Response> {
+    let who = sessions::required(&state.desk, headers, lang).await?;
+    let scope = who.scope();
+    if matches!(scope, Scope::None) {
+        let t = Texts::of(lang);
+        let text = t.get("office-no-cases-text");
+        return Err(message(
+            &state.desk,
+            lang,
+            &who,
+            StatusCode::FORBIDDEN,
+            "office-no-cases",
+            text,
+        ));
+    }
+    Ok((who, scope))
+}
+
+/// The same for what a form sends: it must come from a page of ours, of this session.
+async fn sender(
+    state: &OfficeState,
+    headers: &HeaderMap,
+    lang: Lang,
+    csrf: &str,
+) -> Result<(SignedIn, Scope), Response> {
+    let (who, scope) = worker(state, headers, lang).await?;
+    if sessions::from_our_own_page(headers, &state.desk.site.own_url) && who.sent(csrf) {
+        return Ok((who, scope));
+    }
+    let text = Texts::of(lang).get("office-form-old-text");
+    Err(message(
+        &state.desk,
+        lang,
+        &who,
+        StatusCode::FORBIDDEN,
+        "office-form-old",
+        text,
+    ))
+}

@@ -1,0 +1,144 @@
+//! Finding a case by its reference or by a passport number: one box for both, sent as a
+//! form, so that passport numbers stand in no address and no log.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::queue::Row;
+use super::{Bar, OfficeState, failed, layout, rendered, sender};
+use crate::domain::office;
+use crate::domain::passport::PassportNumber;
+use crate::domain::reference::{Reference, ReferenceError};
+use crate::store::reports;
+use crate::web::desk::{format_at, office_name, zone_of};
+use crate::web::lang::Lang;
+use crate::web::layout::{Layout, address};
+use crate::web::sessions;
+use crate::web::texts::Texts;
+
+#[derive(Template)]
+#[template(path = "web/office/search.html")]
+struct SearchPage<'a> {
+    layout: Layout<'a>,
+    t: Texts,
+    bar: Bar,
+    found: String,
+    hint: Option<String>,
+    rows: Vec<Row>,
+    elsewhere: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Given {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /office/search`: what a language switch or a reload asks for.
+pub(super) async fn away(lang: Lang) -> Redirect {
+    Redirect::to(&address(lang, "/office/"))
+}
+
+/// `POST /office/search`.
+pub(super) async fn take(
+    State(state): State<OfficeState>,
+    headers: HeaderMap,
+    lang: Lang,
+    Form(given): Form<Given>,
+) -> Response {
+    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let desk = &state.desk;
+    let typed: String = given.q.trim().chars().take(100).collect();
+    let as_reference = typed.parse::<Reference>();
+    if let Ok(reference) = as_reference {
+        let to = format!("/office/cases/{reference}");
+        return Redirect::to(&address(lang, &to)).into_response();
+    }
+    if let Err(error) = sessions::note(desk, &who, "search by passport", None).await {
+        return failed(&error);
+    }
+    let number = PassportNumber::parse(&typed);
+    let cases = match &number {
+        Err(_) => Vec::new(),
+        Ok(number) => {
+            let hashes = desk.keys.lookups("passport", number.as_str());
+            let read = desk.store.read(|mut conn| {
+                Box::pin(async move { reports::by_passport(&mut conn, hashes).await })
+            });
+            match read.await {
+                Ok(cases) => cases,
+                Err(error) => return failed(&error),
+            }
+        }
+    };
+    if let [case] = cases.as_slice() {
+        let to = format!("/office/cases/{}", case.reference);
+        return Redirect::to(&address(lang, &to)).into_response();
+    }
+    let layout = layout(desk, lang, "/office/search", "");
+    let t = layout.t;
+    let (mut rows, mut elsewhere) = (Vec::new(), Vec::new());
+    for case in &cases {
+        let at = office::by_code(&case.office);
+        if !scope.covers(&case.office) {
+            let office = at.map_or_else(|| case.office.clone(), office_name);
+            elsewhere.push(t.with(
+                "office-elsewhere-line",
+                [
+                    ("reference", case.reference.clone().into()),
+                    ("office", office.into()),
+                ],
+            ));
+            continue;
+        }
+        // Its name is shown: that is a look at the case.
+        if let Err(error) = sessions::note(desk, &who, "found by passport", Some(&case.id)).await {
+            return failed(&error);
+        }
+        let today = at
+            .map_or(desk.site.zone, zone_of)
+            .at(desk.clock.now())
+            .date();
+        let format = format_at(&desk.site, lang, at);
+        let href = layout.to(&format!("/office/cases/{}", case.reference));
+        rows.push(Row::of(t, format, &desk.keys, case, today, href));
+    }
+    let found = u64::try_from(cases.len()).unwrap_or(0);
+    // Thirteen characters were meant as a reference: say that one is mistyped.
+    let hint = (cases.is_empty()).then(|| {
+        t.get(if as_reference == Err(ReferenceError::Check) {
+            "search-mistyped"
+        } else if number.is_err() {
+            "search-neither"
+        } else {
+            "search-none"
+        })
+    });
+    let mut bar = Bar::of(t, &who);
+    bar.searched = typed;
+    rendered(
+        if cases.is_empty() {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::OK
+        },
+        &SearchPage {
+            bar,
+            found: t.with("search-found", [("count", found.into())]),
+            hint,
+            rows,
+            elsewhere,
+            t,
+            layout,
+        },
+    )
+}

@@ -1,0 +1,297 @@
+//! Making a report durable: checked, judged, its screenshots and then its row on disk. Only
+//! then is it acknowledged. A repeated request gets the answer of the first.
+
+use std::sync::Arc;
+
+use data_encoding::BASE32_NOPAD;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::task::spawn_blocking;
+
+use super::ReportsState;
+use super::intake::{Intake, Wrong};
+use super::judge::judge;
+use crate::domain::finding::Finding;
+use crate::domain::reference::Reference;
+use crate::domain::report::{self, Fields, Report};
+use crate::domain::{Moment, random};
+use crate::store::reports::{self, Answered, NewReport};
+use crate::store::{self};
+use crate::web::Lang;
+use crate::web::screenshots::{self, Looked};
+
+/// What the reporter is told.
+#[derive(Clone, Debug)]
+pub(super) struct Acknowledged {
+    pub(super) reference: String,
+    pub(super) secret: String,
+    pub(super) received_at: Moment,
+    pub(super) finding: Finding,
+}
+
+/// Why a report was not kept.
+#[derive(Debug)]
+pub(super) enum NotKept {
+    /// Fields or screenshots are wrong.
+    Wrong(Vec<Wrong>),
+    /// The idempotency key was used for another report.
+    KeyUsed,
+    /// The database or the disk failed; nothing is kept.
+    Storage,
+}
+
+impl From<store::Error> for NotKept {
+    fn from(error: store::Error) -> Self {
+        tracing::error!(%error, "a report could not be kept");
+        NotKept::Storage
+    }
+}
+
+/// Longest idempotency key taken.
+pub(super) const LONGEST_KEY: usize = 200;
+/// The form's field that does what the header does for programs: a double click sends one
+/// report.
+pub(super) const FORM_KEY: &str = "form_key";
+
+/// Checks a report and keeps it. Runs on even where the client goes away meanwhile.
+pub(super) async fn keep(
+    state: &ReportsState,
+    intake: &mut Intake,
+    key: Option<String>,
+    lang: Lang,
+) -> Result<Acknowledged, NotKept> {
+    let now = state.desk.clock.now();
+    let pictures = std::mem::take(&mut intake.pictures);
+    let looked = spawn_blocking(move || {
+        let look = |bytes: Vec<u8>| {
+            let looked = screenshots::look(&bytes);
+            (bytes, looked)
+        };
+        pictures.into_iter().map(look).collect::<Vec<_>>()
+    })
+    .await
+    .map_err(|_| NotKept::Storage)?;
+    let mut wrong = std::mem::take(&mut intake.wrong);
+    let parsed = report::parse(&intake.fields, &state.desk.component_ids(), now);
+    let report = match parsed {
+        Ok(report) => Some(report),
+        Err(mistakes) => {
+            let mistakes = mistakes.iter().map(|mistake| Wrong {
+                field: mistake.field.to_owned(),
+                problem: mistake.problem.as_str(),
+            });
+            wrong.splice(0..0, mistakes);
+            None
+        }
+    };
+    let mut pictures = Vec::with_capacity(looked.len());
+    for (bytes, looked) in looked {
+        match looked {
+            Ok(looked) => pictures.push((bytes, looked)),
+            Err(unfit) => wrong.push(Wrong {
+                field: "screenshot".to_owned(),
+                problem: unfit.as_str(),
+            }),
+        }
+    }
+    wrong.dedup();
+    let Some(report) = report.filter(|_| wrong.is_empty()) else {
+        return Err(NotKept::Wrong(wrong));
+    };
+    let content = canonical(&intake.fields, &pictures);
+    let (state, memory) = (state.clone(), intake.memory.take());
+    tokio::spawn(async move {
+        let kept = settle(&state, report, pictures, content, key, lang, now).await;
+        drop(memory);
+        kept
+    })
+    .await
+    .unwrap_or(Err(NotKept::Storage))
+}
+
+async fn settle(
+    state: &ReportsState,
+    report: Report,
+    pictures: Vec<(Vec<u8>, Looked)>,
+    content: String,
+    key: Option<String>,
+    lang: Lang,
+    now: Moment,
+) -> Result<Acknowledged, NotKept> {
+    let desk = &state.desk;
+    if let Some(key) = &key
+        && let Some(answered) = answered(state, key).await?
+    {
+        return repeat(state, &answered, &content).await;
+    }
+    let finding = judge(&desk.store, &report, desk.upstream(&report.component), now).await?;
+    let id = random::id(now, &*desk.random);
+    let reference = Reference::draw(&*desk.random).to_string();
+    let key_id = desk.keys.current().to_owned();
+    let secret = desk
+        .keys
+        .follow_up_secret(&key_id, &id)
+        .map_err(store::Error::from)?;
+    let (data_key, wrapped_key) = desk
+        .keys
+        .new_data_key(&id, &*desk.random)
+        .map_err(store::Error::from)?;
+    let shots = if pictures.is_empty() {
+        Vec::new()
+    } else {
+        let (folder, random) = (Arc::clone(&desk.screenshots), Arc::clone(&desk.random));
+        let (id, key) = (id.clone(), data_key.clone());
+        spawn_blocking(move || screenshots::keep(&folder, &id, &pictures, &key, &*random))
+            .await
+            .map_err(|_| NotKept::Storage)?
+            .map_err(|error| {
+                tracing::error!(%error, "a report's screenshots could not be kept");
+                NotKept::Storage
+            })?
+    };
+    let new = NewReport {
+        id,
+        reference,
+        secret_hash: Sha256::digest(secret).to_vec(),
+        idempotency_key: key.clone(),
+        request_hash: key.is_some().then(|| desk.keys.lookup("request", &content)),
+        received_at: now,
+        report,
+        finding,
+        language: lang.tag().to_owned(),
+        erase_at: now + state.settings.keep_for,
+        screenshots: shots,
+        key_id,
+        wrapped_key,
+    };
+    let written = {
+        let (new, keys, random) = (new.clone(), desk.keys.clone(), Arc::clone(&desk.random));
+        desk.store
+            .write(move |mut conn| {
+                Box::pin(async move {
+                    // In the same transaction as the insert: on SQLite another with this
+                    // key may stand before us in it.
+                    if let Some(key) = &new.idempotency_key
+                        && let Some(answered) = reports::by_idempotency_key(&mut conn, key).await?
+                    {
+                        return Ok(Some(answered));
+                    }
+                    reports::insert(&mut conn, &new, &data_key, &keys, &*random).await?;
+                    Ok(None)
+                })
+            })
+            .await
+    };
+    let other = match written {
+        Ok(None) => {
+            return Ok(Acknowledged {
+                reference: new.reference,
+                secret: spell(&secret),
+                received_at: now,
+                finding: new.finding,
+            });
+        }
+        Ok(Some(answered)) => Ok(Some(answered)),
+        Err(error) if error.is_duplicate() => match &key {
+            Some(key) => answered_or_none(state, key).await,
+            None => Ok(None),
+        },
+        // Nobody can say what is on disk: the row may be there, so its files must be. The
+        // next start sweeps them away if it is not.
+        Err(error @ store::Error::Commit(_)) => return Err(error.into()),
+        Err(error) => Err(error),
+    };
+    if !new.screenshots.is_empty() {
+        let (folder, shots) = (Arc::clone(&desk.screenshots), new.screenshots);
+        let _ = spawn_blocking(move || screenshots::remove(&folder, &shots)).await;
+    }
+    match other? {
+        Some(answered) => repeat(state, &answered, &content).await,
+        None => Err(NotKept::Storage),
+    }
+}
+
+async fn answered(state: &ReportsState, key: &str) -> Result<Option<Answered>, NotKept> {
+    Ok(answered_or_none(state, key).await?)
+}
+
+async fn answered_or_none(
+    state: &ReportsState,
+    key: &str,
+) -> Result<Option<Answered>, store::Error> {
+    let key = key.to_owned();
+    state
+        .desk
+        .store
+        .read(|mut conn| {
+            Box::pin(async move { reports::by_idempotency_key(&mut conn, &key).await })
+        })
+        .await
+}
+
+/// The answer that the first request with this key got.
+async fn repeat(
+    state: &ReportsState,
+    answered: &Answered,
+    content: &str,
+) -> Result<Acknowledged, NotKept> {
+    let desk = &state.desk;
+    let before = answered.request_hash.as_deref().unwrap_or_default();
+    let same = desk
+        .keys
+        .lookups("request", content)
+        .iter()
+        .any(|hash| bool::from(hash.as_slice().ct_eq(before)));
+    if !same {
+        return Err(NotKept::KeyUsed);
+    }
+    let reference = answered.reference.clone();
+    let case = desk
+        .store
+        .read(|mut conn| {
+            Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+        })
+        .await?
+        .ok_or(NotKept::Storage)?;
+    let secret = desk
+        .keys
+        .follow_up_secret(&answered.key_id, &answered.id)
+        .map_err(store::Error::from)?;
+    Ok(Acknowledged {
+        reference: answered.reference.clone(),
+        secret: spell(&secret),
+        received_at: answered.received_at,
+        finding: case.finding,
+    })
+}
+
+/// A secret as links carry it: 26 letters and digits.
+fn spell(secret: &[u8; 16]) -> String {
+    BASE32_NOPAD.encode(secret).to_ascii_lowercase()
+}
+
+/// SHA-256 of a secret as typed or linked; of nothing where it is not one.
+pub(super) fn secret_hash(text: &str) -> Vec<u8> {
+    let bytes = BASE32_NOPAD
+        .decode(text.trim().to_ascii_uppercase().as_bytes())
+        .unwrap_or_default();
+    Sha256::digest(bytes).to_vec()
+}
+
+/// The same text for the same request, in whatever order and spacing its fields came.
+fn canonical(fields: &Fields, pictures: &[(Vec<u8>, Looked)]) -> String {
+    let mut fields: Vec<(&str, String)> = fields
+        .iter()
+        .filter(|(name, _)| name != FORM_KEY)
+        .map(|(name, value)| (name.as_str(), report::clean(value)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    // Stable: what repeats keeps its order.
+    fields.sort_by_key(|(name, _)| *name);
+    let pictures: Vec<&str> = pictures
+        .iter()
+        .map(|(_, looked)| looked.sha256.as_str())
+        .collect();
+    json!([fields, pictures]).to_string()
+}

@@ -1,0 +1,235 @@
+//! What reports, findings and deadlines are called and how they look, for the receipt and
+//! for the office.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+use crate::domain::Moment;
+use crate::domain::case::{CaseState, Urgency, urgency};
+use crate::domain::finding::{Finding, Try, Verdict};
+use crate::domain::history::Outage;
+use crate::domain::outage::{Severity, State, Unseen};
+use crate::web::format::Format;
+use crate::web::public::words::{self, Badge};
+use crate::web::texts::Texts;
+
+fn badge(t: Texts, key: &str, like: State) -> Badge {
+    Badge {
+        word: t.get(key),
+        ..Badge::of_state(t, like)
+    }
+}
+
+const SLOW: State = State::Trouble(Severity::Degraded);
+const PARTIAL: State = State::Trouble(Severity::Partial);
+const DOWN: State = State::Trouble(Severity::Down);
+const UNKNOWN: State = State::Unknown(Unseen::NoData);
+
+/// Where a case stands.
+pub fn state(t: Texts, state: CaseState) -> Badge {
+    match state {
+        CaseState::Received => badge(t, "case-received", UNKNOWN),
+        CaseState::InReview => badge(t, "case-in_review", SLOW),
+        CaseState::Processed => badge(t, "case-processed", State::Operational),
+        CaseState::Returned => badge(t, "case-returned", PARTIAL),
+    }
+}
+
+/// The finding in a word.
+pub fn verdict(t: Texts, verdict: Verdict) -> Badge {
+    match verdict {
+        Verdict::Matched => badge(t, "verdict-matched", State::Operational),
+        Verdict::Partly => badge(t, "verdict-partly", SLOW),
+        Verdict::NotCorroborated => badge(t, "verdict-not_corroborated", UNKNOWN),
+        Verdict::LikelyUserSide => badge(t, "verdict-likely_user_side", PARTIAL),
+    }
+}
+
+/// The finding in a sentence.
+pub fn sentence(t: Texts, finding: &Finding) -> String {
+    let all = finding.tries.len();
+    let hits = finding
+        .tries
+        .iter()
+        .filter(|one| one.outage.is_some())
+        .count();
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let key = match finding.verdict {
+        Verdict::Matched => "finding-matched",
+        Verdict::Partly => "finding-partly",
+        Verdict::NotCorroborated => "finding-not_corroborated",
+        Verdict::LikelyUserSide => "finding-likely_user_side",
+    };
+    let arguments = [("all", number(all).into()), ("hits", number(hits).into())];
+    let sentence = t.with(key, arguments);
+    if finding.tries.iter().any(|one| one.blind) {
+        format!("{sentence} {}", t.get("finding-blind"))
+    } else {
+        sentence
+    }
+}
+
+/// How much of the hour and of the twelve hours before the last try were an outage.
+pub fn overlap(t: Texts, format: Format, finding: &Finding) -> Option<String> {
+    let span = |ms: i64| format.span(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+    (finding.last_12_hours_ms > 0).then(|| {
+        t.with(
+            "finding-overlap",
+            [
+                ("hour", span(finding.last_hour_ms).into()),
+                ("twelve", span(finding.last_12_hours_ms).into()),
+            ],
+        )
+    })
+}
+
+/// A try of an applicant, held against what we saw.
+pub struct TryLine {
+    /// When, on the office's clocks.
+    pub at: String,
+    /// What we saw then.
+    pub what: String,
+}
+
+/// Every try in a line.
+pub fn tries(t: Texts, format: Format, tries: &[Try]) -> Vec<TryLine> {
+    tries
+        .iter()
+        .map(|one| TryLine {
+            at: format.moment(one.at),
+            what: t.get(if one.outage.is_some() {
+                "try-outage"
+            } else if one.blind {
+                "try-blind"
+            } else if one.seen_working {
+                "try-working"
+            } else {
+                "try-nothing"
+            }),
+        })
+        .collect()
+}
+
+/// How urgent a permit is: badge in words with the days left.
+pub fn deadline(t: Texts, expires: Option<Date>, today: Date) -> Badge {
+    let (how, left) = urgency(expires, today);
+    let Some(left) = left else {
+        return badge(t, "deadline-unknown", UNKNOWN);
+    };
+    let days = [("days", u64::from(left.unsigned_abs()).into())];
+    let (word, like) = match how {
+        Urgency::Overdue => (t.with("deadline-overdue", days), DOWN),
+        Urgency::Days3 if left == 0 => (t.get("deadline-today"), PARTIAL),
+        Urgency::Days3 => (t.with("deadline-left", days), PARTIAL),
+        Urgency::Days7 => (t.with("deadline-left", days), SLOW),
+        Urgency::Later => (t.with("deadline-left", days), UNKNOWN),
+    };
+    Badge {
+        word,
+        ..Badge::of_state(t, like)
+    }
+}
+
+/// The outage that a report falls into, in its facts.
+pub struct OutageShown {
+    /// Where its page is.
+    pub href: String,
+    /// Its component.
+    pub component: String,
+    /// How bad it was at its worst.
+    pub badge: Badge,
+    /// From when to when, on the office's clocks and in UTC.
+    pub span: String,
+    /// How long, and whether it came and went.
+    pub course: String,
+    /// What kind of failure.
+    pub fault: Option<String>,
+    /// Id and version of its record.
+    pub record: String,
+}
+
+/// An outage in its facts. `component` is what people call its component.
+pub fn outage(
+    t: Texts,
+    format: Format,
+    outage: &Outage,
+    component: String,
+    now: Moment,
+    href: String,
+) -> OutageShown {
+    let utc = |at: Moment| at.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let both = |at: Moment| format!("{} ({})", format.moment(at), utc(at));
+    let span = match outage.ended_at {
+        Some(ended) => t.with(
+            "outage-from-to",
+            [
+                ("from", both(outage.began_at).into()),
+                ("to", both(ended).into()),
+            ],
+        ),
+        None => t.with("outage-since", [("from", both(outage.began_at).into())]),
+    };
+    let lasted = format.span(outage.lasted(now));
+    let course = if outage.intermittent {
+        t.with(
+            "outage-intermittent",
+            [
+                ("lasted", lasted.into()),
+                (
+                    "down",
+                    format
+                        .span(Duration::from_millis(
+                            u64::try_from(outage.down_ms).unwrap_or(0),
+                        ))
+                        .into(),
+                ),
+            ],
+        )
+    } else {
+        t.with("outage-continuous", [("lasted", lasted.into())])
+    };
+    OutageShown {
+        href,
+        component,
+        badge: Badge::of_severity(t, outage.worst),
+        span,
+        course,
+        fault: outage.fault.map(|fault| words::fault(t, fault)),
+        record: format!("{} v{}", outage.id, outage.version),
+    }
+}
+
+/// A text with all but the first letter of each word hidden.
+pub fn masked_name(name: &str) -> String {
+    let words = name.split_whitespace().map(|word| {
+        let mut letters = word.chars();
+        letters
+            .next()
+            .map(|first| format!("{first}•••"))
+            .unwrap_or_default()
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// An e-mail address with its first letter and its domain.
+pub fn masked_email(email: &str) -> String {
+    match email.split_once('@') {
+        Some((local, domain)) => {
+            let first: String = local.chars().take(1).collect();
+            format!("{first}•••@{domain}")
+        }
+        None => "•••".to_owned(),
+    }
+}
+
+/// A telephone number with its beginning and its last two digits.
+pub fn masked_phone(phone: &str) -> String {
+    let digits: Vec<char> = phone.chars().collect();
+    if digits.len() < 8 {
+        return "•••".to_owned();
+    }
+    let start: String = digits.iter().take(3).collect();
+    let end: String = digits.iter().skip(digits.len() - 2).collect();
+    format!("{start}•••{end}")
+}

@@ -1,0 +1,266 @@
+//! Screenshots as they come in, lie on disk, and are shown. On disk they are sealed with
+//! their report's key; nobody ever sees the bytes that were sent, only the picture in them.
+
+use std::fs;
+use std::io::{self, Cursor, Write};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use data_encoding::HEXLOWER;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Moment, Random};
+use crate::store::reports::{self, Screenshot};
+use crate::store::seal::{DataKey, SealError};
+use crate::store::{self, Store};
+
+/// Longest side taken, in pixels: a whole long page fits.
+const LONGEST_SIDE: u32 = 20_000;
+/// Most pixels taken.
+const MOST_PIXELS: u64 = 50_000_000;
+/// Memory that decoding one picture may take, in bytes: 50 megapixels of four bytes, and
+/// the decoder's own.
+const DECODING: u64 = 320 * 1024 * 1024;
+/// A file that no row lists may belong to a report on its way while it is younger.
+const SWEEP_AFTER: Duration = Duration::from_secs(3600);
+
+/// Why a file is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Not PNG, JPEG or WebP, whatever its name says.
+    #[error("not a PNG, JPEG or WebP picture")]
+    NotAPicture,
+    /// Too many pixels.
+    #[error("more than 50 megapixels, or a side of more than 20,000 pixels")]
+    TooManyPixels,
+}
+
+impl Unfit {
+    /// The name used in JSON and as a key of texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unfit::NotAPicture => "not_a_picture",
+            Unfit::TooManyPixels => "too_many_pixels",
+        }
+    }
+}
+
+/// What a picture's first bytes tell, and the hash of all.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// As sniffed: `image/png`, `image/jpeg`, `image/webp`.
+    pub media_type: &'static str,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Lower-case hex, of the bytes as they were sent.
+    pub sha256: String,
+}
+
+/// Looks at a picture without decoding it. Blocking, for the hash.
+pub fn look(bytes: &[u8]) -> Result<Looked, Unfit> {
+    let (media_type, format) = sniff(bytes).ok_or(Unfit::NotAPicture)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits());
+    let (width, height) = reader.into_dimensions().map_err(|error| match error {
+        image::ImageError::Limits(_) => Unfit::TooManyPixels,
+        _ => Unfit::NotAPicture,
+    })?;
+    let pixels = u64::from(width) * u64::from(height);
+    if width > LONGEST_SIDE || height > LONGEST_SIDE || pixels > MOST_PIXELS {
+        return Err(Unfit::TooManyPixels);
+    }
+    if pixels == 0 {
+        return Err(Unfit::NotAPicture);
+    }
+    Ok(Looked {
+        media_type,
+        width,
+        height,
+        sha256: HEXLOWER.encode(&Sha256::digest(bytes)),
+    })
+}
+
+fn sniff(bytes: &[u8]) -> Option<(&'static str, ImageFormat)> {
+    match infer::get(bytes)?.mime_type() {
+        "image/png" => Some(("image/png", ImageFormat::Png)),
+        "image/jpeg" => Some(("image/jpeg", ImageFormat::Jpeg)),
+        "image/webp" => Some(("image/webp", ImageFormat::WebP)),
+        _ => None,
+    }
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits.max_alloc = Some(DECODING);
+    limits
+}
+
+/// Why screenshots could not be kept or shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk.
+    #[error("a screenshot could not be written or read: {0}")]
+    Disk(#[from] io::Error),
+    /// The key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// What was sent holds a picture's head, but no picture.
+    #[error("the picture cannot be decoded: {0}")]
+    Broken(String),
+}
+
+fn place(report: &str, number: i64) -> String {
+    format!("{report}/{number}")
+}
+
+/// Seals pictures and writes them to disk: when this gives `Ok`, they are durable; when it
+/// gives an error, nothing is left. Blocking.
+pub fn keep(
+    folder: &Path,
+    report: &str,
+    pictures: &[(Vec<u8>, Looked)],
+    key: &DataKey,
+    random: &dyn Random,
+) -> Result<Vec<Screenshot>, Error> {
+    let mut kept: Vec<Screenshot> = Vec::with_capacity(pictures.len());
+    for (number, (bytes, looked)) in (1..).zip(pictures) {
+        let file = format!("{report}-{number}");
+        let row = Screenshot {
+            number,
+            sha256: looked.sha256.clone(),
+            file: file.clone(),
+            media_type: looked.media_type.to_owned(),
+            width: i64::from(looked.width),
+            height: i64::from(looked.height),
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        };
+        kept.push(row);
+        let written = key
+            .seal("screenshots", "file", &place(report, number), bytes, random)
+            .map_err(Error::from)
+            .and_then(|sealed| write(&folder.join(&file), &sealed).map_err(Error::from));
+        if let Err(error) = written {
+            remove(folder, &kept);
+            return Err(error);
+        }
+    }
+    if !kept.is_empty()
+        && let Err(error) = fs::File::open(folder).and_then(|folder| folder.sync_all())
+    {
+        remove(folder, &kept);
+        return Err(error.into());
+    }
+    Ok(kept)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Removes files; those that are not there count as removed. Blocking.
+pub fn remove(folder: &Path, shots: &[Screenshot]) {
+    for shot in shots {
+        if let Err(error) = fs::remove_file(folder.join(&shot.file))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, file = shot.file, "a screenshot's file could not be removed");
+        }
+    }
+}
+
+/// A picture as it may be shown: decoded and encoded anew, so that nothing but the picture
+/// is left. Gives the media type and the bytes. Blocking, and heavy.
+pub fn show(
+    folder: &Path,
+    report: &str,
+    shot: &Screenshot,
+    key: &DataKey,
+) -> Result<(&'static str, Vec<u8>), Error> {
+    let sealed = fs::read(folder.join(&shot.file))?;
+    let place = place(report, shot.number);
+    let bytes = key.open("screenshots", "file", &place, &sealed)?;
+    drop(sealed);
+    let broken = |error: image::ImageError| Error::Broken(error.to_string());
+    let (_, format) =
+        sniff(&bytes).ok_or_else(|| Error::Broken("not a picture any more".to_owned()))?;
+    let mut reader = ImageReader::with_format(Cursor::new(&bytes), format);
+    reader.limits(limits());
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    // What turns a photograph upright stands in the metadata, which is dropped below.
+    let orientation = decoder.orientation().map_err(broken)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    picture.apply_orientation(orientation);
+    let (media_type, format, picture) = match format {
+        ImageFormat::Jpeg => ("image/jpeg", ImageFormat::Jpeg, picture.into_rgb8().into()),
+        _ => ("image/png", ImageFormat::Png, with_eight_bits(picture)),
+    };
+    let mut out = Cursor::new(Vec::new());
+    picture.write_to(&mut out, format).map_err(broken)?;
+    Ok((media_type, out.into_inner()))
+}
+
+fn with_eight_bits(picture: DynamicImage) -> DynamicImage {
+    if picture.color().has_alpha() {
+        picture.into_rgba8().into()
+    } else {
+        picture.into_rgb8().into()
+    }
+}
+
+/// Removes files that no report lists: what a crash left of uploads that were never
+/// acknowledged. Gives how many. To be run once, at the start.
+pub async fn sweep(store: &Store, folder: &Path, now: Moment) -> Result<usize, store::Error> {
+    let listed = {
+        let folder = folder.to_owned();
+        tokio::task::spawn_blocking(move || old_files(&folder, now)).await
+    };
+    let files = match listed {
+        Ok(Ok(files)) => files,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the folder of screenshots could not be read");
+            return Ok(0);
+        }
+        Err(_) => return Ok(0),
+    };
+    let mut removed = 0;
+    for file in files {
+        let name = file.clone();
+        let known = store
+            .read(|mut conn| Box::pin(async move { reports::knows_file(&mut conn, &name).await }))
+            .await?;
+        if !known && tokio::fs::remove_file(folder.join(&file)).await.is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn old_files(folder: &Path, now: Moment) -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let written = metadata
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let written = Moment(i64::try_from(written.as_millis()).unwrap_or(i64::MAX));
+        if metadata.is_file()
+            && now.since(written) > SWEEP_AFTER
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            files.push(name);
+        }
+    }
+    Ok(files)
+}

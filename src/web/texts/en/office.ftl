@@ -1,0 +1,99 @@
+# The office: for staff.
+
+sign-in-title = Sign in for staff
+sign-in-intro = For officers of the immigration offices. Applicants need no account: they open the link of their receipt.
+sign-in-email = E-mail address
+sign-in-password = Password
+sign-in-button = Sign in
+sign-in-lost = Lost your password? Whoever runs Siaga at your agency gives you a new one.
+sign-in-wrong = The address or the password is wrong.
+sign-in-too-often = Too many tries. Please wait a little and try again.
+sign-in-elsewhere = This sign-in came from another site and was refused. Please sign in here.
+
+office-footer = Every look at a case is recorded with your name and the time. Findings support your decision; they do not replace it.
+office-open = To do
+office-done = Done
+office-all = All offices
+office-search = Reference or passport number
+office-search-button = Find
+office-sign-out = Sign out
+office-to-queue = Back to the list
+office-table = Cases by deadline
+office-count = { $count ->
+    [one] 1 case.
+   *[other] { $count } cases.
+}
+office-page = Page { $page } of { $pages }.
+office-order = The permit that ends first stands first.
+office-filter = Office
+office-filter-button = Show
+office-empty = No cases here.
+office-pages = Pages
+office-newer = ← Previous 50
+office-older = Next 50 →
+office-no-cases = No cases for this account
+office-no-cases-text = Your account watches the monitor and sees no personal data. Cases are for officers and supervisors.
+office-form-old = This form is no longer valid
+office-form-old-text = Nothing was changed. Go back, reload the page and try again.
+office-elsewhere-line = { $reference } belongs to { $office }.
+staff-officer = Officer
+staff-supervisor = Supervisor
+staff-operator = Operator
+
+col-deadline = Last day
+col-person = Name and passport
+col-permit = Permit
+col-finding = Finding
+col-state = State and received
+col-reference = Reference
+
+search-title = Search
+search-found = { $count ->
+    [0] Nothing found.
+    [one] 1 case found.
+   *[other] { $count } cases found.
+}
+search-mistyped = This looks like a reference, but one character is mistyped: the check character does not fit. Please compare it again.
+search-neither = This is neither a reference (like 7K3M-9QXR-2TWA-5) nor a passport number (letters A to Z and digits).
+search-none = There is no case with this passport number. Perhaps the report was made with another passport, or not sent.
+
+case-none = No such case
+case-none-text = There is no case with this reference. Perhaps the report was not sent to the end.
+case-elsewhere = This case belongs to another office
+case-elsewhere-text = It belongs to { $office }. Only its officers and supervisors can open it.
+case-erased = (erased)
+case-last-day = Last day of the permit:
+case-guidance-submitted = The application was submitted: the applicant need not come until called.
+case-guidance-paid = Paid, but the site does not show it: payment in limbo. Check with the billing code; the applicant must not pay twice.
+case-evidence = What our runs met during the outage
+case-failure = { $step }: { $fault } { $times ->
+    [one] Once
+   *[other] { $times } times
+}, from { $vantages ->
+    [one] 1 place
+   *[other] { $vantages } places
+}, { $from } to { $to }.
+case-gaps-none = None around these times.
+case-rules = Rule version
+case-attempt = The attempt
+case-not-said = not said
+case-no-screenshot = None was sent.
+case-screenshot = Screenshot { $n }, { $width } × { $height } pixels
+case-person = The applicant
+case-next = Next step
+case-next-none = This case is finished.
+case-came = Report received
+case-step = { $state }, by { $who }
+case-note = Reported by the applicant and not verified, except where it says that we observed it. This is no surat keterangan.
+step-in_review = Take it up
+step-in_review-text = You take the case; the applicant sees that it is being worked on.
+step-processed = Processed by hand
+step-processed-text = The application was dealt with at the office. This ends the case.
+step-returned = Return with this reason
+step-returned-text = Something is missing. The applicant sees the reason, word for word.
+step-reason = Reason
+step-reason-missing = Please write the reason: the applicant must know what is missing. Nothing was changed.
+step-reason-long = The reason is too long: at most 1,000 characters. Nothing was changed.
+step-impossible = This step is not possible from where the case stands. Nothing was changed.
+step-done-by = Someone was faster: { $who } set this case to “{ $state }” at { $at }. Nothing was done twice.
+step-done-by-you = You have already set this case to “{ $state }” at { $at }. Nothing was done twice.

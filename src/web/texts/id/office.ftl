@@ -1,0 +1,89 @@
+# Kantor: untuk petugas.
+
+sign-in-title = Masuk untuk petugas
+sign-in-intro = Untuk petugas kantor imigrasi. Pemohon tidak perlu akun: cukup buka tautan tanda terimanya.
+sign-in-email = Alamat email
+sign-in-password = Kata sandi
+sign-in-button = Masuk
+sign-in-lost = Lupa kata sandi? Pengelola Siaga di instansi Anda dapat memberikan yang baru.
+sign-in-wrong = Alamat email atau kata sandi salah.
+sign-in-too-often = Terlalu banyak percobaan. Mohon tunggu sebentar, lalu coba lagi.
+sign-in-elsewhere = Permintaan masuk ini datang dari situs lain dan ditolak. Silakan masuk di sini.
+
+office-footer = Setiap kali kasus dibuka, nama Anda dan waktunya dicatat. Temuan mendukung keputusan Anda, bukan menggantikannya.
+office-open = Belum selesai
+office-done = Selesai
+office-all = Semua kantor
+office-search = Nomor referensi atau nomor paspor
+office-search-button = Cari
+office-sign-out = Keluar
+office-to-queue = Kembali ke daftar
+office-table = Kasus menurut tenggat
+office-count = { $count } kasus.
+office-page = Halaman { $page } dari { $pages }.
+office-order = Izin yang lebih cepat berakhir di urutan teratas.
+office-filter = Kantor
+office-filter-button = Tampilkan
+office-empty = Tidak ada kasus di sini.
+office-pages = Halaman
+office-newer = ← 50 sebelumnya
+office-older = 50 berikutnya →
+office-no-cases = Tidak ada kasus untuk akun ini
+office-no-cases-text = Akun Anda mengawasi pemantauan dan tidak melihat data pribadi. Kasus hanya untuk petugas dan penyelia.
+office-form-old = Formulir ini sudah tidak berlaku
+office-form-old-text = Tidak ada yang diubah. Kembalilah, muat ulang halamannya, lalu coba lagi.
+office-elsewhere-line = { $reference } ditangani { $office }.
+staff-officer = Petugas
+staff-supervisor = Penyelia
+staff-operator = Operator
+
+col-deadline = Hari terakhir
+col-person = Nama dan paspor
+col-permit = Izin
+col-finding = Temuan
+col-state = Status dan diterima
+col-reference = Referensi
+
+search-title = Pencarian
+search-found = { $count ->
+    [0] Tidak ditemukan.
+   *[other] { $count } kasus ditemukan.
+}
+search-mistyped = Ini tampak seperti nomor referensi, tetapi ada satu karakter yang salah ketik: karakter pemeriksanya tidak cocok. Mohon bandingkan lagi.
+search-neither = Ini bukan nomor referensi (seperti 7K3M-9QXR-2TWA-5) dan bukan nomor paspor (huruf A sampai Z dan angka).
+search-none = Tidak ada kasus dengan nomor paspor ini. Mungkin laporannya memakai paspor lain, atau belum terkirim.
+
+case-none = Kasus tidak ada
+case-none-text = Tidak ada kasus dengan nomor referensi ini. Mungkin laporannya belum selesai terkirim.
+case-elsewhere = Kasus ini milik kantor lain
+case-elsewhere-text = Kasus ini ditangani { $office }. Hanya petugas kantor itu dan penyelia yang dapat membukanya.
+case-erased = (dihapus)
+case-last-day = Hari terakhir izin:
+case-guidance-submitted = Permohonan sudah terkirim: pemohon tidak perlu datang sampai dipanggil.
+case-guidance-paid = Sudah dibayar, tetapi situs tidak menampilkannya: pembayaran tertahan. Periksa dengan kode billing; pemohon jangan membayar dua kali.
+case-evidence = Yang ditemui pemantauan kami selama gangguan
+case-failure = { $step }: { $fault } { $times } kali, dari { $vantages } tempat, { $from } sampai { $to }.
+case-gaps-none = Tidak ada di sekitar waktu itu.
+case-rules = Versi aturan
+case-attempt = Percobaan
+case-not-said = tidak disebutkan
+case-no-screenshot = Tidak ada yang dikirim.
+case-screenshot = Tangkapan layar { $n }, { $width } × { $height } piksel
+case-person = Pemohon
+case-next = Langkah berikutnya
+case-next-none = Kasus ini sudah selesai.
+case-came = Laporan diterima
+case-step = { $state }, oleh { $who }
+case-note = Dilaporkan oleh pemohon dan tidak terverifikasi, kecuali yang disebut kami amati sendiri. Ini bukan surat keterangan.
+step-in_review = Tangani
+step-in_review-text = Anda menangani kasus ini; pemohon melihat bahwa kasusnya sedang ditangani.
+step-processed = Sudah diproses manual
+step-processed-text = Permohonan sudah ditangani di kantor. Kasus selesai.
+step-returned = Kembalikan dengan alasan ini
+step-returned-text = Ada yang kurang. Pemohon membaca alasan ini persis seperti yang Anda tulis.
+step-reason = Alasan
+step-reason-missing = Tulis alasannya: pemohon harus tahu apa yang kurang. Tidak ada yang diubah.
+step-reason-long = Alasan terlalu panjang: paling banyak 1.000 karakter. Tidak ada yang diubah.
+step-impossible = Langkah ini tidak mungkin dari status sekarang. Tidak ada yang diubah.
+step-done-by = Petugas lain lebih dulu: { $who } mengubah kasus ini menjadi “{ $state }” pada { $at }. Tidak ada yang dilakukan dua kali.
+step-done-by-you = Anda sudah mengubah kasus ini menjadi “{ $state }” pada { $at }. Tidak ada yang dilakukan dua kali.
