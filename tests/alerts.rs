@@ -36,7 +36,7 @@ const SOON: Duration = Duration::from_secs(20);
 const KEY: &str = "whsec-not-for-logs";
 
 fn client(within: Duration) -> reqwest::Client {
-    let clients = HttpClients::new("https://siaga.example", &[]).expect("clients");
+    let clients = HttpClients::new(Some("https://siaga.example"), &[]).expect("clients");
     clients.plain(within).expect("a client")
 }
 

@@ -13,10 +13,13 @@ use super::life::Life;
 use super::past;
 use super::service::Service;
 use crate::config::{Config, Environment};
-use crate::domain::{Clock, Random};
+use crate::domain::case::Role;
+use crate::domain::{Clock, Moment, Random, random};
 use crate::rehearsal::{self, Fault, Rehearsal, ScriptedFault};
-use crate::store::runs;
+use crate::store::staff::{self, Member};
+use crate::store::{Store, runs};
 use crate::toml_reader::Source;
+use crate::web::passwords;
 
 /// Intervals of flows are this share of what is written, so that things happen soon.
 const PACE: f64 = 0.15;
@@ -40,7 +43,9 @@ pub struct Demo {
     /// The rehearsal site and its post office.
     pub rehearsal: Rehearsal,
     /// The service's database.
-    pub store: crate::store::Store,
+    pub store: Store,
+    /// E-mail address and password of a supervisor.
+    pub staff: (String, String),
 }
 
 /// The two outages of the demonstration: sign-in fails after a minute, for 75 seconds; two
@@ -112,13 +117,43 @@ pub async fn start(
         )
         .await?;
     }
+    let staff = supervisor(&service.store, clock.now(), &*random).await?;
     let store = service.store.clone();
     let siaga = service.start(life).await?;
     Ok(Demo {
         siaga,
         rehearsal,
         store,
+        staff,
     })
+}
+
+/// An account that sees the cases of all offices, with a new password at each start.
+async fn supervisor(
+    store: &Store,
+    now: Moment,
+    random: &dyn Random,
+) -> anyhow::Result<(String, String)> {
+    let password = passwords::generate(random);
+    let member = Member {
+        id: random::id(now, random),
+        email: "officer@siaga.example".to_owned(),
+        password_hash: passwords::hash(&password, random)?,
+        role: Role::Supervisor,
+        office: None,
+    };
+    let email = member.email.clone();
+    store
+        .write(move |mut conn| {
+            Box::pin(async move {
+                if !staff::replace(&mut conn, &member).await? {
+                    staff::add(&mut conn, &member, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok((email, password))
 }
 
 /// The configuration of a demonstration: what an operator would write, with the rehearsal's

@@ -2,7 +2,7 @@
 //! configuration.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,15 +23,19 @@ use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
-use crate::probe::politeness::{Politeness, Rate};
+use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
 use crate::store::{Store, seal};
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
+use crate::web::desk::{ComponentName, Desk};
+use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
-use crate::web::{PageCache, publish, render, serve};
+use crate::web::reports::{self, ReportsState};
+use crate::web::throttle::Rate;
+use crate::web::{PageCache, Site, publish, render, screenshots, serve};
 
 /// Everything that stands before anything runs.
 pub struct Service {
@@ -121,6 +125,14 @@ impl Service {
                 "nobody watched since the last sign of life: recorded as a gap"
             );
         }
+        private_folder(&self.screenshots())?;
+        let swept = screenshots::sweep(&self.store, &self.screenshots(), now).await?;
+        if swept > 0 {
+            tracing::info!(
+                swept,
+                "screenshots of reports that were never acknowledged were removed"
+            );
+        }
         let listener = TcpListener::bind(self.config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
@@ -158,10 +170,25 @@ impl Service {
             &site,
             self.clock.now(),
         )));
+        let desk = self.desk(&site);
+        let reports = reports::Settings {
+            max_body: self.config.reports.max_body,
+            per_client: Rate {
+                burst: self.config.reports.per_address_hour,
+                every: Duration::from_secs(3600) / self.config.reports.per_address_hour.max(1),
+            },
+            keep_for: days(self.config.retention.reports_days),
+            ..reports::Settings::default()
+        };
+        let reports = reports::router(ReportsState::new(desk.clone(), reports));
+        let office = office::router(OfficeState::new(desk, office::Settings::default()));
         let metrics = self.metrics.clone();
         let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
         let router = operations::measured(
-            archive.merge(operations::router(self.operations())),
+            archive
+                .merge(reports)
+                .merge(office)
+                .merge(operations::router(self.operations())),
             Arc::clone(&self.clock),
             Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
         );
@@ -186,6 +213,33 @@ impl Service {
             Ok(())
         });
         Ok(())
+    }
+
+    /// What reports and cases are worked on with.
+    fn desk(&self, site: &Arc<Site>) -> Desk {
+        let screenshots = self.screenshots();
+        let components = self
+            .config
+            .components
+            .iter()
+            .map(|component| ComponentName {
+                id: component.key.clone(),
+                name_id: Some(component.name_id.clone()),
+                name_en: Some(component.name_en.clone()),
+            });
+        Desk {
+            store: self.store.clone(),
+            keys: self.keys.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            site: Arc::clone(site),
+            screenshots: Arc::new(screenshots),
+            components: components.collect(),
+        }
+    }
+
+    fn screenshots(&self) -> PathBuf {
+        self.config.data.folder.join("screenshots")
     }
 
     fn start_probes(&self, life: &mut Life) -> anyhow::Result<()> {
@@ -260,7 +314,6 @@ impl Service {
             "sign of life",
             jobs::heartbeat(store, vantage, clock, life.stop()),
         );
-        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
         let kept = jobs::Retention {
             runs: days(self.config.retention.runs_days),
             evidence: days(self.config.retention.evidence_days),
@@ -269,7 +322,7 @@ impl Service {
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let evidence = self.evidence.clone();
-        let screenshots = self.config.data.folder.join("screenshots");
+        let screenshots = self.screenshots();
         life.spawn(
             "retention",
             jobs::retention(
@@ -303,7 +356,7 @@ impl Service {
             Some(url) => Some(Arc::new(ImapMailbox::parse(url.reveal())?)),
             None => None,
         };
-        let rate = Rate {
+        let rate = politeness::Rate {
             per_second: probe.host_rate,
             at_once: u32::try_from(probe.host_concurrency).unwrap_or(u32::MAX),
         };
@@ -314,7 +367,7 @@ impl Service {
             mailbox,
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
-            politeness: Arc::new(Politeness::new(rate, crate::probe::politeness::LOOPBACK)),
+            politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),
         })
     }
 
@@ -334,6 +387,10 @@ impl Service {
             })
             .collect()
     }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
 }
 
 /// Every flow below the configured folder, and the known error pages; or every mistake.

@@ -95,6 +95,7 @@ fn progress(what: &str, done: Option<f64>) {
 
 fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
     let siaga = demo.siaga;
+    let (staff, staff_password) = &demo.staff;
     let site = demo.rehearsal.site();
     let control = demo.rehearsal.control().unwrap_or(site);
     format!(
@@ -102,6 +103,7 @@ fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
 Siaga is up. This is a rehearsal: the watched site is a mock, and its past is simulated.
 
   Status page     http://{siaga}/            (English: http://{siaga}/en/)
+  Offices         http://{siaga}/office/     sign in: {staff}  {staff_password}
   Watched site    http://{site}/            sign in: {email}  {password}
   Its faults      http://{control}/_rehearsal/
   All mails       http://{control}/_rehearsal/mailbox

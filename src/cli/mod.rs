@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod rehearse;
 pub mod run;
+pub mod staff;
 pub mod validate;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ enum Command {
     Check(check::Args),
     Validate(validate::Args),
     Rehearse(rehearse::Args),
+    Staff(staff::Args),
 }
 
 /// Reads the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => Box::pin(run::run(args)).await,
             Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Validate(args) => validate::run(args).await,
+            Command::Staff(args) => Box::pin(staff::run(args)).await,
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
     });

@@ -35,15 +35,19 @@ struct Ended {
 }
 
 async fn check(text: &str, site: &str, secret: Option<&str>, more: &[&str]) -> Ended {
+    run(text, secret, &[&["--site", site], more].concat()).await
+}
+
+async fn check_with(text: &str, arguments: &[&str]) -> Ended {
+    run(text, None, arguments).await
+}
+
+async fn run(text: &str, secret: Option<&str>, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("small.toml");
     std::fs::write(&file, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_siaga"));
-    command
-        .arg("check")
-        .arg(&file)
-        .args(["--site", site])
-        .args(more);
+    command.arg("check").arg(&file).args(arguments);
     command
         .env_remove("CHECK_SECRET")
         .env_remove("SIAGA_MAILBOX")
@@ -147,4 +151,35 @@ async fn a_bad_file_is_told_in_full() {
     );
     let ended = check(FLOW, "not an address", None, &[]).await;
     assert_eq!(ended.code, Some(2), "{}", ended.err);
+
+    let neither = check_with(FLOW, &[]).await;
+    assert_eq!(neither.code, Some(2));
+    assert_eq!(
+        neither.err,
+        "Which site? Give --site URL or --config FILE.\n"
+    );
+}
+
+#[tokio::test]
+async fn the_configuration_gives_the_site_and_the_variables() {
+    let server = plain(|request| page(request.path())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("siaga.toml");
+    let example = format!(
+        "[site]\nname_id = \"S\"\nname_en = \"S\"\nurl = \"{}\"\n[probe]\ncontact = \"a@b.example\"\n[variables]\nPLACE = \"/there\"\n",
+        server.url
+    );
+    std::fs::write(&config, example).unwrap();
+    let flow = "name = \"x\"\nevery = \"1m\"\n[[step]]\nname = \"a\"\ncomponent = \"web\"\n\
+                visit = \"${PLACE}\"\nexpect = { text = \"/there\" }\n";
+    let path = config.display().to_string();
+    let ended = check_with(flow, &["--config", &path]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    let ended = check_with(&flow.replace("PLACE", "PLAICE"), &["--config", &path]).await;
+    assert_eq!(ended.code, Some(2), "{}{}", ended.out, ended.err);
+    assert!(
+        ended.err.contains("did you mean `${PLACE}`?"),
+        "{}",
+        ended.err
+    );
 }

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use super::{Bar, OfficeState, failed, layout, message, rendered, sender, worker};
 use crate::domain::case::CaseState;
 use crate::domain::history::{Gap, Outage};
+use crate::domain::office;
 use crate::domain::reference::Reference;
 use crate::domain::report::{self, Submitted};
-use crate::domain::office;
 use crate::store::reports::{Case, Personal, Screenshot, Step};
 use crate::store::runs::FailureSummary;
 use crate::store::{self, monitor, outages, reports, runs, staff};
@@ -26,9 +26,9 @@ use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
 use crate::web::public::words::{self, Badge};
 use crate::web::reports::told::{self, OutageShown, TryLine};
+use crate::web::screenshots;
 use crate::web::sessions::{self, Scope, SignedIn};
 use crate::web::texts::Texts;
-use crate::web::screenshots;
 
 /// Longest reason for giving a case back, in characters.
 const LONGEST_REASON: usize = 1000;
@@ -278,7 +278,11 @@ fn render(
             .iter()
             .map(|one| failure(t, format, one))
             .collect(),
-        gaps: opened.gaps.iter().map(|one| words::gap(t, format, one)).collect(),
+        gaps: opened
+            .gaps
+            .iter()
+            .map(|one| words::gap(t, format, one))
+            .collect(),
         shots: opened
             .shots
             .iter()

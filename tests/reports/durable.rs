@@ -1,0 +1,249 @@
+//! What is on disk when it says yes, and that nothing is half when it says no.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::desk::{fields, fields_with, file, form, png, start, start_with};
+use crate::harness::{NOON, each_store, folder, on_sqlite};
+use siaga::domain::Moment;
+use siaga::store::reports;
+use siaga::web::reports::Settings;
+use siaga::web::screenshots;
+
+#[tokio::test]
+async fn a_screenshot_lies_sealed_and_comes_back_without_its_metadata() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        // A text chunk behind the head: what a camera or a tool may leave in a picture.
+        let mut picture = png(50, 40);
+        let mut chunk = 14_u32.to_be_bytes().to_vec();
+        chunk.extend(b"tEXtComment\0secret");
+        chunk.extend([0x12, 0x34, 0x56, 0x78]);
+        picture.splice(33..33, chunk);
+        let body = desk
+            .report(form(&fields()).part("screenshot", file("a.png", picture.clone())))
+            .await;
+        assert_eq!(body.status(), 201);
+        let body: Value = body.json().await.unwrap();
+        let files = desk.files();
+        let sealed = std::fs::read(desk.screenshots.join(&files[0])).unwrap();
+        assert!(!sealed.windows(4).any(|w| w == b"IHDR"), "sealed");
+        let reference = body["reference"].as_str().unwrap().to_owned();
+        let (case, shots) = desk
+            .store
+            .read(move |mut conn| {
+                Box::pin(async move {
+                    let case = reports::by_reference(&mut conn, &reference).await?.unwrap();
+                    let shots = reports::screenshots(&mut conn, &case.id).await?;
+                    Ok((case, shots))
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!((shots[0].width, shots[0].height), (50, 40));
+        let key = case.data_key(&desk.keys).unwrap().unwrap();
+        let (kind, shown) =
+            screenshots::show(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
+        assert_eq!(kind, "image/png");
+        assert!(!shown.windows(6).any(|w| w == b"secret"));
+        let decoded = image::load_from_memory(&shown).unwrap().into_rgb8();
+        assert_eq!(decoded.get_pixel(0, 0).0, [200, 10, 20]);
+        // Sealed for its place: it does not open as another report's.
+        assert!(screenshots::show(&desk.screenshots, "another", &shots[0], &key).is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_keeps_nothing_and_gives_back_what_was_typed() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        database.store.close().await;
+        let shot = || form(&fields()).part("screenshot", file("a.png", png(9, 9)));
+        let answer = desk.report(shot()).await;
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+        let text = answer.text().await.unwrap();
+        assert!(!text.to_lowercase().contains("sql"), "{text}");
+        let page = desk
+            .client
+            .post(format!("{}/en/report", desk.url))
+            .multipart(shot())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(page.status(), 503);
+        let page = page.text().await.unwrap();
+        assert!(page.contains("value=\"Zhang Wei\""));
+        assert!(page.contains("the fault is ours"));
+        assert!(desk.files().is_empty());
+    })
+    .await;
+}
+
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    /// A file system of 64 KiB; `None` where this user may not mount one.
+    fn tiny(at: &Path) -> Option<Mounted> {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(at)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then(|| Mounted(at.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nothing_half_and_all_is_well_when_there_is_room_again() {
+    on_sqlite(|database| async move {
+        let place = folder();
+        let Some(_mounted) = Mounted::tiny(place.path()) else {
+            // Only root may mount; `make test` in CI is root.
+            return;
+        };
+        let screenshots = place.path().to_owned();
+        let desk = start_with(&database.store, Settings::default(), Some(screenshots)).await;
+        let filler = place.path().join("filler");
+        std::fs::write(&filler, vec![0; 40 * 1024]).unwrap();
+        // The first fits, the second does not: neither may stay.
+        let mut large = png(9, 9);
+        large.resize(40 * 1024, 0);
+        let two = || {
+            form(&fields())
+                .part("screenshot", file("a.png", png(9, 9)))
+                .part("screenshot", file("b.png", large.clone()))
+        };
+        let answer = desk.report(two()).await;
+        assert_eq!(answer.status(), 503);
+        assert_eq!(desk.files(), ["filler"]);
+        assert_eq!(desk.count().await, 0);
+        std::fs::remove_file(&filler).unwrap();
+        let answer = desk.report(two()).await;
+        assert_eq!(answer.status(), 201);
+        assert_eq!(desk.files().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_sweep_removes_old_files_that_no_report_lists_and_no_others() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let shot = form(&fields()).part("screenshot", file("a.png", png(9, 9)));
+        assert_eq!(desk.report(shot).await.status(), 201);
+        let listed = desk.files();
+        std::fs::write(desk.screenshots.join("orphan-1"), b"x").unwrap();
+        let written = std::fs::metadata(desk.screenshots.join("orphan-1"))
+            .unwrap()
+            .modified()
+            .unwrap()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        let written = Moment(i64::try_from(written.as_millis()).unwrap());
+        let sweep = |now| screenshots::sweep(&desk.store, &desk.screenshots, now);
+        let young = written + Duration::from_secs(1800);
+        assert_eq!(sweep(young).await.unwrap(), 0);
+        assert_eq!(desk.files().len(), 2);
+        let old = written + Duration::from_secs(7200);
+        assert_eq!(sweep(old).await.unwrap(), 1);
+        assert_eq!(desk.files(), listed);
+    })
+    .await;
+}
+
+fn a_report() -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    (
+        "[A-Za-z0-9]{3,20}",
+        "[^\\p{C}\\s][^\\p{C}]{0,80}",
+        prop::option::of(0_i64..60),
+        1_usize..5,
+        prop::sample::select(vec!["website", "sign-in", "upload", "tracking"]),
+        prop::sample::select(vec!["jakarta-pusat", "ngurah-rai", "jayapura"]),
+    )
+        .prop_map(|(passport, name, days, tries, component, office)| {
+            let mut fields = fields_with("passport_number", &passport);
+            fields.retain(|(field, _)| {
+                ![
+                    "name",
+                    "permit_expires_on",
+                    "tried_at",
+                    "component",
+                    "office",
+                ]
+                .contains(field)
+            });
+            fields.push(("name", name));
+            fields.push(("component", component.to_owned()));
+            fields.push(("office", office.to_owned()));
+            if let Some(days) = days {
+                let date = Moment(NOON.0 + days * 86_400_000).timestamp();
+                fields.push(("permit_expires_on", date.strftime("%Y-%m-%d").to_string()));
+            }
+            for n in 0..tries {
+                let at = Moment(NOON.0 - i64::try_from(n).unwrap() * 3_000_000);
+                fields.push(("tried_at", at.to_string()));
+            }
+            fields
+        })
+}
+
+/// An acknowledged report is always found, by its reference and by its passport number.
+#[test]
+fn what_was_acknowledged_is_always_found() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+            cases: 48,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
+        let handle = tokio::runtime::Handle::current();
+        tokio::task::block_in_place(|| {
+            runner
+                .run(&a_report(), |fields| {
+                    handle.block_on(async {
+                        let answer = desk.report(form(&fields)).await;
+                        let status = answer.status();
+                        let body: Value = answer.json().await.unwrap();
+                        if status == 422 {
+                            // A name of marks alone is nothing once it is cleaned.
+                            prop_assert_eq!(super::desk::errors(&body), ["name:missing"]);
+                            return Ok(());
+                        }
+                        desk.clock.advance(Duration::from_secs(10));
+                        prop_assert_eq!(status, 201);
+                        let reference = body["reference"].as_str().unwrap().to_owned();
+                        let passport = &fields.iter().find(|f| f.0 == "passport_number").unwrap().1;
+                        let hashes = desk.keys.lookups("passport", &passport.to_uppercase());
+                        let (one, many) = desk
+                            .store
+                            .read(move |mut conn| {
+                                Box::pin(async move {
+                                    let one = reports::by_reference(&mut conn, &reference).await?;
+                                    Ok((one, reports::by_passport(&mut conn, hashes).await?))
+                                })
+                            })
+                            .await
+                            .unwrap();
+                        let one = one.unwrap();
+                        prop_assert!(many.iter().any(|case| case.id == one.id));
+                        Ok(())
+                    })
+                })
+                .unwrap();
+        });
+    }));
+}

@@ -1,0 +1,236 @@
+//! What is taken, and what it is answered with.
+
+use serde_json::{Value, json};
+
+use super::desk::{fields, fields_with, file, form, png, start};
+use crate::harness::{each_store, on_sqlite, upload_run};
+use siaga::domain::{Moment, Outcome};
+use siaga::store::{reports, runs};
+
+/// When the report of `fields()` was tried: noon of Jakarta.
+fn tried() -> Moment {
+    "2026-08-06T12:00:00+07:00"
+        .parse::<jiff::Timestamp>()
+        .unwrap()
+        .into()
+}
+
+#[tokio::test]
+async fn a_report_is_found_by_its_reference_its_link_and_its_passport() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        let body = desk
+            .report(form(&fields()).part("screenshot", file("a.png", png(40, 30))))
+            .await;
+        assert_eq!(body.status(), 201);
+        let location = body.headers()["location"].to_str().unwrap().to_owned();
+        let body: Value = body.json().await.unwrap();
+        let reference = body["reference"].as_str().unwrap().to_owned();
+        let secret = body["secret"].as_str().unwrap().to_owned();
+        assert_eq!(location, format!("/api/v1/reports/{reference}"));
+        assert!(
+            reference
+                .parse::<siaga::domain::reference::Reference>()
+                .is_ok()
+        );
+        assert_eq!(secret.len(), 26);
+        assert!(body["received_at"].as_str().unwrap().ends_with('Z'));
+
+        let receipt = desk
+            .client
+            .get(body["receipt_url"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(receipt.status(), 200);
+        assert_eq!(receipt.headers()["referrer-policy"], "no-referrer");
+        assert_eq!(receipt.headers()["cache-control"], "no-store");
+        let page = receipt.text().await.unwrap();
+        assert!(page.contains(&reference));
+        assert!(!page.contains("E12345678"), "the passport number is masked");
+        assert!(!page.contains("Zhang Wei"), "the name is masked");
+        assert!(!page.contains("zhang@example.org"), "the address is masked");
+
+        let read: Value = desk
+            .get(&format!("{location}?key={secret}"))
+            .await
+            .json()
+            .await
+            .unwrap();
+        assert_eq!(read["state"], "received");
+        assert_eq!(read["office"]["code"], "ngurah-rai");
+        assert_eq!(read["days_left"], 3);
+
+        let hashes = desk.keys.lookups("passport", "E12345678");
+        let found = desk
+            .store
+            .read(|mut conn| Box::pin(async move { reports::by_passport(&mut conn, hashes).await }))
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].reference, reference);
+        let personal = found[0].open(&desk.keys).unwrap().unwrap();
+        assert_eq!(personal.name, "Zhang Wei");
+        assert_eq!(personal.email.as_deref(), Some("zhang@example.org"));
+        assert_eq!(desk.files().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn json_says_the_same_as_multipart() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let body = json!({
+            "role": "guarantor", "name": "Budi", "passport_number": "X1234567",
+            "permit_type": "itap", "office": "jayapura", "phone": "0812 3456 7890",
+            "component": "sign-in", "tried_at": ["2026-08-06T08:00", "2026-08-06T09:30"],
+            "tries": 5, "checked": {"connection": true, "size": false, "device": true},
+            "submitted": "paid", "billing_code": "820210806123456", "consent": true,
+            "nationality": null,
+        });
+        let answer = desk
+            .client
+            .post(format!("{}/api/v1/reports.json", desk.url))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 201);
+        let answer: Value = answer.json().await.unwrap();
+        let reference = answer["reference"].as_str().unwrap().to_owned();
+        let case = desk
+            .store
+            .read(move |mut conn| {
+                Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+            })
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(case.checked_connection && case.checked_device && !case.checked_size);
+        assert_eq!(case.tries, 5);
+        // Times without an offset are those of the office: Jayapura is nine hours ahead.
+        assert_eq!(case.first_tried_at.to_string(), "2026-08-05T23:00:00.000Z");
+        let page = desk
+            .client
+            .get(answer["receipt_url"].as_str().unwrap())
+            .header("accept-language", "en")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        assert!(page.contains("Do not pay a second time"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_finding_names_the_outage_of_the_step_or_of_one_before_it() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        let began = Moment(tried().0 - 600_000);
+        desk.outage("o-sign-in", "sign-in", began, None).await;
+        desk.outage("o-tracking", "tracking", began, None).await;
+        let body = desk.report_right(&fields()).await;
+        assert_eq!(body["finding"]["verdict"], "matched");
+        assert_eq!(body["finding"]["outage"], "o-sign-in", "not that behind it");
+        let secret = body["secret"].as_str().unwrap();
+        let reference = body["reference"].as_str().unwrap();
+        let page = desk
+            .get(&format!("/en/receipts/{reference}?key={secret}"))
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert!(page.contains("/en/outages/o-sign-in"));
+        assert!(page.contains("WITA"), "in the zone of the office");
+        assert!(page.contains("tanda bukti pemantauan"));
+        assert!(page.contains("not yet signed"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_site_that_we_saw_working_is_told_from_one_that_we_did_not_see() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        let first = desk.report_right(&fields()).await;
+        assert_eq!(first["finding"]["verdict"], "not_corroborated");
+        let day = jiff::civil::date(2026, 8, 6);
+        let run = upload_run(Moment(tried().0 + 60_000), Outcome::Passed);
+        desk.store
+            .write(move |mut conn| {
+                Box::pin(async move { runs::insert(&mut conn, &run, day).await })
+            })
+            .await
+            .unwrap();
+        let second = desk.report_right(&fields()).await;
+        assert_eq!(second["finding"]["verdict"], "likely_user_side");
+        assert_eq!(second["finding"]["tries"][0]["seen_working"], true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_secret_and_a_missing_reference_look_the_same() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let body = desk.report_right(&fields()).await;
+        let there = body["reference"].as_str().unwrap();
+        let wrong = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+        let missing = "7K3M-9QXR-2TWA-5";
+        for prefix in ["/en/receipts", "/id/receipts", "/api/v1/reports"] {
+            let mut answers = Vec::new();
+            for (reference, key) in [
+                (there, wrong),
+                (there, ""),
+                (there, "not base 32!"),
+                (missing, wrong),
+                ("0000-0000-0000-0", body["secret"].as_str().unwrap()),
+                ("nonsense", wrong),
+            ] {
+                let answer = desk.get(&format!("{prefix}/{reference}?key={key}")).await;
+                let status = answer.status();
+                let mut headers: Vec<String> = answer
+                    .headers()
+                    .iter()
+                    .filter(|(name, _)| *name != "date")
+                    .map(|(name, value)| format!("{name}: {value:?}"))
+                    .collect();
+                headers.sort();
+                answers.push((status, headers, answer.text().await.unwrap()));
+            }
+            assert_eq!(answers[0].0, 404);
+            for other in &answers[1..] {
+                assert_eq!(answers[0], *other);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_has_submitted_is_told_to_stay_at_home() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let mut fields = fields_with("submitted", "yes");
+        fields.push(("arrived_on", "2026-07-20".to_owned()));
+        let body = desk.report_right(&fields).await;
+        let (reference, secret) = (&body["reference"], &body["secret"]);
+        let path = format!(
+            "/en/receipts/{}?key={}",
+            reference.as_str().unwrap(),
+            secret.as_str().unwrap()
+        );
+        let page = desk.get(&path).await.text().await.unwrap();
+        assert!(page.contains("You are done for now"));
+        assert!(!page.contains("Contact your immigration office, well before"));
+        assert!(page.contains("19 August 2026"), "thirty days after arrival");
+        assert!(page.contains("13 days are left"));
+        assert!(page.contains("kanim_ngurahrai@imigrasi.go.id"));
+        assert!(page.contains("unconfirmed"));
+    })
+    .await;
+}
