@@ -9,6 +9,7 @@ mod runs;
 mod scheduled;
 mod secrets;
 mod server;
+mod strangers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

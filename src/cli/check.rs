@@ -285,7 +285,10 @@ fn summary(report: &RunReport) -> String {
         (Outcome::Failed(fault), Some(step)) => {
             format!("failed at \"{}\" ({}): {fault}", step.name, step.component)
         }
-        (Outcome::Inconclusive(why), _) => format!("inconclusive: {why}"),
+        (Outcome::Inconclusive(why), step) => {
+            let message = step.and_then(|step| step.message.as_deref());
+            format!("inconclusive: {why}: {}", message.unwrap_or_default())
+        }
         (outcome, _) => outcome.as_str().to_owned(),
     };
     let mut line = format!(
@@ -293,6 +296,11 @@ fn summary(report: &RunReport) -> String {
         report.name,
         steps().count()
     );
+    let left = report.steps.iter().filter(|step| step.cleanup);
+    let left = left.filter(|step| step.outcome.detail().is_some()).count();
+    if left > 0 {
+        line.push_str("; cleanup failed, so something may be left on the site");
+    }
     if let Some(rung) = &report.rung {
         let verb = if rung.accepted { "takes" } else { "refuses" };
         line.push_str(&format!(

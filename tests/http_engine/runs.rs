@@ -65,7 +65,7 @@ async fn after_a_failure_the_rest_is_not_reached_but_cleanup_runs() {
     assert_eq!(broken.status, Some(500));
     assert_eq!(
         broken.message.as_deref(),
-        Some("the status should be 2xx, it is 500")
+        Some("the status should be 2xx, it is 500; the page says \"it broke\"")
     );
     assert!(
         broken
@@ -206,29 +206,32 @@ async fn expectations_say_what_was_wrong() {
         ),
         (
             "status = [404, 410]",
-            "the status should be 404 or 410, it is 200",
+            "the status should be 404 or 410, it is 200; the page says \"The title: Hello & welcome\"",
         ),
         (
             "path = \"/web/*\"",
-            "the address should be `/web/*`, it is `/`",
+            "the address should be `/web/*`, it is `/`; the page says \"The title: Hello & welcome\"",
         ),
         (
             "text = \"hidden()\"",
-            "the page does not say \"hidden()\": it is \"The title\"",
+            "the page does not say \"hidden()\"; the page says \"The title: Hello & welcome\"",
         ),
         ("not_text = \"welcome\"", "the page says \"welcome\""),
         (
             "css = \"#b\"",
-            "the page has no element `#b`: it is \"The title\"",
+            "the page has no element `#b`; the page says \"The title: Hello & welcome\"",
         ),
-        ("not_css = \"#a\"", "the page has an element `#a`"),
+        (
+            "not_css = \"#a\"",
+            "the page has an element `#a`: \"Hello & welcome\"",
+        ),
         (
             "header = { x-b = \"1\" }",
             "the header `x-b` should be `1`, it is missing",
         ),
         (
             "json = { \"/a\" = 1 }",
-            "the answer is no JSON: expected value at line 1 column 1: it is \"The title\"",
+            "the answer is no JSON (expected value at line 1 column 1); the page says \"The title: Hello & welcome\"",
         ),
     ] {
         let steps = format!(
