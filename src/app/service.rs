@@ -15,7 +15,7 @@ use super::life::Life;
 use super::{ingest, past, settings};
 use crate::config::{Config, MasterKeys};
 use crate::detect::Detector;
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, ComponentId, Random};
 use crate::http_client::HttpClients;
 use crate::notify;
 use crate::probe::definition::{Flow, Role};
@@ -29,7 +29,7 @@ use crate::probe::scheduler::{self, Plan};
 use crate::store::{Store, seal};
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
-use crate::web::desk::{ComponentName, Desk};
+use crate::web::desk::Desk;
 use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
@@ -138,6 +138,9 @@ impl Service {
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
         self.start_pages(life, listener)?;
+        if let Some(listen) = self.config.server.operations_listen {
+            self.start_operations(life, listen).await?;
+        }
         self.start_probes(life)?;
         self.start_alerts(life)?;
         self.start_jobs(life);
@@ -158,12 +161,7 @@ impl Service {
         let reader = Reader {
             store: self.store.clone(),
             site: Arc::clone(&site),
-            components: self
-                .config
-                .components
-                .iter()
-                .map(|c| c.key.clone())
-                .collect(),
+            components: self.components(),
             rules: Arc::new(self.detector.rules().clone()),
         };
         let cache = Arc::new(PageCache::new(render::before_the_first_snapshot(
@@ -184,11 +182,12 @@ impl Service {
         let office = office::router(OfficeState::new(desk, office::Settings::default()));
         let metrics = self.metrics.clone();
         let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let mut routes = archive.merge(reports).merge(office);
+        if self.config.server.operations_listen.is_none() {
+            routes = routes.merge(operations::router(self.operations()));
+        }
         let router = operations::measured(
-            archive
-                .merge(reports)
-                .merge(office)
-                .merge(operations::router(self.operations())),
+            routes,
             Arc::clone(&self.clock),
             Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
         );
@@ -218,15 +217,6 @@ impl Service {
     /// What reports and cases are worked on with.
     fn desk(&self, site: &Arc<Site>) -> Desk {
         let screenshots = self.screenshots();
-        let components = self
-            .config
-            .components
-            .iter()
-            .map(|component| ComponentName {
-                id: component.key.clone(),
-                name_id: Some(component.name_id.clone()),
-                name_en: Some(component.name_en.clone()),
-            });
         Desk {
             store: self.store.clone(),
             keys: self.keys.clone(),
@@ -234,8 +224,12 @@ impl Service {
             random: Arc::clone(&self.random),
             site: Arc::clone(site),
             screenshots: Arc::new(screenshots),
-            components: components.collect(),
         }
+    }
+
+    fn components(&self) -> Arc<[ComponentId]> {
+        let keys = self.config.components.iter();
+        keys.map(|component| component.key.clone()).collect()
     }
 
     fn screenshots(&self) -> PathBuf {
@@ -288,9 +282,32 @@ impl Service {
         Ok(())
     }
 
+    /// Metrics and health on a listener of their own.
+    async fn start_operations(&self, life: &mut Life, listen: SocketAddr) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        let site = Arc::new(settings::site(&self.config)?);
+        let server = Arc::new(serve::Server::new(
+            Arc::default(),
+            operations::router(self.operations()),
+            site,
+            serve::Limits::default(),
+        ));
+        let stop = life.stop();
+        life.spawn("operations server", async move {
+            server.serve(listener, stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
     fn operations(&self) -> Operations {
         let metrics = self.metrics.clone();
         let newest = self.metrics.clone();
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let rules = Arc::new(self.detector.rules().clone());
+        let components = self.components();
         let longest = self.flows.iter().filter_map(|flow| flow.every.http).max();
         Operations {
             store: self.store.clone(),
@@ -301,8 +318,13 @@ impl Service {
             // A task that breaks ends the process, so whoever answers is whole.
             is_broken: Arc::new(|| false),
             metrics: Arc::new(move || {
-                let metrics = metrics.clone();
-                Box::pin(async move { metrics.render() })
+                let (metrics, store) = (metrics.clone(), store.clone());
+                let (rules, components) = (Arc::clone(&rules), Arc::clone(&components));
+                let now = clock.now();
+                Box::pin(async move {
+                    metrics.refresh(&store, &rules, &components, now).await;
+                    metrics.render()
+                })
             }),
         }
     }

@@ -12,6 +12,7 @@ use crate::probe::definition::Flow;
 use crate::probe::runner;
 use crate::web::Site;
 use crate::web::format::Zone;
+use crate::web::site::ComponentName;
 
 pub(super) fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
     let fresh_for = flows
@@ -61,6 +62,15 @@ pub(super) fn site(config: &Config) -> anyhow::Result<Site> {
         zone,
         rehearsal: config.rehearsal,
         contact: Some(config.probe.contact.clone()),
+        components: config
+            .components
+            .iter()
+            .map(|component| ComponentName {
+                id: component.key.clone(),
+                name_id: Some(component.name_id.clone()),
+                name_en: Some(component.name_en.clone()),
+            })
+            .collect(),
     })
 }
 

@@ -33,7 +33,7 @@ const FAILED: u8 = 1;
 const BAD_FILE: u8 = 2;
 const INCONCLUSIVE: u8 = 3;
 
-/// Runs one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
+/// Run one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The flow file.

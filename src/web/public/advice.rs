@@ -4,7 +4,6 @@
 //! immigration office; only for repeated trouble, and whoever submitted stays at home; the
 //! guarantor may act for someone abroad; come within 30 days of arrival.
 
-use super::words;
 use crate::web::layout::Layout;
 use crate::web::snapshot::{Overall, Snapshot};
 
@@ -46,7 +45,7 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
     let office = step("advice-office-title", t.get("advice-office-text"), None);
     let steps = match snapshot.overall() {
         Overall::Outage | Overall::PartialOutage => {
-            let failing = words::components(t, snapshot.failing());
+            let failing = layout.site.component_list(t, snapshot.failing());
             vec![
                 step(
                     "advice-not-you-title",

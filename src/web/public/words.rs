@@ -126,7 +126,7 @@ impl Badge {
     }
 }
 
-/// What people call a component. One that no text knows is called by its key.
+/// The built-in name of a component. One that no text knows is called by its key.
 pub fn component(t: Texts, id: &ComponentId) -> String {
     let key = match id.as_str() {
         "website" => "component-website",
@@ -146,12 +146,6 @@ pub fn component(t: Texts, id: &ComponentId) -> String {
         }
     };
     t.get(key)
-}
-
-/// Several components in one line.
-pub fn components<'a>(t: Texts, ids: impl Iterator<Item = &'a ComponentId>) -> String {
-    let names: Vec<String> = ids.map(|id| component(t, id)).collect();
-    names.join(", ")
 }
 
 /// What kind of failure it is, in a sentence that needs no technical word.

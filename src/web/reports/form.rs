@@ -271,6 +271,7 @@ fn page(
     let roles: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
     let submitted: Vec<&str> = Submitted::ALL.iter().map(|s| s.as_str()).collect();
     let components = desk
+        .site
         .components
         .iter()
         .map(|one| (one.id.to_string(), desk.component(t, &one.id)))
