@@ -91,7 +91,7 @@ async fn every_fault_of_the_site_is_told_for_what_it_is() {
             step.message
         );
     }
-    pages.steps[0].timeout = Duration::from_millis(500);
+    pages.steps[0].timeout = Duration::from_secs(2);
     for (kind, found) in [
         (Kind::Late { delay_ms: 5_000 }, "failed timeout"),
         (Kind::Reset {}, "failed connect"),
@@ -130,7 +130,7 @@ async fn faults_in_the_middle_of_the_flow_are_told_of_their_component() {
     let (rehearsal, target, tools) = start().await;
     let mut extension = load("extension");
     for step in &mut extension.steps {
-        step.timeout = step.timeout.min(Duration::from_secs(2));
+        step.timeout = step.timeout.min(Duration::from_secs(5));
         if let Some(mail) = &mut step.mail {
             mail.within = Duration::from_millis(500);
         }

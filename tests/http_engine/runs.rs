@@ -91,13 +91,13 @@ async fn without_its_secrets_or_variables_a_flow_is_not_configured() {
 async fn the_limit_of_the_whole_run_holds() {
     let server = plain(|request| {
         if request.path() == "/slow" {
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(900));
         }
         page("")
     })
     .await;
-    let steps = "timeout = \"400ms\"\n\
-        [[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/slow\"\nslow = \"100ms\"\n\
+    let steps = "timeout = \"1500ms\"\n\
+        [[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/slow\"\nslow = \"500ms\"\n\
         [[step]]\nname = \"b\"\ncomponent = \"web\"\nvisit = \"/slow\"\n\
         [[cleanup]]\nname = \"c\"\nvisit = \"/quick\"\n";
     let report = run(&flow(steps), &target(&server.url), &tools()).await;
