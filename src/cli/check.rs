@@ -298,7 +298,7 @@ fn summary(report: &RunReport) -> String {
     );
     let left = report.steps.iter().filter(|step| step.cleanup);
     let left = left.filter(|step| step.outcome.detail().is_some()).count();
-    if left > 0 {
+    if left > 0 && passed > 0 {
         line.push_str("; cleanup failed, so something may be left on the site");
     }
     if let Some(rung) = &report.rung {

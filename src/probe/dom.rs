@@ -4,6 +4,8 @@
 
 use scraper::{ElementRef, Html, Node, Selector};
 
+use crate::toml_reader::nearest;
+
 /// The elements that fit, in the page's order. What stands within a `<template>` is no part
 /// of the page until a script copies it there, so it never fits.
 pub fn select<'h, 's>(
@@ -41,6 +43,18 @@ pub fn complaint(html: &Html) -> Option<String> {
         }
     }
     (!complaints.is_empty()).then(|| complaints.join(" / "))
+}
+
+/// The most ids that are looked through for a hint.
+const MOST_IDS: usize = 1000;
+
+/// A hint where a selector of an id alone fits nothing: the page's own id that is nearest.
+pub fn similar(html: &Html, selector: &str) -> Option<String> {
+    let id = selector.strip_prefix('#')?;
+    let all = Selector::parse("[id]").ok()?;
+    let ids = select(html, &all).filter_map(|element| element.attr("id"));
+    let near = nearest(id, ids.filter(|id| id.len() < 100).take(MOST_IDS))?;
+    Some(format!("; it has `#{near}`"))
 }
 
 /// The element's text, white space folded.

@@ -93,7 +93,8 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
         let query = query(css.expand(scope))?;
         if dom::select(&html, &query.selector).next().is_none() {
             let text = query.text;
-            return wrong_page(page, &format!("the page has no element `{text}`"));
+            let hint = dom::similar(&html, &text).unwrap_or_default();
+            return wrong_page(page, &format!("the page has no element `{text}`{hint}"));
         }
     }
     for css in &expect.not_css {

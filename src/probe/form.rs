@@ -53,9 +53,9 @@ pub struct Submission {
 /// Why a page cannot be acted on as asked: the page is not as the flow expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    /// Nothing matches.
-    #[error("the page has no element `{0}`")]
-    Missing(String),
+    /// Nothing matches; behind it a hint, which may be empty.
+    #[error("the page has no element `{0}`{1}")]
+    Missing(String, String),
     /// Too much matches.
     #[error("the page has {1} elements `{0}`, so it is unclear which is meant")]
     Several(String, usize),
@@ -96,7 +96,10 @@ impl Dom {
         let mut found = dom::select(&self.html, &query.selector);
         match (found.next(), found.count()) {
             (Some(element), 0) => Ok(element),
-            (None, _) => Err(FormError::Missing(query.text.clone())),
+            (None, _) => Err(FormError::Missing(
+                query.text.clone(),
+                dom::similar(&self.html, &query.text).unwrap_or_default(),
+            )),
             (Some(_), others) => Err(FormError::Several(query.text.clone(), others + 1)),
         }
     }

@@ -464,7 +464,7 @@ pub fn host_of(url: &Url) -> String {
 /// The page is not as the flow expects.
 fn wrong_page(page: &Snapshot, error: &FormError) -> Trouble {
     let message = match error {
-        FormError::Missing(_) => format!("{error}; {}", page.gist()),
+        FormError::Missing(_, hint) if hint.is_empty() => format!("{error}; {}", page.gist()),
         _ => error.to_string(),
     };
     Trouble::Site(Fault::Content, message)

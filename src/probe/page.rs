@@ -17,7 +17,7 @@ use crate::domain::run::Phases;
 use crate::domain::{Fault, Moment, Why};
 
 /// A page with less text than this, in bytes, is quoted besides its title.
-const SHORT_PAGE: usize = 400;
+const SHORT_PAGE: usize = 160;
 /// The most bytes that a message quotes of a page. The record shortens it further, once
 /// secrets are masked: half a secret would not be recognised.
 const MOST_QUOTED: usize = 100_000;

@@ -104,7 +104,9 @@ async fn it_ends_as_the_run_did() {
     assert_eq!(failed.code, Some(1));
     let lines: Vec<&str> = failed.out.lines().collect();
     assert!(
-        lines[1].ends_with("status: the status should be 2xx, it is 403"),
+        lines[1].ends_with(
+            "status: the status should be 2xx, it is 403; the page says \"wrong: •••CHECK_SECRET•••\""
+        ),
         "{}",
         lines[1]
     );

@@ -193,6 +193,38 @@ async fn a_refused_upload_is_told_in_the_sites_words() {
 }
 
 #[tokio::test]
+async fn a_misspelt_id_is_told_with_the_nearest_one() {
+    let server = plain(|_| page(SIGN_IN_FORM)).await;
+    let steps = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
+    for more in [
+        "fill = { \"#pasword\" = \"x\" }\nsubmit = \"#f\"",
+        "choose = { \"#pasword\" = \"x\" }\nsubmit = \"#f\"",
+    ] {
+        let report = run(
+            &flow(&format!("{steps}{more}")),
+            &target(&server.url),
+            &tools(),
+        )
+        .await;
+        assert_eq!(
+            message(&report, 0),
+            "the page has no element `#pasword`; it has `#password`"
+        );
+    }
+    let more = "expect = { css = \"#pasword\" }";
+    let report = run(
+        &flow(&format!("{steps}{more}")),
+        &target(&server.url),
+        &tools(),
+    )
+    .await;
+    assert_eq!(
+        message(&report, 0),
+        "the page has no element `#pasword`; it has `#password`; the page says \"Sign in\""
+    );
+}
+
+#[tokio::test]
 async fn a_secret_is_masked_before_a_message_is_cut() {
     // The cut falls into the secret, wherever it falls.
     for before in (0..320).step_by(7) {

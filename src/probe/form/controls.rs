@@ -75,7 +75,7 @@ impl<'c> Changed<'c> {
     fn choose(&mut self, dom: &Dom, query: &Query, wanted: &[String]) -> Result<(), FormError> {
         let found: Vec<ElementRef<'_>> = select(&dom.html, &query.selector).collect();
         match found.as_slice() {
-            [] => Err(FormError::Missing(query.text.clone())),
+            [] => dom.only(query).map(drop),
             [select] if select.value().name() == "select" => {
                 usable(query, *select)?;
                 self.choose_options(query, *select, wanted)
