@@ -8,12 +8,15 @@ mod reading;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
+pub use crate::domain::outage::Quorum;
+use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
 use crate::toml_reader::{Problem, Source};
 
@@ -142,25 +145,14 @@ pub struct Detector {
     pub recover: u32,
     /// How many vantages must agree.
     pub quorum: Quorum,
-    /// After how many intervals without news a component is unknown.
+    /// For how many of its intervals a flow's word on a component holds.
     pub stale_after: f64,
-    /// So many changes within `flap_window` make an outage intermittent.
-    pub flap_changes: u32,
-    /// See `flap_changes`.
-    pub flap_window: Duration,
-    /// Reports of applicants within `suspect_window` that make a component suspected.
-    pub suspect_reports: u32,
-    /// See `suspect_reports`.
-    pub suspect_window: Duration,
-}
-
-/// How many vantages must agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quorum {
-    /// More than half of those that report.
-    Majority,
-    /// So many.
-    AtLeast(u32),
+    /// Over how many of the newest observations flapping is judged.
+    pub flap_window: usize,
+    /// Failures among those that make an outage intermittent.
+    pub flap_failures: usize,
+    /// Turns between good and bad among those that make an outage intermittent.
+    pub flap_turns: usize,
 }
 
 /// One line of the status page.
@@ -181,15 +173,19 @@ pub struct Retention {
     pub runs_days: u32,
     /// Files of evidence.
     pub evidence_days: u32,
-    /// Applicants' reports after they were closed, with all personal data.
+    /// Applicants' reports, with all personal data.
     pub reports_days: u32,
+    /// Alerts and mails that were sent.
+    pub messages_days: u32,
+    /// What is counted by the hour; what is counted by the day stays.
+    pub hours_days: u32,
 }
 
 /// The server that takes our mails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Smtp {
-    /// Its host.
-    pub host: String,
+    /// Its host; certificates are checked against it.
+    pub server: String,
     /// Its port.
     pub port: u16,
     /// How the connection is protected.
@@ -223,12 +219,21 @@ pub struct Alert {
 }
 
 /// An address that is told of outages by POST.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Webhook {
-    /// The address.
+    /// What the outbox and the logs call it.
+    pub name: String,
+    /// The address. Some services put a secret into it, and so `Debug` does not show it.
     pub url: Url,
     /// The name of the secret that messages are signed with; none: unsigned.
     pub secret: Option<String>,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Webhook { name, secret, .. } = self;
+        write!(f, "Webhook({name}, secret {secret:?})")
+    }
 }
 
 /// What applicants may send.
@@ -255,15 +260,15 @@ impl Default for Server {
 
 impl Default for Detector {
     fn default() -> Self {
+        let rules = Rules::default();
         Detector {
-            confirm: 2,
-            recover: 2,
-            quorum: Quorum::Majority,
+            confirm: rules.confirm,
+            recover: rules.recover,
+            quorum: rules.quorum,
             stale_after: 3.0,
-            flap_changes: 4,
-            flap_window: Duration::from_secs(3600),
-            suspect_reports: 5,
-            suspect_window: Duration::from_secs(900),
+            flap_window: rules.flap_window,
+            flap_failures: rules.flap_failures,
+            flap_turns: rules.flap_turns,
         }
     }
 }
@@ -274,6 +279,8 @@ impl Default for Retention {
             runs_days: 90,
             evidence_days: 90,
             reports_days: 365,
+            messages_days: 30,
+            hours_days: 730,
         }
     }
 }

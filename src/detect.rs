@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
+pub use crate::domain::history::Alert;
 use crate::domain::history::{Outage, Update, date_of};
 use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
 use crate::domain::{Clock, ComponentId, Moment, Outcome, Random, RunReport, Why, random};
@@ -24,17 +24,6 @@ pub struct Detector {
     targets: Arc<[String]>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-}
-
-/// What is sent to operators, as the outbox keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alert {
-    /// What happened.
-    pub effect: Effect,
-    /// The outage as it stood after that.
-    pub outage: Outage,
-    /// One sentence from the failing step, secrets masked.
-    pub message: Option<String>,
 }
 
 /// Why the gap of a vantage that is cut off was opened, in the database's words.
@@ -59,6 +48,15 @@ impl Detector {
             targets: targets.into(),
             clock,
             random,
+        }
+    }
+
+    /// The same detector, telling nobody: for a past that is only written down.
+    #[must_use]
+    pub fn without_alerts(&self) -> Self {
+        Detector {
+            targets: Vec::new().into(),
+            ..self.clone()
         }
     }
 
@@ -258,9 +256,9 @@ fn new_outage(
     }
 }
 
-/// Whether an outage has changed in what is remembered of it.
+/// Whether an outage has changed in what people are shown of it while it lasts.
 fn differs(before: Option<&outage::Open>, after: Option<&outage::Open>) -> bool {
-    let remembered = |open: &outage::Open| (open.severity, open.intermittent, open.down);
+    let remembered = |open: &outage::Open| (open.severity, open.intermittent);
     before.map(remembered) != after.map(remembered)
 }
 

@@ -7,7 +7,7 @@
 mod metrics;
 mod redact;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -43,6 +43,7 @@ pub fn init(format: Format) -> anyhow::Result<()> {
     })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(Redacting(io::stderr));
     match format {
         Format::Human => lines.compact().with_target(false).try_init(),

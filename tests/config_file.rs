@@ -72,10 +72,14 @@ fn every_key_of_the_example_is_known_and_has_an_effect() {
     let config = read(&in_full()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let smtp = config.smtp.clone().unwrap();
     assert_eq!(
-        (smtp.host.as_str(), smtp.port, smtp.tls),
+        (smtp.server.as_str(), smtp.port, smtp.tls),
         ("mail.example.org", 587, SmtpTls::StartTls)
     );
-    assert_eq!(config.alert.webhooks.len(), 1);
+    assert_eq!(config.alert.webhooks[0].name, "on-call");
+    assert!(
+        !format!("{config:?}").contains("hooks.example.org"),
+        "an address can be a secret"
+    );
     assert_eq!(config.alert.mails, ["duty@example.org"]);
     assert_eq!(config.server.operations_listen.unwrap().port(), 9090);
     assert_eq!(config.variables["PERMIT_KIND"], "ITK");
@@ -152,7 +156,7 @@ lower = "x"
 
 [detector]
 confirm = 0
-quorum = 3
+quorum = 0
 stale_after = 1
 
 [[component]]
@@ -201,7 +205,7 @@ per_day_idr = 0
         ("20:1", "`host_rate` must be from"),
         ("23:9", "`lower` cannot be the name of a variable"),
         ("26:11", "`confirm` must be at least 1"),
-        ("27:1", "a quorum of 3 cannot be reached"),
+        ("27:1", "a quorum of 0 makes no sense"),
         ("28:1", "`stale_after` must be from 1.5"),
         ("36:1", "the component `upload` is there twice"),
         ("41:13", "a number of days from 1"),
@@ -250,9 +254,23 @@ fn passwords_and_databases_that_forget_are_refused() {
             "{told}"
         );
     }
-    let smtp = "[smtp]\nhost = \"mail.example.org\"\nfrom = \"a@example.org\"\ntls = \"none\"\nuser = \"u\"\npassword = \"P\"\n";
+    let smtp = "[smtp]\nserver = \"mail.example.org\"\nfrom = \"a@example.org\"\ntls = \"none\"\nuser = \"u\"\npassword = \"P\"\n";
     let told = told(read(&format!("{LEAST}{smtp}"))).join("\n");
     assert!(told.contains("in the clear"), "{told}");
+}
+
+#[test]
+fn detection_is_by_the_rules_own_defaults_and_within_reason() {
+    let detector = read(LEAST).unwrap().detector;
+    let rules = siaga::domain::outage::Rules::default();
+    assert_eq!(
+        (detector.confirm, detector.recover),
+        (rules.confirm, rules.recover)
+    );
+    assert_eq!(detector.quorum, rules.quorum);
+    assert_eq!(detector.flap_window, rules.flap_window);
+    let told = told(read(&format!("{LEAST}[detector]\nflap_window = 3\n"))).join("");
+    assert!(told.contains("cannot be among so few"), "{told}");
 }
 
 // ── Environment and secrets ──────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ fn shipped() -> ErrorPages {
 #[test]
 fn known_pages_are_recognised_whatever_their_status() {
     let pages = shipped();
-    let seen: [(&str, &str); 25] = [
+    let seen: [(&str, &str); 29] = [
         (
             "branded-500",
             "<html><head><title>Evisa</title></head><body><h1>500 &bull; KENDALA SERVER</h1><p>Maaf, Terjadi Kendala di Sisi Kami</p></body></html>",
@@ -99,6 +99,24 @@ fn known_pages_are_recognised_whatever_their_status() {
         (
             "php-fatal",
             "<b>Fatal error</b>: Uncaught Error: x in /var/www/a.php on line 12",
+        ),
+        (
+            "django",
+            "<title>Server Error (500)</title><h1>Server Error (500)</h1>",
+        ),
+        (
+            "django-debug",
+            "<title>RuntimeError at /admin/documents/add/</title><p>Exception Type: RuntimeError <p>You’re seeing this error \
+             because you have <code>DEBUG = True</code> in your Django settings file.",
+        ),
+        (
+            "rails",
+            "<title>We're sorry, but something went wrong (500)</title><h1>We're sorry</h1>",
+        ),
+        (
+            "bare-text-500",
+            "<title>Internal server error</title><h1>Internal server error</h1>\
+             <h2>Sorry, there seems to be an error. Please try again soon.</h2>",
         ),
         (
             "bare-text",

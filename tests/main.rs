@@ -5,12 +5,18 @@
     clippy::panic,
     reason = "a test fails by panicking, in its helpers too"
 )]
+#![allow(
+    clippy::type_complexity,
+    clippy::large_futures,
+    reason = "tables of examples are plain tuples, and a test's stack is large enough"
+)]
 
 mod harness;
 
 mod alerts;
 mod config_file;
 mod definitions;
+mod detector;
 mod documents;
 mod domain_rules;
 mod end_to_end;
@@ -22,6 +28,8 @@ mod mailbox;
 mod office;
 mod outages;
 mod pages;
+mod personal_data;
 mod rehearsal_site;
 mod reports;
 mod store;
+mod telemetry;

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use super::life::Life;
 use super::past;
 use super::service::Service;
 use crate::config::{Config, Environment};
-use crate::domain::{Clock, Random};
+use crate::domain::case::Role;
+use crate::domain::{Clock, Moment, Random, random};
 use crate::rehearsal::{self, Fault, Rehearsal, ScriptedFault};
-use crate::store::runs;
+use crate::store::staff::{self, Member};
+use crate::store::{Store, runs};
 use crate::toml_reader::Source;
+use crate::web::passwords;
 
 /// Intervals of flows are this share of what is written, so that things happen soon.
 const PACE: f64 = 0.15;
@@ -40,7 +44,9 @@ pub struct Demo {
     /// The rehearsal site and its post office.
     pub rehearsal: Rehearsal,
     /// The service's database.
-    pub store: crate::store::Store,
+    pub store: Store,
+    /// E-mail address and password of a supervisor.
+    pub staff: (String, String),
 }
 
 /// The two outages of the demonstration: sign-in fails after a minute, for 75 seconds; two
@@ -90,6 +96,7 @@ pub async fn start(
         settings.listen,
         &rehearsal,
         &account,
+        &*random,
     )?;
     told("Opening the database", None);
     let service = Service::open(config, PACE, Arc::clone(&clock), Arc::clone(&random)).await?;
@@ -102,7 +109,7 @@ pub async fn start(
     if is_new {
         past::write(
             &service.store,
-            &service.detector,
+            &service.detector.without_alerts(),
             &service.outlines(),
             &service.config.probe.vantage,
             clock.now(),
@@ -112,13 +119,43 @@ pub async fn start(
         )
         .await?;
     }
+    let staff = supervisor(&service.store, clock.now(), &*random).await?;
     let store = service.store.clone();
     let siaga = service.start(life).await?;
     Ok(Demo {
         siaga,
         rehearsal,
         store,
+        staff,
     })
+}
+
+/// An account that sees the cases of all offices, with a new password at each start.
+async fn supervisor(
+    store: &Store,
+    now: Moment,
+    random: &dyn Random,
+) -> anyhow::Result<(String, String)> {
+    let password = passwords::generate(random);
+    let member = Member {
+        id: random::id(now, random),
+        email: "officer@siaga.example".to_owned(),
+        password_hash: passwords::hash(&password, random)?,
+        role: Role::Supervisor,
+        office: None,
+    };
+    let email = member.email.clone();
+    store
+        .write(move |mut conn| {
+            Box::pin(async move {
+                if !staff::replace(&mut conn, &member).await? {
+                    staff::add(&mut conn, &member, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok((email, password))
 }
 
 /// The configuration of a demonstration: what an operator would write, with the rehearsal's
@@ -129,6 +166,7 @@ fn config(
     listen: SocketAddr,
     rehearsal: &Rehearsal,
     (email, password): &(String, String),
+    random: &dyn Random,
 ) -> anyhow::Result<Config> {
     let site = rehearsal.site();
     let control = rehearsal.control().unwrap_or(site);
@@ -150,7 +188,7 @@ fn config(
         },
         "control": { "urls": [format!("http://{control}/generate_204")] },
         "smtp": {
-            "host": rehearsal.smtp().ip().to_string(),
+            "server": rehearsal.smtp().ip().to_string(),
             "port": rehearsal.smtp().port(),
             "tls": "none",
             "from": "siaga@siaga.example",
@@ -162,6 +200,10 @@ fn config(
     let environment = Environment::from_iter([
         ("PROBE_EMAIL", email.clone()),
         ("PROBE_PASSWORD", password.clone()),
+        (
+            "SIAGA_MASTER_KEY",
+            format!("demo:{}", HEXLOWER.encode(&random::bytes::<32>(random))),
+        ),
         (
             "SIAGA_MAILBOX",
             format!("imap://{user}:{password}@{}", rehearsal.imap()),

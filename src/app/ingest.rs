@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 
 use crate::detect::Detector;
 use crate::domain::RunReport;
+use crate::probe::definition::Role;
+use crate::probe::scheduler::Finished;
 use crate::store;
 
 /// Runs that may wait for the database.
@@ -18,13 +20,21 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Records runs until the scheduler is gone and the queue is empty.
 pub async fn run(
     detector: Detector,
-    mut finished: mpsc::Receiver<RunReport>,
+    mut finished: mpsc::Receiver<Finished>,
     observe: impl Fn(&RunReport) + Send,
 ) -> anyhow::Result<()> {
     let mut batch = Vec::with_capacity(TOGETHER);
     while finished.recv_many(&mut batch, TOGETHER).await > 0 {
-        batch.iter().for_each(&observe);
-        record(&detector, std::mem::take(&mut batch)).await;
+        batch.iter().for_each(|one| observe(&one.report));
+        // Controls watch the monitor, and speak for no component.
+        let runs: Vec<RunReport> = batch
+            .drain(..)
+            .filter(|one: &Finished| one.role == Role::Site)
+            .map(|one| one.report)
+            .collect();
+        if !runs.is_empty() {
+            record(&detector, runs).await;
+        }
     }
     Ok(())
 }

@@ -6,3 +6,4 @@ pub mod jobs;
 pub mod life;
 pub mod past;
 pub mod service;
+mod settings;

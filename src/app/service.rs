@@ -1,9 +1,8 @@
 //! The service: everything that `siaga run` and `siaga demo` run, put together from the
 //! configuration.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,25 +12,30 @@ use tokio::sync::mpsc;
 
 use super::jobs;
 use super::life::Life;
-use super::{ingest, past};
+use super::{ingest, past, settings};
 use crate::config::{Config, MasterKeys};
 use crate::detect::Detector;
-use crate::domain::outage::{Quorum, Rules};
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, ComponentId, Random};
 use crate::http_client::HttpClients;
+use crate::notify;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
-use crate::probe::politeness::{Politeness, Rate};
-use crate::probe::runner::{Target, Tools};
+use crate::probe::politeness::{self, Politeness};
+use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
 use crate::store::{Store, seal};
+use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
-use crate::web::format::Zone;
+use crate::web::desk::Desk;
+use crate::web::office::{self, OfficeState};
+use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
-use crate::web::{PageCache, Site, publish, render, serve};
+use crate::web::reports::{self, ReportsState};
+use crate::web::throttle::Rate;
+use crate::web::{PageCache, Site, publish, render, screenshots, serve};
 
 /// Everything that stands before anything runs.
 pub struct Service {
@@ -49,6 +53,8 @@ pub struct Service {
     random: Arc<dyn Random>,
     error_pages: Arc<ErrorPages>,
     evidence: EvidenceStore,
+    http: Arc<HttpClients>,
+    metrics: Metrics,
     pace: f64,
 }
 
@@ -80,11 +86,13 @@ impl Service {
         let keys = seal::MasterKeys::new(keys).context("there is no master key")?;
         let store = Store::open(config.data.database.reveal()).await?;
         let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
+        let roots = settings::extra_roots(&config)?;
+        let http = HttpClients::new(Some(&config.probe.contact), &roots)?;
         let detector = Detector::new(
             store.clone(),
-            rules(&config, &flows, pace),
+            settings::rules(&config, &flows, pace),
             config.site.zone.clone(),
-            alert_targets(&config),
+            settings::alert_targets(&config),
             Arc::clone(&clock),
             Arc::clone(&random),
         );
@@ -98,6 +106,8 @@ impl Service {
             random,
             error_pages: Arc::new(error_pages),
             evidence,
+            http: Arc::new(http),
+            metrics: Metrics::new()?,
             pace,
         })
     }
@@ -115,12 +125,24 @@ impl Service {
                 "nobody watched since the last sign of life: recorded as a gap"
             );
         }
+        private_folder(&self.screenshots())?;
+        let swept = screenshots::sweep(&self.store, &self.screenshots(), now).await?;
+        if swept > 0 {
+            tracing::info!(
+                swept,
+                "screenshots of reports that were never acknowledged were removed"
+            );
+        }
         let listener = TcpListener::bind(self.config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
         self.start_pages(life, listener)?;
+        if let Some(listen) = self.config.server.operations_listen {
+            self.start_operations(life, listen).await?;
+        }
         self.start_probes(life)?;
+        self.start_alerts(life)?;
         self.start_jobs(life);
         let store = self.store;
         let stop = life.stop();
@@ -135,23 +157,40 @@ impl Service {
     }
 
     fn start_pages(&self, life: &mut Life, listener: TcpListener) -> anyhow::Result<()> {
-        let site = Arc::new(site(&self.config)?);
+        let site = Arc::new(settings::site(&self.config)?);
         let reader = Reader {
             store: self.store.clone(),
             site: Arc::clone(&site),
-            components: self
-                .config
-                .components
-                .iter()
-                .map(|c| c.key.clone())
-                .collect(),
+            components: self.components(),
             rules: Arc::new(self.detector.rules().clone()),
         };
         let cache = Arc::new(PageCache::new(render::before_the_first_snapshot(
             &site,
             self.clock.now(),
         )));
-        let router = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let desk = self.desk(&site);
+        let reports = reports::Settings {
+            max_body: self.config.reports.max_body,
+            per_client: Rate {
+                burst: self.config.reports.per_address_hour,
+                every: Duration::from_secs(3600) / self.config.reports.per_address_hour.max(1),
+            },
+            keep_for: days(self.config.retention.reports_days),
+            ..reports::Settings::default()
+        };
+        let reports = reports::router(ReportsState::new(desk.clone(), reports));
+        let office = office::router(OfficeState::new(desk, office::Settings::default()));
+        let metrics = self.metrics.clone();
+        let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
+        let mut routes = archive.merge(reports).merge(office);
+        if self.config.server.operations_listen.is_none() {
+            routes = routes.merge(operations::router(self.operations()));
+        }
+        let router = operations::measured(
+            routes,
+            Arc::clone(&self.clock),
+            Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
+        );
         let server = Arc::new(serve::Server::new(
             Arc::clone(&cache),
             router,
@@ -175,22 +214,119 @@ impl Service {
         Ok(())
     }
 
+    /// What reports and cases are worked on with.
+    fn desk(&self, site: &Arc<Site>) -> Desk {
+        let screenshots = self.screenshots();
+        Desk {
+            store: self.store.clone(),
+            keys: self.keys.clone(),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            site: Arc::clone(site),
+            screenshots: Arc::new(screenshots),
+        }
+    }
+
+    fn components(&self) -> Arc<[ComponentId]> {
+        let keys = self.config.components.iter();
+        keys.map(|component| component.key.clone()).collect()
+    }
+
+    fn screenshots(&self) -> PathBuf {
+        self.config.data.folder.join("screenshots")
+    }
+
     fn start_probes(&self, life: &mut Life) -> anyhow::Result<()> {
         let (finished, runs) = mpsc::channel(ingest::QUEUE);
         let plan = Plan {
             flows: self.flows.clone(),
-            retry_after: self.config.probe.retry_after,
-            concurrency: self.config.probe.concurrency,
-            pace: self.pace,
+            target: Arc::new(settings::target(&self.config, &self.flows)?),
+            tools: self.tools()?,
+            settings: scheduler::Settings {
+                retry_after: self.config.probe.retry_after,
+                at_once: self.config.probe.concurrency,
+                pace: self.pace,
+                ..scheduler::Settings::default()
+            },
         };
-        let (target, tools, stop) = (self.target()?, self.tools()?, life.stop());
+        let stop = life.stop();
         life.spawn("probes", async move {
-            scheduler::run(plan, target, tools, finished, stop).await?;
+            Ok(scheduler::run(plan, finished, stop).await?)
+        });
+        let (detector, metrics) = (self.detector.clone(), self.metrics.clone());
+        life.spawn(
+            "detector",
+            ingest::run(detector, runs, move |run| metrics.observe_run(run)),
+        );
+        Ok(())
+    }
+
+    fn start_alerts(&self, life: &mut Life) -> anyhow::Result<()> {
+        let sender = notify::Sender::new(
+            self.store.clone(),
+            settings::alerts(&self.config)?,
+            self.http.plain(notify::SEND_WITHIN)?,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.random),
+            self.metrics.alert_observer(),
+        )
+        .map_err(|mistakes| {
+            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("alerts cannot be sent: {}", lines.join("; "))
+        })?;
+        let stop = life.stop();
+        life.spawn("alerts", async move {
+            sender.run(stop).await;
             Ok(())
         });
-        let detector = self.detector.clone();
-        life.spawn("detector", ingest::run(detector, runs, |_| ()));
         Ok(())
+    }
+
+    /// Metrics and health on a listener of their own.
+    async fn start_operations(&self, life: &mut Life, listen: SocketAddr) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        let site = Arc::new(settings::site(&self.config)?);
+        let server = Arc::new(serve::Server::new(
+            Arc::default(),
+            operations::router(self.operations()),
+            site,
+            serve::Limits::default(),
+        ));
+        let stop = life.stop();
+        life.spawn("operations server", async move {
+            server.serve(listener, stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn operations(&self) -> Operations {
+        let metrics = self.metrics.clone();
+        let newest = self.metrics.clone();
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let rules = Arc::new(self.detector.rules().clone());
+        let components = self.components();
+        let longest = self.flows.iter().filter_map(|flow| flow.every.http).max();
+        Operations {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            started_at: self.clock.now(),
+            newest_run: Arc::new(move || newest.newest_run()),
+            run_within: longest.unwrap_or_default() * 3 + Duration::from_secs(60),
+            // A task that breaks ends the process, so whoever answers is whole.
+            is_broken: Arc::new(|| false),
+            metrics: Arc::new(move || {
+                let (metrics, store) = (metrics.clone(), store.clone());
+                let (rules, components) = (Arc::clone(&rules), Arc::clone(&components));
+                let now = clock.now();
+                Box::pin(async move {
+                    metrics.refresh(&store, &rules, &components, now).await;
+                    metrics.render()
+                })
+            }),
+        }
     }
 
     fn start_jobs(&self, life: &mut Life) {
@@ -200,16 +336,15 @@ impl Service {
             "sign of life",
             jobs::heartbeat(store, vantage, clock, life.stop()),
         );
-        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
         let kept = jobs::Retention {
             runs: days(self.config.retention.runs_days),
             evidence: days(self.config.retention.evidence_days),
-            messages: days(30),
-            hours: days(self.config.retention.runs_days),
+            messages: days(self.config.retention.messages_days),
+            hours: days(self.config.retention.hours_days),
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let evidence = self.evidence.clone();
-        let screenshots = self.config.data.folder.join("screenshots");
+        let screenshots = self.screenshots();
         life.spawn(
             "retention",
             jobs::retention(
@@ -237,49 +372,24 @@ impl Service {
         );
     }
 
-    fn target(&self) -> anyhow::Result<Target> {
-        let mut secrets = BTreeMap::new();
-        for name in self.flows.iter().flat_map(|flow| &flow.needs) {
-            if let Some(secret) = self.config.secrets.get(name)? {
-                secrets.insert(name.clone(), secret.reveal().to_owned());
-            }
-        }
-        Ok(Target {
-            site: self.config.site.url.clone(),
-            hosts: self.config.allowed_hosts(),
-            controls: self.config.controls.clone(),
-            variables: self.config.variables.clone(),
-            secrets,
-            vantage: self.config.probe.vantage.clone(),
-            time_zone: self.config.site.zone.clone(),
-        })
-    }
-
     fn tools(&self) -> anyhow::Result<Tools> {
         let probe = &self.config.probe;
-        let roots = probe
-            .certificates
-            .iter()
-            .map(|path| {
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
         let mailbox = match &self.config.mailbox.url {
             Some(url) => Some(Arc::new(ImapMailbox::parse(url.reveal())?)),
             None => None,
         };
-        let rate = Rate {
+        let rate = politeness::Rate {
             per_second: probe.host_rate,
             at_once: u32::try_from(probe.host_concurrency).unwrap_or(u32::MAX),
         };
         Ok(Tools {
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
-            http: Arc::new(HttpClients::new(Some(&probe.contact), &roots)?),
+            http: Arc::clone(&self.http),
             mailbox,
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
-            politeness: Arc::new(Politeness::new(rate, crate::probe::politeness::LOOPBACK)),
+            politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),
         })
     }
 
@@ -299,6 +409,10 @@ impl Service {
             })
             .collect()
     }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
 }
 
 /// Every flow below the configured folder, and the known error pages; or every mistake.
@@ -344,36 +458,6 @@ pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
     Ok((flows, error_pages))
 }
 
-fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
-    let fresh_for = flows
-        .iter()
-        .filter_map(|flow| {
-            let every = flow.every.http?.mul_f64(pace);
-            Some((
-                flow.key.clone(),
-                every.mul_f64(config.detector.stale_after) + flow.timeout,
-            ))
-        })
-        .collect();
-    Rules {
-        confirm: config.detector.confirm,
-        recover: config.detector.recover,
-        quorum: match config.detector.quorum {
-            crate::config::Quorum::Majority => Quorum::Majority,
-            crate::config::Quorum::AtLeast(n) => Quorum::AtLeast(n),
-        },
-        fresh_for,
-        ..Rules::default()
-    }
-}
-
-fn alert_targets(config: &Config) -> Vec<String> {
-    let webhooks = (1..=config.alert.webhooks.len()).map(|n| format!("webhook:{n}"));
-    webhooks
-        .chain(config.alert.mails.iter().map(|to| format!("mail:{to}")))
-        .collect()
-}
-
 /// Creates a folder that only we may enter.
 fn private_folder(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
@@ -382,22 +466,4 @@ fn private_folder(folder: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("the data folder {} cannot be made", folder.display()))
-}
-
-fn site(config: &Config) -> anyhow::Result<Site> {
-    let name = config.site.zone.iana_name().unwrap_or("Asia/Jakarta");
-    let zone = [Zone::Wib, Zone::Wita, Zone::Wit]
-        .into_iter()
-        .find(|zone| zone.iana() == name)
-        .with_context(|| format!("times are shown in WIB, WITA or WIT, not in {name}"))?;
-    let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
-    Ok(Site {
-        name: config.site.name_id.clone(),
-        url: without_slash(config.site.url.as_str()),
-        official_domains: config.site.official_domains.clone(),
-        own_url: without_slash(&config.server.public_url),
-        zone,
-        rehearsal: config.rehearsal,
-        contact: Some(config.probe.contact.clone()),
-    })
 }

@@ -1,9 +1,10 @@
 //! `siaga check`: one run of one flow, by hand.
 //!
-//! Secrets and variables come from the environment under the names that the flow uses;
+//! Site, variables, secrets and mailbox come from the configuration where one is named. Else
+//! secrets and variables come from the environment under the names that the flow uses, and
 //! `SIAGA_MAILBOX` (`imaps://user:password@host/`) is where its mails arrive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use url::Url;
 
+use crate::config::{Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
@@ -31,15 +33,18 @@ const FAILED: u8 = 1;
 const BAD_FILE: u8 = 2;
 const INCONCLUSIVE: u8 = 3;
 
-/// Runs one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
+/// Run one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The flow file.
     #[arg(value_name = "FLOW.toml")]
     pub flow: PathBuf,
     /// The site's address, e.g. https://permits.example/; of a control flow, the address that is surely up.
-    #[arg(long, env = "SIAGA_SITE")]
-    pub site: Url,
+    #[arg(long)]
+    pub site: Option<Url>,
+    /// The configuration; without it, `--site` must be given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// What runs the flow.
     #[arg(long, default_value = "http", value_parser = engine)]
     pub engine: Engine,
@@ -67,7 +72,18 @@ fn engine(text: &str) -> Result<Engine, String> {
 
 /// Carries out the command.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let flow = flow_file::open(&args.flow, None);
+    let environment = Environment::of_process();
+    let config = match args
+        .config
+        .as_deref()
+        .map(|path| Config::open(path, &environment))
+    {
+        Some(Ok(config)) => Some(config),
+        Some(Err(problems)) => return bad_file(problems.into_iter()),
+        None => None,
+    };
+    let variables = config.as_ref().map(Config::variable_names);
+    let flow = flow_file::open(&args.flow, variables.as_ref());
     let error_pages = error_pages(&args.flow);
     let (flow, error_pages) = match (flow, error_pages) {
         (Ok(flow), Ok(error_pages)) => (flow, error_pages),
@@ -76,6 +92,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return bad_file(problems);
         }
     };
+    let Some(target) = target(&flow, &args, config.as_ref())? else {
+        writeln!(
+            io::stderr(),
+            "Which site? Give --site URL or --config FILE."
+        )?;
+        return Ok(ExitCode::from(BAD_FILE));
+    };
     if args.engine == Engine::Browser {
         writeln!(
             io::stderr(),
@@ -83,8 +106,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(INCONCLUSIVE));
     }
-    let target = target(&flow, &args.site);
-    let tools = tools(&args, error_pages)?;
+    let tools = tools(&args, config.as_ref(), error_pages)?;
     let json = args.json;
     let mut on_step = |step: &StepReport| {
         if !json {
@@ -140,46 +162,80 @@ fn error_pages(flow: &Path) -> Result<ErrorPages, Vec<Problem>> {
     }
 }
 
-fn target(flow: &Flow, site: &Url) -> Target {
-    let environment = |names: &[String]| -> BTreeMap<String, String> {
-        names
-            .iter()
-            .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
-            .collect()
+/// What the flow is run against; `None` where nothing names a site.
+fn target(flow: &Flow, args: &Args, config: Option<&Config>) -> anyhow::Result<Option<Target>> {
+    let Some(site) = args.site.clone().or_else(|| Some(config?.site.url.clone())) else {
+        return Ok(None);
     };
-    Target {
-        site: site.clone(),
-        hosts: flow.hosts.iter().cloned().collect::<BTreeSet<_>>(),
-        controls: if flow.role == Role::Control {
-            vec![site.clone()]
-        } else {
-            Vec::new()
-        },
-        variables: environment(&flow.variables),
-        secrets: environment(&flow.needs),
-        vantage: "here".to_owned(),
-        time_zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(7)),
+    let mut secrets = BTreeMap::new();
+    for name in &flow.needs {
+        let value = match config {
+            Some(config) => config
+                .secrets
+                .get(name)?
+                .map(|secret| secret.reveal().to_owned()),
+            None => std::env::var(name).ok(),
+        };
+        secrets.extend(value.map(|value| (name.clone(), value)));
     }
+    let from_environment = || {
+        let variable = |name: &String| Some((name.clone(), std::env::var(name).ok()?));
+        flow.variables.iter().filter_map(variable).collect()
+    };
+    let controls = match (&args.site, config) {
+        (None, Some(config)) => config.controls.clone(),
+        _ if flow.role == Role::Control => vec![site.clone()],
+        _ => Vec::new(),
+    };
+    Ok(Some(Target {
+        site,
+        hosts: match config {
+            Some(config) => config.site.hosts.iter().cloned().collect(),
+            None => flow.hosts.iter().cloned().collect(),
+        },
+        controls,
+        variables: config.map_or_else(from_environment, |config| config.variables.clone()),
+        secrets,
+        vantage: config
+            .map_or("here", |config| &config.probe.vantage)
+            .to_owned(),
+        // Where nothing else is said: western Indonesia.
+        time_zone: config.map_or_else(
+            || jiff::tz::TimeZone::fixed(jiff::tz::offset(7)),
+            |config| config.site.zone.clone(),
+        ),
+    }))
 }
 
-fn tools(args: &Args, error_pages: ErrorPages) -> anyhow::Result<Tools> {
+fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyhow::Result<Tools> {
     let mut roots = Vec::new();
-    if let Some(path) = &args.ca {
+    let certificates = config.map_or(&[][..], |config| &config.probe.certificates);
+    for path in args.ca.iter().chain(certificates) {
         let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         roots.push(pem);
     }
-    let mailbox = match std::env::var("SIAGA_MAILBOX") {
-        Ok(url) => Some(Arc::new(ImapMailbox::parse(&url).context("SIAGA_MAILBOX")?)),
-        Err(_) => None,
+    let mailbox = match config {
+        Some(config) => config
+            .mailbox
+            .url
+            .as_ref()
+            .map(|url| url.reveal().to_owned()),
+        None => std::env::var("SIAGA_MAILBOX").ok(),
+    };
+    let mailbox = match mailbox {
+        Some(url) => Some(Arc::new(ImapMailbox::parse(&url)?)),
+        None => None,
     };
     let evidence = match &args.evidence {
         Some(folder) => Some(EvidenceStore::open(folder)?),
         None => None,
     };
+    let contact = args.contact.as_deref();
+    let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
     Ok(Tools {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(args.contact.as_deref(), &roots)?),
+        http: Arc::new(HttpClients::new(contact, &roots)?),
         mailbox,
         evidence,
         error_pages: Arc::new(error_pages),
@@ -229,7 +285,10 @@ fn summary(report: &RunReport) -> String {
         (Outcome::Failed(fault), Some(step)) => {
             format!("failed at \"{}\" ({}): {fault}", step.name, step.component)
         }
-        (Outcome::Inconclusive(why), _) => format!("inconclusive: {why}"),
+        (Outcome::Inconclusive(why), step) => {
+            let message = step.and_then(|step| step.message.as_deref());
+            format!("inconclusive: {why}: {}", message.unwrap_or_default())
+        }
         (outcome, _) => outcome.as_str().to_owned(),
     };
     let mut line = format!(
@@ -237,6 +296,11 @@ fn summary(report: &RunReport) -> String {
         report.name,
         steps().count()
     );
+    let left = report.steps.iter().filter(|step| step.cleanup);
+    let left = left.filter(|step| step.outcome.detail().is_some()).count();
+    if left > 0 {
+        line.push_str("; cleanup failed, so something may be left on the site");
+    }
     if let Some(rung) = &report.rung {
         let verb = if rung.accepted { "takes" } else { "refuses" };
         line.push_str(&format!(

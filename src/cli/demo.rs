@@ -18,6 +18,7 @@ use crate::app::demo::{self, Settings};
 use crate::app::life::Life;
 use crate::rehearsal;
 use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::{self, Format};
 
 /// Start the rehearsal site and the whole of Siaga beside it; outages come by themselves.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,7 @@ pub struct Args {
 /// # Errors
 /// When an address is taken, the flows have mistakes, or a task crashes.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    telemetry::init(Format::Human)?;
     let temporary = tempfile::Builder::new()
         .prefix("siaga-demo-")
         .tempdir()
@@ -93,6 +95,7 @@ fn progress(what: &str, done: Option<f64>) {
 
 fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
     let siaga = demo.siaga;
+    let (staff, staff_password) = &demo.staff;
     let site = demo.rehearsal.site();
     let control = demo.rehearsal.control().unwrap_or(site);
     format!(
@@ -100,6 +103,7 @@ fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
 Siaga is up. This is a rehearsal: the watched site is a mock, and its past is simulated.
 
   Status page     http://{siaga}/            (English: http://{siaga}/en/)
+  Offices         http://{siaga}/office/     sign in: {staff}  {staff_password}
   Watched site    http://{site}/            sign in: {email}  {password}
   Its faults      http://{control}/_rehearsal/
   All mails       http://{control}/_rehearsal/mailbox

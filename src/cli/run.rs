@@ -13,6 +13,7 @@ use crate::app::life::{self, Life};
 use crate::app::service::Service;
 use crate::config::{Config, Environment};
 use crate::system::{SystemClock, SystemRandom};
+use crate::telemetry::{self, Format};
 
 /// Run the service.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub struct Args {
     /// The configuration.
     #[arg(long, default_value = "siaga.toml", value_name = "FILE")]
     pub config: PathBuf,
+    /// Write logs as JSON, one object a line.
+    #[arg(long)]
+    pub json_logs: bool,
 }
 
 /// Runs until the first signal, then finishes what is under way; a second signal aborts.
@@ -38,6 +42,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
+    telemetry::init(if args.json_logs {
+        Format::Json
+    } else {
+        Format::Human
+    })?;
     let mut life = Life::default();
     let service = Service::open(config, 1.0, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let store = service.store.clone();

@@ -21,7 +21,7 @@ use crate::system::{SystemClock, SystemRandom};
 use crate::web::passwords;
 use crate::web::sessions::again_if_raced;
 
-/// Accounts of staff.
+/// Add and change accounts of staff.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]

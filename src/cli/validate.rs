@@ -13,7 +13,7 @@ use crate::probe::error_pages::ErrorPages;
 use crate::probe::flow_file::{self, MONITOR};
 use crate::toml_reader::{Problem, nearest};
 
-/// Arguments of `siaga validate`.
+/// Check configuration and flows: every mistake at once, with its place and a hint.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Files to look at; none: siaga.toml and every file in its folder of flows.
@@ -172,7 +172,7 @@ fn sort(path: &Path) -> Sort {
         Sort::Flow
     } else if has("[[page]]") {
         Sort::ErrorPages
-    } else if name.starts_with("siaga") || has("[site]") || has("[server]") {
+    } else if name.starts_with("siaga") || (has("[") && !has("name")) {
         Sort::Configuration
     } else {
         Sort::Flow

@@ -309,11 +309,11 @@ fn detector(root: &mut Reader<'_>) -> Detector {
         let default = Detector::default();
         let quorum = table.or("quorum", default.quorum);
         if let Quorum::AtLeast(n) = quorum
-            && n != 1
+            && !(1..=100).contains(&n)
         {
             table.place_of("quorum").problem_with_hint(
-                format!("a quorum of {n} cannot be reached: there is one vantage"),
-                "write \"majority\", which fits any number of vantages",
+                format!("a quorum of {n} makes no sense"),
+                "write \"majority\", or a number from 1 to 100",
             );
         }
         let stale_after: f64 = table.or("stale_after", default.stale_after);
@@ -323,15 +323,23 @@ fn detector(root: &mut Reader<'_>) -> Detector {
                 "below 1.5 a single late run would make a component unknown",
             );
         }
+        let flap_window = positive(table, "flap_window", default.flap_window);
+        let flap_failures = positive(table, "flap_failures", default.flap_failures);
+        let flap_turns = positive(table, "flap_turns", default.flap_turns);
+        if flap_window > 1000 || flap_failures.max(flap_turns) >= flap_window {
+            table.place_of("flap_window").problem_with_hint(
+                "so many failures or turns cannot be among so few observations",
+                "`flap_window` must be greater than both, and at most 1000",
+            );
+        }
         Detector {
             confirm: positive(table, "confirm", default.confirm),
             recover: positive(table, "recover", default.recover),
             quorum,
             stale_after,
-            flap_changes: positive(table, "flap_changes", default.flap_changes),
-            flap_window: table.or("flap_window", default.flap_window),
-            suspect_reports: positive(table, "suspect_reports", default.suspect_reports),
-            suspect_window: table.or("suspect_window", default.suspect_window),
+            flap_window,
+            flap_failures,
+            flap_turns,
         }
     })
     .unwrap_or_default()
@@ -375,6 +383,8 @@ fn retention(root: &mut Reader<'_>) -> Retention {
             runs_days: days("runs_days", default.runs_days),
             evidence_days: days("evidence_days", default.evidence_days),
             reports_days: days("reports_days", default.reports_days),
+            messages_days: days("messages_days", default.messages_days),
+            hours_days: days("hours_days", default.hours_days),
         }
     })
     .unwrap_or_default()
@@ -383,7 +393,7 @@ fn retention(root: &mut Reader<'_>) -> Retention {
 /// Outer `None`: there is no such table. Inner: it is wrong, which was reported.
 fn smtp(root: &mut Reader<'_>) -> Option<Option<Smtp>> {
     section(root, "smtp", |table| {
-        let host = table.required::<Host>("host");
+        let server = table.required::<Host>("server");
         let from = table.required::<Mail>("from");
         let tls = table.or("tls", SmtpTls::StartTls);
         let usual = match tls {
@@ -400,15 +410,16 @@ fn smtp(root: &mut Reader<'_>) -> Option<Option<Smtp>> {
                 "`password` is the name of a secret, e.g. \"SMTP_PASSWORD\"",
             );
         }
-        let Host(host) = host?;
-        let local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let Host(server) = server?;
+        let local =
+            server == "localhost" || server.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         if tls == SmtpTls::None && user.is_some() && !local {
             table
                 .place_of("tls")
                 .problem("without `tls` the password would go over the network in the clear");
         }
         Some(Smtp {
-            host,
+            server,
             port,
             tls,
             from: from?.0,
@@ -424,13 +435,17 @@ fn alert(root: &mut Reader<'_>, has_smtp: bool) -> Alert {
         for mut hook in table.tables("webhook") {
             let url = hook.required::<Url>("url");
             let secret = hook.optional("secret").map(|SecretName(name)| name);
-            if let Some(url) = &url
-                && webhooks.iter().any(|other| other.url == *url)
-            {
-                hook.place_of("url").problem("this webhook is there twice");
+            let name = hook.optional("name").map(|Line(name)| name);
+            let host = url.as_ref().and_then(|url| url.host_str());
+            let name = name.or_else(|| host.map(str::to_owned)).unwrap_or_default();
+            if webhooks.iter().any(|other| other.name == name) {
+                hook.place().problem_with_hint(
+                    format!("there is another webhook called `{name}`"),
+                    "give each a `name` of its own",
+                );
             }
             hook.finish();
-            webhooks.extend(url.map(|url| Webhook { url, secret }));
+            webhooks.extend(url.map(|url| Webhook { name, url, secret }));
         }
         let mut mails: Vec<String> = Vec::new();
         for mut mail in table.tables("mail") {
@@ -443,7 +458,7 @@ fn alert(root: &mut Reader<'_>, has_smtp: bool) -> Alert {
             if !has_smtp {
                 mail.place().problem_with_hint(
                     "a mail cannot be sent without a server",
-                    "add `[smtp]` with `host` and `from`",
+                    "add `[smtp]` with `server` and `from`",
                 );
             }
             mail.finish();

@@ -68,6 +68,17 @@ pub struct Update {
     pub effect: Effect,
 }
 
+/// What is sent to operators, as the outbox keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// What happened.
+    pub effect: Effect,
+    /// The outage as it stood after that.
+    pub outage: Outage,
+    /// One sentence from the failing step, secrets masked.
+    pub message: Option<String>,
+}
+
 /// A span in which the monitor itself was blind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {

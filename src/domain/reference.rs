@@ -28,9 +28,12 @@ pub enum ReferenceError {
 }
 
 impl Reference {
-    /// A new one, drawn at random.
+    /// A new one, drawn at random; its check character is a digit or a letter that
+    /// references use elsewhere too, so that it can be said on the telephone.
     pub fn draw(random: &dyn Random) -> Self {
-        Reference(u64::from_le_bytes(random::bytes(random)) >> 4)
+        let value = u64::from_le_bytes(random::bytes(random)) >> 4;
+        let sayable = value % 37 < DIGITS.len() as u64;
+        Reference(if sayable { value } else { value - 5 })
     }
 }
 

@@ -2,6 +2,7 @@
 //! only what is well formed. Every mistake is said at once, by field.
 
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::office::Office;
@@ -189,7 +190,11 @@ impl Parser<'_> {
         self.fields
             .iter()
             .filter(|(name, _)| name == field)
-            .map(|(_, value)| clean(value))
+            .map(|(_, value)| match field {
+                // Only this one has lines.
+                "message" => clean(value),
+                _ => clean(value).replace('\n', " "),
+            })
             .filter(|value| !value.is_empty())
             .collect()
     }
@@ -413,7 +418,7 @@ pub fn clean(text: &str) -> String {
 
 /// Characters that are not seen but change how their neighbours are seen.
 fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// A moment as forms and programs give it: RFC 3339, or local date and time in the
@@ -423,7 +428,8 @@ fn moment(text: &str, office: Option<&Office>) -> Option<Moment> {
         return Some(Moment::from(timestamp));
     }
     let local: DateTime = text.replace(' ', "T").parse().ok()?;
-    let zone = office.map_or(jiff::tz::TimeZone::UTC, Office::zone);
+    // Where the office is not known yet, no time of Indonesia's zones may seem to lie ahead.
+    let zone = office.map_or_else(|| TimeZone::fixed(jiff::tz::offset(9)), Office::zone);
     local
         .to_zoned(zone)
         .ok()
@@ -463,6 +469,13 @@ pub fn phone(text: &str) -> Option<String> {
     } else {
         return None;
     };
-    let fits = (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    // `+62 (0)812…`: the zero is dialled within the country only.
+    let digits = match digits.strip_prefix("620") {
+        Some(rest) => format!("62{rest}"),
+        None => digits,
+    };
+    let fits = (8..=15).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0');
     fits.then(|| format!("+{digits}"))
 }

@@ -3,6 +3,8 @@
 //! Its Message-ID follows from what the message is, so it is the same at every try, and
 //! all mails on one outage refer to the same thread.
 
+use std::error::Error;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXLOWER;
@@ -14,11 +16,15 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::backoff::Failure;
 use super::target::{Mistake, Smtp, Tls};
 use super::words::{self, Subject};
 use crate::domain::Moment;
+
+/// The mail is taken; nobody waits long for a good-bye.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
 /// The mail server, ready to be called.
 pub(super) struct Mailer {
@@ -29,12 +35,12 @@ pub(super) struct Mailer {
     credentials: Option<Credentials>,
     from: Mailbox,
     hello: ClientId,
-    /// For the connection and for each command.
-    step_within: Duration,
+    /// For the connection and the greetings.
+    connect_within: Duration,
 }
 
 impl Mailer {
-    pub(super) fn new(settings: &Smtp, step_within: Duration) -> Result<Self, Mistake> {
+    pub(super) fn new(settings: &Smtp, connect_within: Duration) -> Result<Self, Mistake> {
         let on_this_machine = matches!(settings.server.as_str(), "localhost" | "127.0.0.1" | "::1");
         if settings.tls == Tls::None && settings.credentials.is_some() && !on_this_machine {
             return Err(Mistake::OpenPassword(settings.server.clone()));
@@ -59,7 +65,7 @@ impl Mailer {
             }),
             from: mailbox(&settings.from)?,
             hello: ClientId::default(),
-            step_within,
+            connect_within,
         })
     }
 
@@ -71,33 +77,31 @@ impl Mailer {
         now: Moment,
     ) -> Result<(), Failure> {
         let mail = mail(&self.from, to, subject, now).map_err(|e| Failure::late(e.to_string()))?;
-        let mut connection = self.connect().await.map_err(|error| why(&error))?;
-        let answer = self
-            .hand_over(&mut connection, mail.envelope(), &mail.formatted())
-            .await;
-        match answer {
-            // The server has taken the mail: a farewell that fails must not send it twice.
-            Ok(()) => {
-                let _ = connection.quit().await;
-                Ok(())
-            }
-            Err(failure) => {
-                connection.abort().await;
-                Err(failure)
-            }
-        }
+        // A connection that failed is dropped: after a TLS handshake that failed, lettre has
+        // no stream left to say farewell on, and panics.
+        let mut connection = self.connect().await?;
+        self.hand_over(&mut connection, mail.envelope(), &mail.formatted())
+            .await?;
+        // The server has taken the mail: a farewell that fails must not send it twice.
+        let _ = timeout(FAREWELL_WITHIN, connection.quit()).await;
+        Ok(())
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, smtp::Error> {
+    /// Connects and exchanges greetings. lettre's own limit covers the connection only, not
+    /// a server that says nothing after it.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
         let implicit = (self.tls == Tls::Implicit).then(|| self.parameters.clone());
-        AsyncSmtpConnection::connect_tokio1(
+        let connect = AsyncSmtpConnection::connect_tokio1(
             (self.server.as_str(), self.port),
-            Some(self.step_within),
+            Some(self.connect_within),
             &self.hello,
             implicit,
             None,
-        )
-        .await
+        );
+        match timeout(self.connect_within, connect).await {
+            Ok(connected) => connected.map_err(|error| why(&error)),
+            Err(_) => Err(Failure::soon("the mail server did not greet in time")),
+        }
     }
 
     async fn hand_over(
@@ -145,7 +149,7 @@ fn why(error: &smtp::Error) -> Failure {
             Failure::soon(reason)
         };
     }
-    if error.is_tls() {
+    if is_tls(error) {
         return Failure::late("TLS with the mail server failed");
     }
     if error.is_timeout() {
@@ -155,6 +159,22 @@ fn why(error: &smtp::Error) -> Failure {
         return Failure::late("the mail server takes none of our ways to sign in or to send");
     }
     Failure::soon("no connection to the mail server, or it broke")
+}
+
+/// Whether TLS failed; where it is spoken from the first byte, lettre calls that a failed
+/// connection.
+fn is_tls(error: &smtp::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    error.is_tls()
 }
 
 /// The mail of a message, as it is sent at `now`.
@@ -191,7 +211,7 @@ impl Header for AutoSubmitted {
     fn name() -> HeaderName {
         HeaderName::new_from_ascii_str("Auto-Submitted")
     }
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(_: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(AutoSubmitted)
     }
     fn display(&self) -> HeaderValue {

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::detect::Alert;
+use crate::domain::history::Alert;
 use crate::domain::{Clock, ComponentId, Random};
 use crate::store::outbox::{self, Message};
 use crate::store::{self, Store};
@@ -36,7 +36,7 @@ pub use words::{Subject, body as mail_text, headline, one_line};
 
 /// Messages on their way at the same time.
 const AT_ONCE: usize = 4;
-/// For a connection to a receiver, and for each command to a mail server.
+/// For a connection to a receiver, greetings with a mail server included.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// For the whole of one try.
 pub const SEND_WITHIN: Duration = Duration::from_secs(30);

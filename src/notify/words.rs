@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::{self, TimeZone};
 
 use super::ComponentName;
-use crate::detect::Alert;
+use crate::domain::history::Alert;
 use crate::domain::outage::{Effect, Severity};
 use crate::domain::{Moment, report};
 

@@ -6,7 +6,8 @@ use scraper::Html;
 use serde_json::Value;
 
 use super::definition::{Capture, CaptureFrom, Expect, Query};
-use super::page::{Snapshot, Trouble};
+use super::dom;
+use super::page::{Snapshot, Trouble, bounded, quoted};
 use super::template::{NoValue, Scope, Template};
 use crate::domain::{Fault, Why};
 
@@ -17,7 +18,8 @@ pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
         let pattern = expand(path, scope)?;
         if !path_matches(&pattern, page) {
             let came = page.url.path();
-            return content(format!("the address should be `{pattern}`, it is `{came}`"));
+            let message = format!("the address should be `{pattern}`, it is `{came}`");
+            return wrong_page(page, &message);
         }
     }
     for (name, value) in &expect.header {
@@ -40,10 +42,7 @@ pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
     for text in &expect.text {
         let text = expand(text, scope)?;
         if !page.says(&text) {
-            return content(format!(
-                "the page does not say \"{text}\"{}",
-                beginning(page)
-            ));
+            return wrong_page(page, &format!("the page does not say \"{text}\""));
         }
     }
     for text in &expect.not_text {
@@ -78,7 +77,10 @@ fn check_status(expect: &Expect, page: &Snapshot) -> Result<(), Trouble> {
     };
     Err(Trouble::Site(
         Fault::Status,
-        format!("the status should be {wanted}, it is {status}"),
+        format!(
+            "the status should be {wanted}, it is {status}; {}",
+            page.gist()
+        ),
     ))
 }
 
@@ -89,18 +91,20 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
     let html = Html::parse_document(page.text());
     for css in &expect.css {
         let query = query(css.expand(scope))?;
-        if html.select(&query.selector).next().is_none() {
+        if dom::select(&html, &query.selector).next().is_none() {
             let text = query.text;
-            return content(format!(
-                "the page has no element `{text}`{}",
-                beginning(page)
-            ));
+            return wrong_page(page, &format!("the page has no element `{text}`"));
         }
     }
     for css in &expect.not_css {
         let query = query(css.expand(scope))?;
-        if html.select(&query.selector).next().is_some() {
-            return content(format!("the page has an element `{}`", query.text));
+        if let Some(element) = dom::select(&html, &query.selector).next() {
+            let text = query.text;
+            let says = match dom::text_of(element) {
+                says if says.is_empty() => String::new(),
+                says => format!(": {}", quoted(&says)),
+            };
+            return content(format!("the page has an element `{text}`{says}"));
         }
     }
     Ok(())
@@ -116,7 +120,8 @@ fn check_json(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Tro
         match document.pointer(pointer) {
             Some(found) if same(found, &wanted) => {}
             Some(found) => {
-                let found = shortened(&found.to_string());
+                let found = found.to_string();
+                let found = bounded(&found);
                 return content(format!("`{pointer}` should be {wanted}, it is {found}"));
             }
             None => return content(format!("the answer has nothing at `{pointer}`")),
@@ -136,7 +141,7 @@ fn json_of(page: &Snapshot) -> Result<Value, Trouble> {
     serde_json::from_slice(&page.body).map_err(|error| {
         Trouble::Site(
             Fault::Content,
-            format!("the answer is no JSON: {error}{}", beginning(page)),
+            format!("the answer is no JSON ({error}); {}", page.gist()),
         )
     })
 }
@@ -186,7 +191,7 @@ fn take(wanted: &Capture, page: &Snapshot, scope: &Scope) -> Result<String, Trou
     match &wanted.regex {
         None => Ok(found),
         Some(regex) => matched(regex, &found)
-            .ok_or_else(|| missing(format!("`{}` does not fit `{regex}`", shortened(&found)))),
+            .ok_or_else(|| missing(format!("`{regex}` does not fit {}", quoted(&found)))),
     }
 }
 
@@ -201,7 +206,7 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
 
 fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
     let html = Html::parse_document(page.text());
-    let Some(element) = html.select(&query.selector).next() else {
+    let Some(element) = dom::select(&html, &query.selector).next() else {
         return Err(format!("the page has no element `{}`", query.text));
     };
     match attribute {
@@ -209,10 +214,7 @@ fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<Str
             .attr(attribute)
             .map(str::to_owned)
             .ok_or_else(|| format!("`{}` has no attribute `{attribute}`", query.text)),
-        None => {
-            let text: String = element.text().collect();
-            Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
-        }
+        None => Ok(dom::text_of(element)),
     }
 }
 
@@ -243,6 +245,17 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// The page is another one than expected; what it says itself is told, too.
+fn wrong_page<T>(page: &Snapshot, message: &str) -> Result<T, Trouble> {
+    let complaint = page
+        .is_html()
+        .then(|| dom::complaint(&Html::parse_document(page.text())));
+    content(match complaint.flatten() {
+        Some(complaint) => format!("{message}; it complains: {}", quoted(&complaint)),
+        None => format!("{message}; {}", page.gist()),
+    })
+}
+
 fn content<T>(message: String) -> Result<T, Trouble> {
     Err(Trouble::Site(Fault::Content, message))
 }
@@ -257,26 +270,4 @@ fn query(expanded: Result<Query, String>) -> Result<Query, Trouble> {
 
 fn no_value(error: &NoValue) -> Trouble {
     Trouble::Ours(Why::NotConfigured, error.to_string())
-}
-
-/// What the page does say, for a message.
-fn beginning(page: &Snapshot) -> String {
-    let visible = page.visible();
-    let says = if visible.title.is_empty() {
-        &visible.text
-    } else {
-        &visible.title
-    };
-    if says.is_empty() {
-        return ": it is blank".to_owned();
-    }
-    format!(": it is \"{}\"", shortened(says))
-}
-
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(80).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

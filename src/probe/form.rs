@@ -12,6 +12,7 @@ use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::definition::Query;
+use super::dom;
 pub use encoding::{Body, Field, FieldValue};
 
 /// A file put on a file field.
@@ -92,7 +93,7 @@ impl Dom {
 
     /// The one element that a selector means.
     fn only(&self, query: &Query) -> Result<ElementRef<'_>, FormError> {
-        let mut found = self.html.select(&query.selector);
+        let mut found = dom::select(&self.html, &query.selector);
         match (found.next(), found.count()) {
             (Some(element), 0) => Ok(element),
             (None, _) => Err(FormError::Missing(query.text.clone())),
@@ -103,7 +104,7 @@ impl Dom {
 
 fn first<'h>(html: &'h Html, selector: &str) -> Option<ElementRef<'h>> {
     let selector = scraper::Selector::parse(selector).ok()?;
-    html.select(&selector).next()
+    dom::select(html, &selector).next()
 }
 
 /// Checks that the changes can be made to the page, without submitting anything.

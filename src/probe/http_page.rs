@@ -24,6 +24,8 @@ use crate::http_client::{HttpClients, Timeline};
 /// The most redirects that are followed for one request.
 pub const MOST_REDIRECTS: u32 = 10;
 
+const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
+
 /// What a form or a link makes of the changes to a page.
 type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
 
@@ -105,7 +107,7 @@ impl HttpPage {
     fn on_form(&self, query: &Query, act: Act) -> Result<Submission, Trouble> {
         let page = self.page()?;
         let dom = Dom::parse(page.text(), &page.url);
-        act(&dom, &self.changes, query).map_err(wrong_page)
+        act(&dom, &self.changes, query).map_err(|error| wrong_page(page, &error))
     }
 
     fn page(&self) -> Result<&Arc<Snapshot>, Trouble> {
@@ -161,16 +163,18 @@ impl HttpPage {
     fn forbidden(&self, url: &Url, redirects: u32) -> Trouble {
         let host = host_of(url);
         if redirects > 0 {
-            let message = format!("redirected to `{host}`, which this flow may not reach");
+            let message =
+                format!("redirected to `{host}`, which this flow may not reach{ALLOWING}");
             return Trouble::Site(Fault::Content, message);
         }
         if self.shown.is_some() && url.host_str() != self.site.host_str() {
-            let message = format!("the page leads to `{host}`, which this flow may not reach");
+            let message =
+                format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
             return Trouble::Site(Fault::Content, message);
         }
         Trouble::Ours(
             Why::NotConfigured,
-            format!("this flow may not reach `{host}`"),
+            format!("this flow may not reach `{host}`{ALLOWING}"),
         )
     }
 
@@ -458,7 +462,10 @@ pub fn host_of(url: &Url) -> String {
 }
 
 /// The page is not as the flow expects.
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn wrong_page(error: FormError) -> Trouble {
-    Trouble::Site(Fault::Content, error.to_string())
+fn wrong_page(page: &Snapshot, error: &FormError) -> Trouble {
+    let message = match error {
+        FormError::Missing(_) => format!("{error}; {}", page.gist()),
+        _ => error.to_string(),
+    };
+    Trouble::Site(Fault::Content, message)
 }

@@ -3,6 +3,7 @@
 
 pub mod definition;
 pub mod document;
+pub mod dom;
 pub mod error_pages;
 pub mod evidence;
 pub mod expect;

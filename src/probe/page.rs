@@ -16,6 +16,12 @@ use super::visible_text::VisibleText;
 use crate::domain::run::Phases;
 use crate::domain::{Fault, Moment, Why};
 
+/// A page with less text than this, in bytes, is quoted besides its title.
+const SHORT_PAGE: usize = 400;
+/// The most bytes that a message quotes of a page. The record shortens it further, once
+/// secrets are masked: half a secret would not be recognised.
+const MOST_QUOTED: usize = 100_000;
+
 /// Why a step could not be carried through.
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -203,6 +209,21 @@ impl Snapshot {
         })
     }
 
+    /// What the page is, in a few words for a message: its title, and of an error page or a
+    /// short page its text too.
+    pub fn gist(&self) -> String {
+        let VisibleText { title, text, .. } = self.visible();
+        let is_error = self.status.is_some_and(|status| status >= 400);
+        let says = match (title.is_empty(), text.is_empty()) {
+            (true, true) => return "the page is blank".to_owned(),
+            (true, false) => text.clone(),
+            (false, false) if text.starts_with(title.as_str()) => text.clone(),
+            (false, false) if is_error || text.len() < SHORT_PAGE => format!("{title}: {text}"),
+            (false, _) => title.clone(),
+        };
+        format!("the page says {}", quoted(&says))
+    }
+
     /// Whether a person reads this text on the page or in its title.
     pub fn says(&self, text: &str) -> bool {
         let visible = self.visible();
@@ -222,6 +243,16 @@ fn charset_of(text: &str) -> Option<String> {
     let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:".contains(c));
     let label = &behind[..end.unwrap_or(behind.len())];
     (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// A text of the site's, for the end of a message.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", bounded(text))
+}
+
+/// As much of a text of the site's as a message may hold before it is shortened.
+pub fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MOST_QUOTED)]
 }
 
 /// Milliseconds, rounded.

@@ -26,15 +26,12 @@ impl Redactor {
                 continue;
             }
             let mask = format!("•••{name}•••");
-            let mut forms = vec![
-                value.to_owned(),
-                escaped(value, "&#39;", "&quot;"),
-                escaped(value, "&#x27;", "&#34;"),
-                escaped(value, "&apos;", "\""),
-                escaped(value, "'", "&quot;"),
-                escaped(value, "'", "\""),
-                BASE64.encode(value.as_bytes()),
-            ];
+            let mut forms = vec![value.to_owned(), BASE64.encode(value.as_bytes())];
+            for apostrophe in ["'", "&#39;", "&#x27;", "&apos;"] {
+                for quote in ["\"", "&quot;", "&#34;"] {
+                    forms.push(escaped(value, apostrophe, quote));
+                }
+            }
             let form = url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>();
             forms.push(form.replace('+', "%20"));
             forms.push(lower_hex(&form));

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
-use super::definition::{Flow, Role, Step};
+use super::definition::{Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
 use super::http_page::{HttpPage, host_of};
@@ -143,7 +143,7 @@ pub async fn run_on<P: Page>(
         },
         started_at,
         left: flow.timeout,
-        sign_in_path: None,
+        sign_in: None,
         rung: None,
         uploaded: false,
         page,
@@ -183,6 +183,16 @@ pub async fn run_on<P: Page>(
     }
 }
 
+/// How a run tells the page to sign in on from others.
+struct SignIn {
+    /// Its path.
+    path: String,
+    /// The first field on it that took a secret.
+    field: Query,
+    /// Whether the step that signs in has passed.
+    done: bool,
+}
+
 /// One run under way.
 struct Run<'r, P> {
     page: P,
@@ -196,8 +206,8 @@ struct Run<'r, P> {
     started_at: Moment,
     /// What is left of the flow's time.
     left: Duration,
-    /// The path of the page where the run signed in.
-    sign_in_path: Option<String>,
+    /// Where the run signed in.
+    sign_in: Option<SignIn>,
     rung: Option<Rung>,
     /// Whether the step under way has sent its document.
     uploaded: bool,

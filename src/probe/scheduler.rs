@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -26,6 +26,10 @@ pub struct Settings {
     pub jitter: f64,
     /// How long an answer of the controls holds for other failures.
     pub controls_hold: Duration,
+    /// Intervals are multiplied by this: 1.0 as the flows say, less in a demonstration.
+    pub pace: f64,
+    /// Runs at the same time at most; others wait for their turn.
+    pub at_once: usize,
 }
 
 impl Default for Settings {
@@ -34,6 +38,8 @@ impl Default for Settings {
             retry_after: Duration::from_secs(2),
             jitter: 0.05,
             controls_hold: Duration::from_secs(10),
+            pace: 1.0,
+            at_once: 64,
         }
     }
 }
@@ -91,6 +97,7 @@ pub async fn run(
         tools,
         settings,
         asked: Mutex::new(None),
+        places: Semaphore::new(settings.at_once.max(1)),
         finished,
     });
     let mut tasks = JoinSet::new();
@@ -99,6 +106,7 @@ pub async fn run(
         let Some(interval) = flow.every.http else {
             continue;
         };
+        let interval = interval.mul_f64(settings.pace);
         // The first runs come soon, yet not all in one moment.
         let spread = interval.min(Duration::from_millis(50 * count as u64));
         let delay = spread.mul_f64(index as f64 / count.max(1) as f64);
@@ -126,6 +134,7 @@ struct Shared {
     settings: Settings,
     /// When the controls were last asked, and whether the monitor was cut off.
     asked: Mutex<Option<(Duration, bool)>>,
+    places: Semaphore,
     finished: mpsc::Sender<Finished>,
 }
 
@@ -191,7 +200,14 @@ impl Watch {
     }
 
     async fn run_once(&self) -> RunReport {
-        let Shared { target, tools, .. } = &*self.shared;
+        let Shared {
+            target,
+            tools,
+            places,
+            ..
+        } = &*self.shared;
+        // It is never closed, so this only waits.
+        let _place = places.acquire().await;
         let occasion = Occasion {
             turn: self.turn,
             stop: Some(self.stop.clone()),

@@ -23,7 +23,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 use tokio::sync::watch;
 
 pub use conn::{Conn, Record, Value};
@@ -41,6 +41,9 @@ pub enum Error {
     /// The transaction could not be committed, so nothing of it is kept.
     #[error("the database could not commit: {0}")]
     Commit(String),
+    /// The database did not answer; whether the write was kept is not known.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// Too many writes are waiting.
     #[error("the database is overloaded")]
     Overloaded,
@@ -112,6 +115,10 @@ enum Engine {
 }
 
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
+/// How long PostgreSQL may work on one statement, in its own notation.
+const STATEMENT_WITHIN: &str = "20s";
+/// How long a whole reading or a whole transaction may take on PostgreSQL.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Store {
     /// Opens the database at `address` (`sqlite:FILE` or `postgres://…`), creates it where it
@@ -124,6 +131,8 @@ impl Store {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                // What is erased is overwritten, not only unlinked.
+                .pragma("secure_delete", "ON")
                 .busy_timeout(ACQUIRE_WITHIN);
             let writer = Writer::start(&options).await?;
             let readers = SqlitePoolOptions::new()
@@ -136,12 +145,16 @@ impl Store {
             let options = PgConnectOptions::from_str(address)
                 .map_err(|_| Error::Address(without_password(address)))?
                 .application_name("siaga");
+            let mut conn = options.connect().await?;
+            migrations::postgres()
+                .run_direct(None, &mut conn, false)
+                .await?;
+            conn.close().await?;
             let pool = PgPoolOptions::new()
                 .max_connections(8)
                 .acquire_timeout(ACQUIRE_WITHIN)
-                .connect_with(options)
+                .connect_with(options.options([("statement_timeout", STATEMENT_WITHIN)]))
                 .await?;
-            migrations::postgres().run(&pool).await?;
             Engine::Postgres(pool)
         } else {
             return Err(Error::Address(without_password(address)));
@@ -164,8 +177,11 @@ impl Store {
                 work(Conn::Sqlite(&mut conn)).await
             }
             Engine::Postgres(pool) => {
-                let mut conn = pool.acquire().await?;
-                work(Conn::Postgres(&mut conn)).await
+                in_time(async {
+                    let mut conn = pool.acquire().await?;
+                    work(Conn::Postgres(&mut conn)).await
+                })
+                .await
             }
         }
     }
@@ -180,13 +196,16 @@ impl Store {
         match &self.engine {
             Engine::Sqlite { writer, .. } => writer.run(work).await,
             Engine::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let value = work(Conn::Postgres(&mut transaction)).await?;
-                transaction
-                    .commit()
-                    .await
-                    .map_err(|e| Error::Commit(e.to_string()))?;
-                Ok(value)
+                in_time(async {
+                    let mut transaction = pool.begin().await?;
+                    let value = work(Conn::Postgres(&mut transaction)).await?;
+                    transaction
+                        .commit()
+                        .await
+                        .map_err(|e| Error::Commit(e.to_string()))?;
+                    Ok(value)
+                })
+                .await
             }
         }
     }
@@ -237,6 +256,13 @@ impl Store {
             Engine::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// A server that has gone without a word must not hold anyone for ever.
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(ANSWER_WITHIN, work)
+        .await
+        .unwrap_or(Err(Error::TimedOut))
 }
 
 fn values(number: i64) -> Vec<Value> {

@@ -71,6 +71,7 @@ statements! {
             sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL, request_hash = NULL
         WHERE id = $1";
     FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
+    FORGET_REASONS = "UPDATE case_steps SET reason = NULL WHERE report_id = $1";
     SINCE = "SELECT COUNT(*) FROM reports WHERE component = $1 AND received_at >= $2";
     FILE_KNOWN = "SELECT COUNT(*) FROM screenshots WHERE file = $1";
 }
@@ -573,6 +574,8 @@ pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<Vec<Str
     conn.execute(ERASE, values![id, now, Vec::<u8>::new()])
         .await?;
     conn.execute(FORGET_SCREENSHOTS, values![id]).await?;
+    // Officers write freely: a reason may name the applicant.
+    conn.execute(FORGET_REASONS, values![id]).await?;
     Ok(files)
 }
 

@@ -33,8 +33,8 @@ statements! {
     LAST_AUDIT = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1";
     ADD_AUDIT = "INSERT INTO audit (at, staff_id, action, report_id, previous, hash)
         VALUES ($1, $2, $3, $4, $5, $6)";
-    AUDIT = "SELECT at, staff_id, action, report_id, previous, hash FROM audit
-        WHERE id > $1 ORDER BY id LIMIT 10000";
+    AUDIT = "SELECT id, at, staff_id, action, report_id, previous, hash FROM audit
+        WHERE id > $1 ORDER BY id LIMIT 1000";
 }
 
 /// How long a session lasts without being used.
@@ -222,6 +222,7 @@ fn entry_hash(at: i64, staff: &str, action: &str, report: Option<&str>, previous
 
 #[derive(FromRow)]
 struct AuditRow {
+    id: i64,
     at: i64,
     staff_id: String,
     action: String,
@@ -230,23 +231,26 @@ struct AuditRow {
     hash: String,
 }
 
-/// Checks the first 10,000 entries of the trail: `Ok(n)` says that `n` entries hold
-/// together, `Err(n)` that the `n`-th (from 1) does not.
+/// Checks the trail from its begin: `Ok(n)` says that its `n` entries hold together,
+/// `Err(n)` that the `n`-th (from 1) does not.
 pub async fn check_trail(conn: &mut Conn<'_>) -> Result<Result<usize, usize>, Error> {
-    let rows: Vec<AuditRow> = conn.all(AUDIT, values![0_i64]).await?;
     let mut previous = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let expected = entry_hash(
-            row.at,
-            &row.staff_id,
-            &row.action,
-            row.report_id.as_deref(),
-            &previous,
-        );
-        if row.previous != previous || row.hash != expected {
-            return Ok(Err(index + 1));
+    let mut checked = 0;
+    let mut last = 0;
+    loop {
+        let rows: Vec<AuditRow> = conn.all(AUDIT, values![last]).await?;
+        if rows.is_empty() {
+            return Ok(Ok(checked));
         }
-        previous = expected;
+        for row in rows {
+            let report = row.report_id.as_deref();
+            let expected = entry_hash(row.at, &row.staff_id, &row.action, report, &previous);
+            checked += 1;
+            if row.previous != previous || row.hash != expected {
+                return Ok(Err(checked));
+            }
+            previous = expected;
+            last = row.id;
+        }
     }
-    Ok(Ok(rows.len()))
 }

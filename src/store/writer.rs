@@ -22,10 +22,12 @@ type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
 
 enum Done {
     Keep(Answer),
-    Undo(Answer),
+    /// With what the write failed of, for its neighbours where they fail of it too.
+    Undo(Answer, String),
 }
 
-type Job = Box<dyn for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Done> + Send>;
+/// A write; given an error instead of a connection, it answers with that.
+type Job = Box<dyn for<'c> FnOnce(Result<Conn<'c>, Error>) -> BoxFuture<'c, Done> + Send>;
 
 enum Message {
     Write(Job),
@@ -80,16 +82,24 @@ impl Writer {
         let (answer, answered) = oneshot::channel::<Result<T, Error>>();
         let job: Job = Box::new(move |conn| {
             Box::pin(async move {
-                match work(conn).await {
+                let outcome = match conn {
+                    Ok(conn) => work(conn).await,
+                    Err(error) => Err(error),
+                };
+                match outcome {
                     Ok(value) => Done::Keep(Box::new(move |committed| {
                         let _ = answer.send(match committed {
                             Ok(()) => Ok(value),
                             Err(cause) => Err(Error::Commit(cause.to_owned())),
                         });
                     })),
-                    Err(error) => Done::Undo(Box::new(move |_| {
-                        let _ = answer.send(Err(error));
-                    })),
+                    Err(error) => {
+                        let cause = error.to_string();
+                        let answer = Box::new(move |_: Result<(), &str>| {
+                            let _ = answer.send(Err(error));
+                        });
+                        Done::Undo(answer, cause)
+                    }
                 }
             })
         });
@@ -111,6 +121,9 @@ impl Writer {
                 return cause.clone();
             }
             if ended.changed().await.is_err() {
+                if ended.borrow().is_none() {
+                    return "the task that writes to the database has crashed".to_owned();
+                }
                 std::future::pending::<()>().await;
             }
         }
@@ -132,7 +145,10 @@ async fn serve(
 ) -> Result<(), String> {
     while let Some(Message::Write(first)) = waiting.recv().await {
         if let Err(error) = run(conn, "BEGIN IMMEDIATE").await {
-            tracing::error!(%error, "a transaction could not begin; its writes were refused");
+            tracing::error!(%error, "a transaction could not begin; its write was refused");
+            if let Done::Undo(answer, _) = first(Err(error.into())).await {
+                answer(Ok(()));
+            }
             continue;
         }
         let mut answers = Vec::new();
@@ -184,7 +200,7 @@ async fn together(conn: &mut SqliteConnection, job: Job) -> Result<Option<Answer
     run(conn, "SAVEPOINT one")
         .await
         .map_err(|e| e.to_string())?;
-    match job(Conn::Sqlite(conn)).await {
+    match job(Ok(Conn::Sqlite(conn))).await {
         Done::Keep(answer) => match run(conn, "RELEASE one").await {
             Ok(()) => Ok(Some(answer)),
             Err(error) => {
@@ -192,11 +208,10 @@ async fn together(conn: &mut SqliteConnection, job: Job) -> Result<Option<Answer
                 Err(error.to_string())
             }
         },
-        Done::Undo(answer) => {
+        Done::Undo(answer, cause) => {
             answer(Ok(()));
-            run(conn, "ROLLBACK TO one")
-                .await
-                .map_err(|e| e.to_string())?;
+            // A full disk makes SQLite undo the whole transaction: the savepoint is gone then.
+            run(conn, "ROLLBACK TO one").await.map_err(|_| cause)?;
             run(conn, "RELEASE one").await.map_err(|e| e.to_string())?;
             Ok(None)
         }

@@ -6,35 +6,13 @@ use std::sync::Arc;
 
 use super::format::{Format, Zone};
 use super::lang::Lang;
-use super::public::words;
+pub use super::site::ComponentName;
 use super::site::Site;
 use super::texts::Texts;
 use crate::domain::office::Office;
 use crate::domain::{Clock, ComponentId, Random};
 use crate::store::Store;
 use crate::store::seal::MasterKeys;
-
-/// A component as the configuration calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentName {
-    /// Its key.
-    pub id: ComponentId,
-    /// Its name in Indonesian; `None` for the built-in text.
-    pub name_id: Option<String>,
-    /// Its name in English; `None` for the built-in text.
-    pub name_en: Option<String>,
-}
-
-impl ComponentName {
-    /// A component that is called as the built-in texts call it.
-    pub fn plain(id: ComponentId) -> Self {
-        ComponentName {
-            id,
-            name_id: None,
-            name_en: None,
-        }
-    }
-}
 
 /// Where reports and cases are worked on. Cheap to clone.
 #[derive(Clone)]
@@ -51,27 +29,21 @@ pub struct Desk {
     pub site: Arc<Site>,
     /// The folder of sealed screenshots. It must exist.
     pub screenshots: Arc<PathBuf>,
-    /// The components in the order of the journey.
-    pub components: Arc<[ComponentName]>,
 }
 
 impl Desk {
     /// What people call a component.
     pub fn component(&self, t: Texts, id: &ComponentId) -> String {
-        let named = self.components.iter().find(|one| one.id == *id);
-        let name = named.and_then(|one| match t.lang() {
-            Lang::Id => one.name_id.clone(),
-            Lang::En => one.name_en.clone(),
-        });
-        name.unwrap_or_else(|| words::component(t, id))
+        self.site.component(t, id)
     }
 
     /// The reported component and those that an applicant passes before it.
     pub fn upstream(&self, of: &ComponentId) -> Vec<ComponentId> {
-        let place = self.components.iter().position(|one| one.id == *of);
+        let place = self.site.components.iter().position(|one| one.id == *of);
         match place {
             None => vec![of.clone()],
             Some(place) => self
+                .site
                 .components
                 .iter()
                 .take(place + 1)
@@ -82,7 +54,11 @@ impl Desk {
 
     /// The keys of all components.
     pub fn component_ids(&self) -> Vec<ComponentId> {
-        self.components.iter().map(|one| one.id.clone()).collect()
+        self.site
+            .components
+            .iter()
+            .map(|one| one.id.clone())
+            .collect()
     }
 }
 

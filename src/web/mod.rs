@@ -24,6 +24,7 @@ pub mod security;
 pub mod serve;
 pub mod sessions;
 pub mod site;
+mod slow_body;
 pub mod snapshot;
 pub mod texts;
 pub mod throttle;

@@ -47,7 +47,7 @@ pub fn render_all(site: &Site, snapshot: &Snapshot, previous: &Pages) -> Pages {
     }
     let mut data = |path: &str, bytes: Vec<u8>| pages.add(path, Kind::JSON, bytes, previous);
     data("/api/v1/status", v1::status(site, snapshot));
-    data("/api/v1/components", v1::components(snapshot));
+    data("/api/v1/components", v1::components(site, snapshot));
     data("/api/v1/outages", v1::outages(site, snapshot));
     for one in snapshot.outages.iter().take(OUTAGE_PAGES) {
         let path = format!("/api/v1/outages/{}", one.record.id);

@@ -32,6 +32,7 @@ use super::lang::Lang;
 use super::page_cache::PageCache;
 use super::security;
 use super::site::Site;
+use super::slow_body::SteadyBody;
 
 /// What the server allows. [`Default`] suits two cores and a thousand readers at once.
 #[derive(Clone, Debug)]
@@ -45,10 +46,13 @@ pub struct Limits {
     pub header_read: Duration,
     /// How long the router may take over a request, reading its body included.
     pub request: Duration,
+    /// How long a request's body may stall; slow connections earn more time with every byte.
+    pub body_stall: Duration,
     /// Longest body announced by Content-Length that is let through to the router, in
     /// bytes. Handlers set their own, lower limits.
     pub body: u64,
-    /// How long a connection may live in all: nobody holds a place by reading slowly.
+    /// After how long a connection is closed once its request, if it has one, is answered
+    /// or `request` has passed: nobody holds a place by reading slowly.
     pub connection: Duration,
     /// How long open requests may take to finish once the server is told to stop.
     pub drain: Duration,
@@ -62,9 +66,11 @@ impl Default for Limits {
             connections: 2048,
             requests: 256,
             header_read: Duration::from_secs(10),
-            request: Duration::from_secs(60),
+            // Three screenshots over a poor mobile connection take minutes.
+            request: Duration::from_secs(180),
+            body_stall: Duration::from_secs(20),
             body: 24 * 1024 * 1024,
-            connection: Duration::from_secs(15 * 60),
+            connection: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(10),
             trusted_proxies: Vec::new(),
         }
@@ -250,7 +256,10 @@ impl Server {
         parts
             .extensions
             .insert(client(peer, &parts.headers, &self.limits.trusted_proxies));
-        let request = Request::from_parts(parts, Body::new(body));
+        let request = Request::from_parts(
+            parts,
+            Body::new(SteadyBody::new(body, self.limits.body_stall)),
+        );
         let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.limits.request, handled).await {
             Ok(Ok(Ok(response))) if response.status() == StatusCode::NOT_FOUND && finished_page => {

@@ -324,6 +324,15 @@ impl Snapshot {
         }
     }
 
+    /// When the announced maintenance that is going on shall end.
+    pub fn maintenance_until(&self) -> Option<Moment> {
+        self.maintenance
+            .iter()
+            .filter(|announced| announced.from <= self.as_of)
+            .map(|announced| announced.until)
+            .max()
+    }
+
     /// The outages that are not over.
     pub fn open(&self) -> impl Iterator<Item = &Outage> {
         self.outages.iter().filter(|outage| outage.is_open())

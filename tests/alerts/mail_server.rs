@@ -54,6 +54,7 @@ impl MailServer {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .expect("/usr/bin/python3 starts");

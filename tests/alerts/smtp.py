@@ -5,7 +5,7 @@ recipient says how it behaves:
   busy     is told to come back (451) the first time
   nobody   does not exist (550)
   slow     never gets an answer to DATA
-  abrupt   is taken, and then the connection is cut before any farewell
+  abrupt   is taken, and the connection is cut instead of a farewell
 Arguments: tls mode (none, starttls, implicit), then certificate and key, then user and password.
 """
 
@@ -50,10 +50,13 @@ class Handler:
             "tls": session.ssl is not None or mode == "implicit",
             "user": session.auth_data if isinstance(session.auth_data, str) else None,
         }))
-        if any(to.startswith("abrupt@") for to in envelope.rcpt_tos):
-            transport = server.transport
-            asyncio.get_running_loop().call_later(0.02, transport.abort)
+        session.abrupt = any(to.startswith("abrupt@") for to in envelope.rcpt_tos)
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):
+        if getattr(session, "abrupt", False):
+            server.transport.abort()
+        return "221 Bye"
 
 
 def authenticate(server, session, envelope, mechanism, data):

@@ -1,5 +1,7 @@
 //! Snapshots of a site in several states, at Friday, 6 August 2021, 16:05 WIB.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -19,6 +21,7 @@ pub(super) fn site() -> Site {
         zone: Zone::Wib,
         rehearsal: false,
         contact: Some("siaga@example.org".to_owned()),
+        components: Arc::new([]),
     }
 }
 

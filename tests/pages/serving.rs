@@ -477,6 +477,21 @@ async fn a_request_that_takes_too_long_is_ended() {
 }
 
 #[tokio::test]
+async fn a_body_that_stalls_is_given_up_long_before_the_request_limit() {
+    let server = start(Limits {
+        body_stall: Duration::from_millis(200),
+        request: LONG * 10,
+        ..Limits::default()
+    })
+    .await;
+    let half = server
+        .raw(b"POST /form HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc")
+        .await;
+    assert_eq!(half.status, 400);
+    assert!(half.text().contains("could not be understood"));
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_large_gets_an_answer_and_not_a_broken_connection() {
     let server = start(Limits {
         body: 100_000,

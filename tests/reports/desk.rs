@@ -68,16 +68,6 @@ pub(crate) async fn start_with(
         zone: Zone::Wib,
         rehearsal: true,
         contact: None,
-    });
-    let clock = TestClock::at(NOON);
-    let keys = keys();
-    let desk = Desk {
-        store: store.clone(),
-        keys: keys.clone(),
-        clock: clock.shared(),
-        random: Arc::new(SystemRandom),
-        site: Arc::clone(&site),
-        screenshots: Arc::new(screenshots.clone()),
         components: [
             "website",
             "sign-in",
@@ -88,6 +78,16 @@ pub(crate) async fn start_with(
         ]
         .map(|key| ComponentName::plain(component(key)))
         .into(),
+    });
+    let clock = TestClock::at(NOON);
+    let keys = keys();
+    let desk = Desk {
+        store: store.clone(),
+        keys: keys.clone(),
+        clock: clock.shared(),
+        random: Arc::new(SystemRandom),
+        site: Arc::clone(&site),
+        screenshots: Arc::new(screenshots.clone()),
     };
     let router = reports::router(ReportsState::new(desk.clone(), settings)).merge(office::router(
         OfficeState::new(desk, office::Settings::default()),

@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 use scraper::{ElementRef, Selector};
 
 use super::{Change, Dom, Field, FieldValue, File, FormError, Query, unfit, what};
+use crate::probe::dom::{select, text_of};
 
 /// A page with changes made to its controls.
 pub(super) struct Changed<'c> {
@@ -72,7 +73,7 @@ impl<'c> Changed<'c> {
     }
 
     fn choose(&mut self, dom: &Dom, query: &Query, wanted: &[String]) -> Result<(), FormError> {
-        let found: Vec<ElementRef<'_>> = dom.html.select(&query.selector).collect();
+        let found: Vec<ElementRef<'_>> = select(&dom.html, &query.selector).collect();
         match found.as_slice() {
             [] => Err(FormError::Missing(query.text.clone())),
             [select] if select.value().name() == "select" => {
@@ -292,7 +293,7 @@ fn usable(query: &Query, element: ElementRef<'_>) -> Result<(), FormError> {
 
 fn all<'d>(dom: &'d Dom, selector: &str) -> Vec<ElementRef<'d>> {
     match Selector::parse(selector) {
-        Ok(selector) => dom.html.select(&selector).collect(),
+        Ok(selector) => select(&dom.html, &selector).collect(),
         Err(_) => Vec::new(),
     }
 }
@@ -396,7 +397,7 @@ fn label_of(dom: &Dom, control: ElementRef<'_>) -> Option<String> {
             .filter_map(ElementRef::wrap)
             .find(|a| a.value().name() == "label")
     };
-    by_id.or_else(around).map(squeezed)
+    by_id.or_else(around).map(text_of)
 }
 
 fn options(select: ElementRef<'_>) -> Vec<ElementRef<'_>> {
@@ -409,12 +410,12 @@ fn options(select: ElementRef<'_>) -> Vec<ElementRef<'_>> {
 fn option_value(option: ElementRef<'_>) -> String {
     option
         .attr("value")
-        .map_or_else(|| squeezed(option), str::to_owned)
+        .map_or_else(|| text_of(option), str::to_owned)
 }
 
 fn option_label(option: ElementRef<'_>) -> String {
     let label = option.attr("label").filter(|label| !label.is_empty());
-    label.map_or_else(|| squeezed(option), str::to_owned)
+    label.map_or_else(|| text_of(option), str::to_owned)
 }
 
 fn is_disabled_option(option: ElementRef<'_>) -> bool {
@@ -422,10 +423,4 @@ fn is_disabled_option(option: ElementRef<'_>) -> bool {
     let group_disabled =
         group.is_some_and(|g| g.value().name() == "optgroup" && g.attr("disabled").is_some());
     option.attr("disabled").is_some() || group_disabled
-}
-
-/// The element's text with white space collapsed.
-fn squeezed(element: ElementRef<'_>) -> String {
-    let text: String = element.text().collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -30,13 +30,13 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
             format!("the name does not resolve: {}", root(error)),
         );
     }
-    if let Some(tls) = causes(error).find_map(|cause| found::<rustls::Error>(cause)) {
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return site(Fault::Tls, format!("TLS failed: {tls}"));
     }
     if error.is_connect() {
         return site(Fault::Connect, format!("no connection: {}", root(error)));
     }
-    if let Some(http) = causes(error).find_map(|cause| found::<hyper::Error>(cause)) {
+    if let Some(http) = causes(error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
         if http.is_parse() {
             return site(
                 Fault::Connect,
@@ -49,7 +49,7 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
         );
     }
     let broke = causes(error)
-        .filter_map(|cause| found::<io::Error>(cause))
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|io| {
             use io::ErrorKind as Kind;
             matches!(
@@ -77,26 +77,25 @@ fn is_ours(error: &reqwest::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     causes(error)
-        .filter_map(|cause| found::<io::Error>(cause))
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|io| {
             matches!(io.raw_os_error(), Some(EMFILE | ENFILE))
                 || io.kind() == io::ErrorKind::AddrNotAvailable
         })
 }
 
+/// The error and what caused it. An I/O error's `source` passes over the error that it
+/// carries, so that one is looked into.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| {
-        (*error).source()
+        let carried = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match carried {
+            Some(carried) => Some(carried as &(dyn Error + 'static)),
+            None => (*error).source(),
+        }
     })
-}
-
-/// The cause itself, or what an I/O error carries: `source` passes over the latter.
-fn found<'e, T: Error + 'static>(cause: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    let inside = || {
-        let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
-        inner.downcast_ref::<T>()
-    };
-    cause.downcast_ref::<T>().or_else(inside)
 }
 
 /// What lies at the bottom: the part of the message that says something.

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scraper::Html;
 use serde_json::json;
 
 use super::Run;
+use super::step::signs_in;
 use crate::domain::run::{ErrorPage, EvidenceRef, Phases, StepReport};
 use crate::domain::{ComponentId, Fault, Moment, Outcome};
 use crate::probe::definition::Step;
+use crate::probe::dom;
 use crate::probe::error_pages::Recognised;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
 use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
 
+/// The most characters of a message.
+const MESSAGE_KEPT: usize = 300;
 /// The most of a page that is kept as evidence, in bytes.
 const PAGE_KEPT: usize = 1_000_000;
 
@@ -40,8 +45,9 @@ impl<P: Page> Run<'_, P> {
         report.certificate_expires_at = spent.certificate_expires_at;
         report.status = answer.and_then(|page| page.status);
         report.final_url = answer.map(|page| self.redactor.text(page.url.as_str()));
-        if step.slow.is_some_and(|slow| took > slow) {
+        if let Some(slow) = step.slow.filter(|slow| took > *slow) {
             report.outcome = Outcome::Slow;
+            report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
         }
         let Err(trouble) = carried_out else {
             return report;
@@ -65,11 +71,21 @@ impl<P: Page> Run<'_, P> {
         };
         let (trouble, known) = self.judge(step, trouble, met);
         let (outcome, message) = match trouble {
-            Trouble::Site(fault, message) => (Outcome::Failed(fault), message),
+            Trouble::Site(fault, message) => {
+                let request = spent
+                    .exchanges
+                    .last()
+                    .filter(|_| !on_page && step.mail.is_none());
+                let message = match request.map(|last| (&last.method, last.url.path())) {
+                    Some((method, path)) => format!("{message} ({method} {path})"),
+                    None => message,
+                };
+                (Outcome::Failed(fault), message)
+            }
             Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
         };
         report.outcome = outcome;
-        report.message = Some(self.redactor.text(&message));
+        report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
             if let Some(page) = met.filter(|page| on_page && page.complete) {
                 let (fingerprint, title) = fingerprint_of(page.visible());
@@ -101,12 +117,12 @@ impl<P: Page> Run<'_, P> {
             return (trouble, None);
         }
         if let Some(known) = self.recognise(page) {
-            let message = known_page(&known);
+            let message = known_page(&known, page);
             return (Trouble::Site(known.fault(), message), Some(known));
         }
-        if self.is_sign_in(page) && self.after_sign_in(step) {
-            let message = format!("signed out: the site asks to sign in again ({message})");
-            return (Trouble::Site(Fault::SessionLost, message), None);
+        if self.is_signed_out(step, page) {
+            let trouble = Trouble::Site(Fault::SessionLost, signed_out(page));
+            return (trouble, None);
         }
         let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
             ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
@@ -125,27 +141,21 @@ impl<P: Page> Run<'_, P> {
         (trouble, None)
     }
 
-    /// Whether the run has signed in by an earlier step.
-    fn after_sign_in(&self, step: &Step) -> bool {
-        let mut before = self
-            .flow
-            .steps
-            .iter()
-            .take_while(|other| other.name != step.name);
-        before.any(|other| self.signs_in(other))
+    /// Whether a step that needs a session met the page to sign in on.
+    pub(super) fn is_signed_out(&self, step: &Step, page: &Snapshot) -> bool {
+        let done = self.sign_in.as_ref().is_some_and(|sign_in| sign_in.done);
+        done && !signs_in(step, &self.flow.needs) && self.is_sign_in(page)
     }
 
-    fn signs_in(&self, step: &Step) -> bool {
-        use crate::probe::definition::Action;
-        step.actions.iter().any(|action| match action {
-            Action::Fill(_, text) => self.is_secret(text),
-            _ => false,
-        })
-    }
-
-    /// Whether a page is the one where the run signed in.
+    /// Whether a page is the one where the run signed in: other pages may have its address.
     pub(super) fn is_sign_in(&self, page: &Snapshot) -> bool {
-        self.sign_in_path.as_deref() == Some(page.url.path())
+        self.sign_in.as_ref().is_some_and(|sign_in| {
+            let selector = &sign_in.field.selector;
+            page.url.path() == sign_in.path
+                && dom::select(&Html::parse_document(page.text()), selector)
+                    .next()
+                    .is_some()
+        })
     }
 
     pub(super) fn recognise(&self, page: &Snapshot) -> Option<Recognised> {
@@ -228,11 +238,28 @@ impl<P: Page> Run<'_, P> {
 }
 
 /// What operators read of a known error page.
-pub(super) fn known_page(known: &Recognised) -> String {
-    format!(
-        "the site shows an error page: {} (`{}`)",
-        known.name_en, known.key
-    )
+pub(super) fn known_page(known: &Recognised, page: &Snapshot) -> String {
+    let Recognised { key, name_en, .. } = known;
+    match page.status {
+        Some(status) => {
+            format!("the site shows an error page, with status {status}: {name_en} (`{key}`)")
+        }
+        None => format!("the site shows an error page: {name_en} (`{key}`)"),
+    }
+}
+
+/// A message of a length that people read; only what is masked already may be cut.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_KEPT) {
+        Some((end, _)) => format!("{}…", message[..end].trim_end()),
+        None => message.to_owned(),
+    }
+}
+
+/// What operators read of a session that was lost.
+pub(super) fn signed_out(page: &Snapshot) -> String {
+    let path = page.url.path();
+    format!("signed out in the middle: the site asks to sign in again (`{path}`)")
 }
 
 fn is_text(page: &Snapshot) -> bool {

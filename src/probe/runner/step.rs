@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::Run;
+use super::record::signed_out;
+use super::{Run, SignIn};
 use crate::domain::run::StepReport;
-use crate::domain::{Fault, Why};
+use crate::domain::{Fault, Outcome, Why};
 use crate::probe::definition::{
     Action, AwaitedMail, Choice, DocumentSpec, Part, Request, RequestBody, Step,
 };
@@ -25,9 +26,14 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 impl<P: Page> Run<'_, P> {
     /// Carries out a step within its time and reports on it.
     pub(super) async fn step(&mut self, step: &Step) -> StepReport {
-        let site = self.target.site.clone();
-        // Held while the step lasts; waiting for it is not the site's slowness.
-        let _permit = self.tools.politeness.enter(&site).await;
+        // Waiting for a turn is not the site's slowness. The turn is held while the step
+        // lasts, unless it mostly waits: others may act meanwhile.
+        let turn = if step.actions.is_empty() {
+            None
+        } else {
+            self.tools.politeness.enter(&self.target.site).await
+        };
+        let _turn = turn.filter(|_| step.waiting().is_zero());
         let before = self.page.shown();
         self.page.spent();
         self.page.limit_body(step.body_limit);
@@ -48,8 +54,14 @@ impl<P: Page> Run<'_, P> {
         self.left = self
             .left
             .saturating_sub(took.saturating_sub(step.waiting()));
-        self.record(step, carried_out, before.as_ref(), started_at, took)
-            .await
+        let report = self
+            .record(step, carried_out, before.as_ref(), started_at, took)
+            .await;
+        let passed = matches!(report.outcome, Outcome::Passed | Outcome::Slow);
+        if let Some(sign_in) = &mut self.sign_in {
+            sign_in.done |= passed && signs_in(step, &self.flow.needs);
+        }
+        report
     }
 
     /// One try of a step, with `document` in place of the one that it uploads.
@@ -90,8 +102,13 @@ impl<P: Page> Run<'_, P> {
         document: Option<DocumentSpec>,
     ) -> Result<(), Trouble> {
         let mut putting = false;
-        for action in &step.actions {
+        for (number, action) in step.actions.iter().enumerate() {
             self.act(action, document, &mut putting).await?;
+            if let Action::Visit(address) = action
+                && number + 1 < step.actions.len()
+            {
+                self.not_sent_to_sign_in(step, address)?;
+            }
         }
         if let Some(mail) = &step.mail {
             return self.await_mail(mail).await;
@@ -103,6 +120,21 @@ impl<P: Page> Run<'_, P> {
         let captured = expect::capture(&step.capture, &page, &self.scope)?;
         self.scope.captured.extend(captured);
         Ok(())
+    }
+
+    /// What a step does to the page that it visits must not be done to the sign-in page that
+    /// the site shows in its place.
+    fn not_sent_to_sign_in(&self, step: &Step, asked: &Template) -> Result<(), Trouble> {
+        let asked = self.target.site.join(&self.expand(asked)?);
+        match self.page.shown() {
+            Some(page)
+                if asked.is_ok_and(|asked| asked.path() != page.url.path())
+                    && self.is_signed_out(step, &page) =>
+            {
+                Err(Trouble::Site(Fault::SessionLost, signed_out(&page)))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn act(
@@ -117,10 +149,15 @@ impl<P: Page> Run<'_, P> {
                 self.page.visit(&address).await
             }
             Action::Fill(css, text) => {
-                if self.sign_in_path.is_none() && self.is_secret(text) {
-                    self.sign_in_path = self.page.shown().map(|page| page.url.path().to_owned());
+                let query = css.expand(&self.scope).map_err(ours)?;
+                if self.sign_in.is_none() && is_secret(text, &self.flow.needs) {
+                    self.sign_in = self.page.shown().map(|page| SignIn {
+                        path: page.url.path().to_owned(),
+                        field: query.clone(),
+                        done: false,
+                    });
                 }
-                let (query, text) = (css.expand(&self.scope).map_err(ours)?, self.expand(text)?);
+                let text = self.expand(text)?;
                 self.page.change(query, Change::Fill(text)).await
             }
             Action::Choose(css, choice) => {
@@ -273,7 +310,7 @@ impl<P: Page> Run<'_, P> {
             Some(known) if known.class == PageClass::Captcha => Ok(()),
             Some(known) => Err(Trouble::Site(
                 known.fault(),
-                super::record::known_page(&known),
+                super::record::known_page(&known, &page),
             )),
             None => Ok(()),
         }
@@ -319,13 +356,20 @@ impl<P: Page> Run<'_, P> {
             .expand(&self.scope)
             .map_err(|error| no_value(&error))
     }
+}
 
-    pub(super) fn is_secret(&self, template: &Template) -> bool {
-        let needs = &self.flow.needs;
-        template
-            .names()
-            .any(|name| matches!(name, Name::Given(name) if needs.contains(name)))
-    }
+/// Whether a step fills in a secret.
+pub(super) fn signs_in(step: &Step, secrets: &[String]) -> bool {
+    step.actions.iter().any(|action| match action {
+        Action::Fill(_, text) => is_secret(text, secrets),
+        _ => false,
+    })
+}
+
+fn is_secret(template: &Template, secrets: &[String]) -> bool {
+    template
+        .names()
+        .any(|name| matches!(name, Name::Given(name) if secrets.contains(name)))
 }
 
 /// Whether every name that the step's actions use has a value.

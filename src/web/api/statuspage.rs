@@ -108,7 +108,7 @@ pub fn files(site: &Site, snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 5] {
         incidents: None,
         scheduled_maintenances: None,
     };
-    let components = components(snapshot);
+    let components = components(site, snapshot);
     let incidents = |open_only: bool| -> Vec<Incident> {
         snapshot
             .outages
@@ -208,22 +208,27 @@ fn status(snapshot: &Snapshot) -> Status {
     }
 }
 
-fn components(snapshot: &Snapshot) -> Vec<ComponentOut> {
+fn components(site: &Site, snapshot: &Snapshot) -> Vec<ComponentOut> {
     snapshot
         .components
         .iter()
         .enumerate()
-        .map(|(index, component)| component_out(index + 1, component, snapshot))
+        .map(|(index, component)| component_out(site, index + 1, component, snapshot))
         .collect()
 }
 
-fn component_out(position: usize, component: &Component, snapshot: &Snapshot) -> ComponentOut {
+fn component_out(
+    site: &Site,
+    position: usize,
+    component: &Component,
+    snapshot: &Snapshot,
+) -> ComponentOut {
     let t = Texts::of(Lang::En);
     let created = snapshot.watched_since.unwrap_or(snapshot.as_of);
     let date = |moment: Moment| moment.timestamp().strftime("%Y-%m-%d").to_string();
     ComponentOut {
         id: component.id.to_string(),
-        name: words::component(t, &component.id),
+        name: site.component(t, &component.id),
         status: match component.state {
             State::Operational => "operational",
             State::Trouble(Severity::Degraded) | State::Unknown(_) => "degraded_performance",
@@ -262,7 +267,7 @@ fn incident(site: &Site, outage: &Outage, components: &[ComponentOut]) -> Incide
         name: t.with(
             "statuspage-incident",
             [
-                ("component", words::component(t, &record.component).into()),
+                ("component", site.component(t, &record.component).into()),
                 ("state", Badge::of_outage(t, outage).word.into()),
             ],
         ),

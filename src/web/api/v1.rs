@@ -8,7 +8,6 @@ use crate::domain::history::Gap;
 use crate::domain::outage::{Effect, State};
 use crate::domain::{Fault, Moment};
 use crate::web::lang::Lang;
-use crate::web::public::words;
 use crate::web::site::Site;
 use crate::web::snapshot::{Component, ErrorPage, Outage, Overall, Snapshot};
 use crate::web::texts::Texts;
@@ -130,7 +129,11 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
             url: &site.url,
         },
         state: overall(snapshot.overall()),
-        components: snapshot.components.iter().map(component).collect(),
+        components: snapshot
+            .components
+            .iter()
+            .map(|one| component(site, one))
+            .collect(),
         open_outages: snapshot
             .open()
             .map(|outage| outage.record.id.as_str())
@@ -150,10 +153,14 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
 }
 
 /// `GET /api/v1/components`
-pub fn components(snapshot: &Snapshot) -> Vec<u8> {
+pub fn components(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
     json(&Components {
         as_of: snapshot.as_of.to_string(),
-        components: snapshot.components.iter().map(component).collect(),
+        components: snapshot
+            .components
+            .iter()
+            .map(|one| component(site, one))
+            .collect(),
     })
 }
 
@@ -203,8 +210,8 @@ fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
     }
 }
 
-fn component(component: &Component) -> ComponentOut {
-    let name = |lang| words::component(Texts::of(lang), &component.id);
+fn component(site: &Site, component: &Component) -> ComponentOut {
+    let name = |lang| site.component(Texts::of(lang), &component.id);
     ComponentOut {
         id: component.id.to_string(),
         name: Name {

@@ -4,8 +4,6 @@
 //! immigration office; only for repeated trouble, and whoever submitted stays at home; the
 //! guarantor may act for someone abroad; come within 30 days of arrival.
 
-use super::words;
-use crate::web::format::Format;
 use crate::web::layout::Layout;
 use crate::web::snapshot::{Overall, Snapshot};
 
@@ -47,7 +45,7 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
     let office = step("advice-office-title", t.get("advice-office-text"), None);
     let steps = match snapshot.overall() {
         Overall::Outage | Overall::PartialOutage => {
-            let failing = words::components(t, snapshot.failing());
+            let failing = layout.site.component_list(t, snapshot.failing());
             vec![
                 step(
                     "advice-not-you-title",
@@ -63,31 +61,15 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
                 office,
             ]
         }
-        Overall::Maintenance => {
-            let format = Format::new(layout.lang, layout.site.zone);
-            let until = snapshot
-                .maintenance
-                .iter()
-                .filter(|announced| announced.from <= snapshot.as_of)
-                .map(|announced| announced.until)
-                .max();
-            let wait = match until {
-                Some(until) => t.with(
-                    "advice-wait-until-text",
-                    [("until", format.since(until, snapshot.as_of).into())],
-                ),
-                None => t.get("advice-wait-text"),
-            };
-            vec![
-                step("advice-wait-title", wait, None),
-                step("advice-billing-title", t.get("advice-billing-text"), None),
-                step(
-                    "advice-report-title",
-                    t.get("advice-report-later-text"),
-                    report_link,
-                ),
-            ]
-        }
+        Overall::Maintenance => vec![
+            step("advice-wait-title", t.get("advice-wait-text"), None),
+            step("advice-billing-title", t.get("advice-billing-text"), None),
+            step(
+                "advice-report-title",
+                t.get("advice-report-later-text"),
+                report_link,
+            ),
+        ],
         overall => {
             let first = match overall {
                 Overall::Operational => "advice-check-up-text",

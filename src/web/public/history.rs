@@ -45,7 +45,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
                 bar.bad_days.truncate(LISTED);
                 Row {
                     key: component.id.to_string(),
-                    name: words::component(t, &component.id),
+                    name: site.component(t, &component.id),
                     bar,
                 }
             })

@@ -93,7 +93,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
         .components
         .iter()
         .map(|component| Line {
-            name: words::component(t, &component.id),
+            name: site.component(t, &component.id),
             badge: Badge::of_state(t, component.state),
             detail: match component.state {
                 State::Unknown(reason) => Some(words::reason(t, reason)),
@@ -120,7 +120,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
             .map(|planned| Announced {
                 title: planned.titles[lang.index()].clone(),
                 components: match &planned.component {
-                    Some(component) => words::component(t, component),
+                    Some(component) => site.component(t, component),
                     None => t.get("every-component"),
                 },
                 when: t.with(
@@ -151,7 +151,7 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
     let t = layout.t;
     let format = Format::new(layout.lang, layout.site.zone);
     let overall = snapshot.overall();
-    let failing = || words::components(t, snapshot.failing());
+    let failing = || layout.site.component_list(t, snapshot.failing());
     let (title, meaning) = match overall {
         Overall::Operational => (t.get("headline-operational"), None),
         Overall::PartlyUnknown => (
@@ -159,7 +159,13 @@ pub fn headline(layout: &Layout<'_>, snapshot: &Snapshot) -> Headline {
             Some(t.get("meaning-partly-unknown")),
         ),
         Overall::Unknown => (t.get("headline-unknown"), Some(t.get("meaning-unknown"))),
-        Overall::Maintenance => (t.get("headline-maintenance"), None),
+        Overall::Maintenance => (
+            t.get("headline-maintenance"),
+            snapshot.maintenance_until().map(|until| {
+                let until = format.since(until, snapshot.as_of);
+                t.with("meaning-maintenance", [("until", until.into())])
+            }),
+        ),
         Overall::Degraded => (t.get("headline-degraded"), Some(t.get("meaning-degraded"))),
         Overall::PartialOutage => (
             t.with(

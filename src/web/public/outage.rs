@@ -22,6 +22,7 @@ struct OutagePage<'a> {
     title: String,
     badge: Badge,
     open: bool,
+    recovered: Badge,
     span: String,
     fault: Option<String>,
     facts: Vec<Fact>,
@@ -57,9 +58,10 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
     let format = Format::new(lang, site.zone);
     let reference = record.ended_at.unwrap_or(as_of);
     super::rendered(&OutagePage {
-        title: words::component(t, &record.component),
+        title: site.component(t, &record.component),
         badge: Badge::of_outage(t, outage),
         open: outage.is_open(),
+        recovered: Badge::recovered(t),
         span: span_line(t, format, outage, as_of),
         fault: record.fault.map(|fault| words::fault(t, fault)),
         facts: facts(site, lang, outage),
@@ -124,7 +126,7 @@ fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fact> {
         )
     };
     let yes_or_no = |yes: bool, if_yes: &str, if_no: &str| t.get(if yes { if_yes } else { if_no });
-    fact("fact-component", words::component(t, &record.component));
+    fact("fact-component", site.component(t, &record.component));
     if !record.step.is_empty() {
         fact("fact-step", record.step.clone());
     }

@@ -36,7 +36,7 @@ pub fn card(layout: &Layout<'_>, outage: &Outage, as_of: Moment) -> Card {
     let format = Format::new(layout.lang, layout.site.zone);
     Card {
         href: layout.to(&format!("/outages/{}", outage.record.id)),
-        title: words::component(t, &outage.record.component),
+        title: layout.site.component(t, &outage.record.component),
         badge: Badge::of_outage(t, outage),
         started_machine: outage.record.began_at.to_string(),
         when: span_line(t, format, outage, as_of),

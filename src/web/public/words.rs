@@ -108,6 +108,11 @@ impl Badge {
         }
     }
 
+    /// Of an outage that is over.
+    pub fn recovered(t: Texts) -> Badge {
+        Badge::new(t, "state-recovered", UP)
+    }
+
     /// Of a day.
     pub fn of_day(t: Texts, kind: DayKind) -> Badge {
         match kind {
@@ -121,7 +126,7 @@ impl Badge {
     }
 }
 
-/// What people call a component. One that no text knows is called by its key.
+/// The built-in name of a component. One that no text knows is called by its key.
 pub fn component(t: Texts, id: &ComponentId) -> String {
     let key = match id.as_str() {
         "website" => "component-website",
@@ -141,12 +146,6 @@ pub fn component(t: Texts, id: &ComponentId) -> String {
         }
     };
     t.get(key)
-}
-
-/// Several components in one line.
-pub fn components<'a>(t: Texts, ids: impl Iterator<Item = &'a ComponentId>) -> String {
-    let names: Vec<String> = ids.map(|id| component(t, id)).collect();
-    names.join(", ")
 }
 
 /// What kind of failure it is, in a sentence that needs no technical word.

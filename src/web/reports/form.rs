@@ -264,6 +264,7 @@ fn page(
             .collect()
     };
     let components = desk
+        .site
         .components
         .iter()
         .map(|one| (one.id.to_string(), desk.component(t, &one.id)))

@@ -1,0 +1,171 @@
+//! From the configuration to what each part of the program is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::config::{self, Config};
+use crate::domain::outage::Rules;
+use crate::notify::{self, Credentials, Smtp, Target, Tls};
+use crate::probe::definition::Flow;
+use crate::probe::runner;
+use crate::web::Site;
+use crate::web::format::Zone;
+use crate::web::site::ComponentName;
+
+pub(super) fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
+    let fresh_for = flows
+        .iter()
+        .filter_map(|flow| {
+            let every = flow.every.http?.mul_f64(pace);
+            Some((
+                flow.key.clone(),
+                every.mul_f64(config.detector.stale_after) + flow.timeout,
+            ))
+        })
+        .collect();
+    Rules {
+        confirm: config.detector.confirm,
+        recover: config.detector.recover,
+        quorum: config.detector.quorum,
+        fresh_for,
+        flap_window: config.detector.flap_window,
+        flap_failures: config.detector.flap_failures,
+        flap_turns: config.detector.flap_turns,
+        ..Rules::default()
+    }
+}
+
+/// The outbox's names of where alerts go.
+pub(super) fn alert_targets(config: &Config) -> Vec<String> {
+    let webhooks = config.alert.webhooks.iter();
+    let webhooks = webhooks.map(|hook| format!("webhook:{}", hook.name));
+    webhooks
+        .chain(config.alert.mails.iter().map(|to| format!("mail:{to}")))
+        .collect()
+}
+
+/// What the pages say of the watched site and of ourselves.
+pub(super) fn site(config: &Config) -> anyhow::Result<Site> {
+    let name = config.site.zone.iana_name().unwrap_or("Asia/Jakarta");
+    let zone = [Zone::Wib, Zone::Wita, Zone::Wit]
+        .into_iter()
+        .find(|zone| zone.iana() == name)
+        .with_context(|| format!("times are shown in WIB, WITA or WIT, not in {name}"))?;
+    let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
+    Ok(Site {
+        name: config.site.name_id.clone(),
+        url: without_slash(config.site.url.as_str()),
+        official_domains: config.site.official_domains.clone(),
+        own_url: without_slash(&config.server.public_url),
+        zone,
+        rehearsal: config.rehearsal,
+        contact: Some(config.probe.contact.clone()),
+        components: config
+            .components
+            .iter()
+            .map(|component| ComponentName {
+                id: component.key.clone(),
+                name_id: Some(component.name_id.clone()),
+                name_en: Some(component.name_en.clone()),
+            })
+            .collect(),
+    })
+}
+
+/// What flows run against.
+pub(super) fn target(config: &Config, flows: &[Arc<Flow>]) -> anyhow::Result<runner::Target> {
+    let mut secrets = BTreeMap::new();
+    for name in flows.iter().flat_map(|flow| &flow.needs) {
+        if let Some(secret) = config.secrets.get(name)? {
+            secrets.insert(name.clone(), secret.reveal().to_owned());
+        }
+    }
+    Ok(runner::Target {
+        site: config.site.url.clone(),
+        hosts: config.allowed_hosts(),
+        controls: config.controls.clone(),
+        variables: config.variables.clone(),
+        secrets,
+        vantage: config.probe.vantage.clone(),
+        time_zone: config.site.zone.clone(),
+    })
+}
+
+/// Where alerts go, and how.
+pub(super) fn alerts(config: &Config) -> anyhow::Result<notify::Settings> {
+    let secret = |name: &Option<String>| -> anyhow::Result<Option<notify::Secret>> {
+        let Some(name) = name else { return Ok(None) };
+        let secret = config
+            .secrets
+            .get(name)?
+            .with_context(|| format!("{name} is not set"))?;
+        Ok(Some(notify::Secret::new(secret.reveal())))
+    };
+    let mut targets = Vec::new();
+    let keys = alert_targets(config);
+    let mut keys = keys.into_iter();
+    for (webhook, key) in config.alert.webhooks.iter().zip(&mut keys) {
+        let kind = notify::Kind::Webhook {
+            url: webhook.url.clone(),
+            secret: secret(&webhook.secret)?,
+        };
+        targets.push(Target { key, kind });
+    }
+    for (to, key) in config.alert.mails.iter().zip(keys) {
+        targets.push(Target {
+            key,
+            kind: notify::Kind::Mail { to: to.clone() },
+        });
+    }
+    let smtp = match &config.smtp {
+        None => None,
+        Some(smtp) => Some(Smtp {
+            server: smtp.server.clone(),
+            port: smtp.port,
+            tls: match smtp.tls {
+                config::SmtpTls::None => Tls::None,
+                config::SmtpTls::StartTls => Tls::Starttls,
+                config::SmtpTls::Implicit => Tls::Implicit,
+            },
+            credentials: match (&smtp.user, secret(&smtp.password)?) {
+                (Some(user), Some(password)) => Some(Credentials {
+                    user: user.clone(),
+                    password,
+                }),
+                _ => None,
+            },
+            from: smtp.from.clone(),
+            extra_roots: extra_roots(config)?,
+        }),
+    };
+    let names = config
+        .components
+        .iter()
+        .map(|component| {
+            let name = notify::ComponentName {
+                id: component.name_id.clone(),
+                en: component.name_en.clone(),
+            };
+            (component.key.clone(), name)
+        })
+        .collect();
+    let public_url = site(config)?.own_url;
+    Ok(notify::Settings {
+        targets,
+        names,
+        public_url,
+        smtp,
+    })
+}
+
+/// The certificates that are trusted besides the public ones.
+pub(super) fn extra_roots(config: &Config) -> anyhow::Result<Vec<Vec<u8>>> {
+    config
+        .probe
+        .certificates
+        .iter()
+        .map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display())))
+        .collect()
+}

@@ -1,0 +1,50 @@
+//! A page's elements, as selectors of flow files mean them.
+//!
+//! Owns: which elements are part of the page. Must not know: what is looked for.
+
+use scraper::{ElementRef, Html, Node, Selector};
+
+/// The elements that fit, in the page's order. What stands within a `<template>` is no part
+/// of the page until a script copies it there, so it never fits.
+pub fn select<'h, 's>(
+    html: &'h Html,
+    selector: &'s Selector,
+) -> impl Iterator<Item = ElementRef<'h>> + use<'h, 's> {
+    html.select(selector)
+        .filter(|element| !in_template(*element))
+}
+
+fn in_template(element: ElementRef<'_>) -> bool {
+    element
+        .ancestors()
+        .any(|ancestor| matches!(ancestor.value(), Node::Fragment))
+}
+
+/// Marks of the sentence in which a page says what is wrong, in the forms of usual frameworks.
+const COMPLAINTS: &str = "[role=alert], .error, .errors, .errorlist, .error-message, .errornote, \
+    .alert-danger, .alert-error, .invalid-feedback, .field-validation-error, \
+    .validation-summary-errors";
+
+/// The most complaints that are told of one page.
+const MOST_COMPLAINTS: usize = 3;
+
+/// What the page says is wrong, where it marks that as pages usually do.
+pub fn complaint(html: &Html) -> Option<String> {
+    let selector = Selector::parse(COMPLAINTS).ok()?;
+    let mut complaints: Vec<String> = Vec::new();
+    for element in select(html, &selector) {
+        let text = text_of(element);
+        // One mark often stands within another, around the same words.
+        let known = text.is_empty() || complaints.iter().any(|known| known.contains(&text));
+        if !known && element.attr("hidden").is_none() && complaints.len() < MOST_COMPLAINTS {
+            complaints.push(text);
+        }
+    }
+    (!complaints.is_empty()).then(|| complaints.join(" / "))
+}
+
+/// The element's text, white space folded.
+pub fn text_of(element: ElementRef<'_>) -> String {
+    let text: String = element.text().collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

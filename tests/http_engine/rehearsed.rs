@@ -1,0 +1,185 @@
+//! The flows that come with Siaga, against the rehearsal site and its faults.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use siaga::domain::Outcome;
+use siaga::probe::definition::Flow;
+use siaga::probe::error_pages::ErrorPages;
+use siaga::probe::flow_file;
+use siaga::probe::mailbox::ImapMailbox;
+use siaga::probe::runner::{Target, Tools};
+use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
+use siaga::system::{SystemClock, SystemRandom};
+
+use super::{run, run_turn, target, tools, word};
+
+async fn start() -> (Rehearsal, Target, Tools) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings {
+        listen: any,
+        control_listen: None,
+        smtp_listen: any,
+        imap_listen: any,
+        verify_after: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let (email, password) = settings.account.clone();
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
+    let mut target = target(&format!("http://{}/", rehearsal.site()));
+    let mailbox = format!(
+        "imap://{}:{password}@{}/",
+        email.replace('@', "%40"),
+        rehearsal.imap()
+    );
+    target.secrets.insert("PROBE_EMAIL".to_owned(), email);
+    target.secrets.insert("PROBE_PASSWORD".to_owned(), password);
+    let mut tools = tools();
+    let mailbox = ImapMailbox::parse(&mailbox).unwrap();
+    tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
+    let pages = std::fs::read_to_string(probes().join("error-pages.toml")).unwrap();
+    tools.error_pages = Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap());
+    (rehearsal, target, tools)
+}
+
+fn probes() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("probes")
+}
+
+fn load(key: &str) -> Flow {
+    flow_file::open(&probes().join(format!("{key}.toml")), None).unwrap()
+}
+
+#[tokio::test]
+async fn every_flow_passes() {
+    let (rehearsal, mut target, tools) = start().await;
+    target.controls = vec![target.site.clone()];
+    for key in ["public-pages", "tracking", "controls", "extension"] {
+        let report = run(&load(key), &target, &tools).await;
+        assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+        assert!(
+            report
+                .steps
+                .iter()
+                .all(|step| step.outcome == Outcome::Passed),
+            "{report:#?}"
+        );
+    }
+    // Over the limit a refusal is right, and the flow goes on.
+    let report = run_turn(&load("extension"), &target, &tools, 4).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+    let rung = report.rung.unwrap();
+    assert!(!rung.accepted && !rung.allowed, "{rung:?}");
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn every_fault_of_the_site_is_told_for_what_it_is() {
+    let (rehearsal, target, tools) = start().await;
+    let mut pages = load("public-pages");
+    for kind in [Kind::Huge {}, Kind::Endless {}, Kind::GzipBomb {}] {
+        rehearsal.faults().set(vec![Fault::from(kind.clone())]);
+        let report = run(&pages, &target, &tools).await;
+        let step = &report.steps[0];
+        assert_eq!(
+            word(step.outcome),
+            "failed content",
+            "{kind:?}: {:?}",
+            step.message
+        );
+    }
+    pages.steps[0].timeout = Duration::from_secs(2);
+    for (kind, found) in [
+        (Kind::Late { delay_ms: 5_000 }, "failed timeout"),
+        (Kind::Reset {}, "failed connect"),
+        (Kind::Error { status: 500 }, "failed error_page"),
+        (Kind::Error { status: 502 }, "failed error_page"),
+        (Kind::Error { status: 503 }, "failed error_page"),
+        (Kind::YellowPage {}, "failed error_page"),
+        (Kind::ErrorWith200 {}, "failed error_page"),
+        (Kind::Maintenance {}, "failed error_page"),
+        (Kind::Blank {}, "failed error_page"),
+        (Kind::Captcha {}, "failed captcha"),
+        (Kind::Redirects {}, "failed status"),
+        (Kind::LyingLength { by: 100 }, "failed connect"),
+    ] {
+        rehearsal.faults().set(vec![Fault::from(kind.clone())]);
+        let report = run(&pages, &target, &tools).await;
+        let step = &report.steps[0];
+        assert_eq!(word(step.outcome), found, "{kind:?}: {:?}", step.message);
+    }
+    // A site takes a moment to stop listening, and to listen again.
+    rehearsal.faults().set(vec![Kind::Refuse {}.into()]);
+    crate::harness::eventually("the site refuses", Duration::from_secs(5), || async {
+        word(run(&pages, &target, &tools).await.outcome) == "failed connect"
+    })
+    .await;
+    rehearsal.faults().clear();
+    crate::harness::eventually("the site is back", Duration::from_secs(5), || async {
+        run(&pages, &target, &tools).await.outcome == Outcome::Passed
+    })
+    .await;
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn faults_in_the_middle_of_the_flow_are_told_of_their_component() {
+    let (rehearsal, target, tools) = start().await;
+    let mut extension = load("extension");
+    for step in &mut extension.steps {
+        step.timeout = step.timeout.min(Duration::from_secs(5));
+        if let Some(mail) = &mut step.mail {
+            mail.within = Duration::from_millis(500);
+        }
+    }
+    let session = Fault::from(Kind::SessionLost {}).at("/web/extension/*");
+    for (fault, turn, component, found) in [
+        (session, 0, "application", "failed session_lost"),
+        (
+            Kind::UploadRefused {
+                above_bytes: 500_000,
+            }
+            .into(),
+            3,
+            "upload",
+            "failed upload_refused",
+        ),
+        (
+            Kind::UploadHangs { at_percent: 50 }.into(),
+            0,
+            "upload",
+            "failed timeout",
+        ),
+        (
+            Kind::DraftLost {}.into(),
+            0,
+            "application",
+            "failed content",
+        ),
+        (
+            Kind::MailMissing {}.into(),
+            0,
+            "notification",
+            "failed mail_missing",
+        ),
+    ] {
+        rehearsal.faults().set(vec![fault.clone()]);
+        let report = run_turn(&extension, &target, &tools, turn).await;
+        let failed = report
+            .steps
+            .iter()
+            .find(|step| matches!(step.outcome, Outcome::Failed(_)));
+        let failed = failed.unwrap_or_else(|| panic!("{fault:?} was not seen"));
+        assert_eq!(
+            word(failed.outcome),
+            found,
+            "{fault:?}: {:?}",
+            failed.message
+        );
+        assert_eq!(failed.component.as_str(), component, "{fault:?}");
+    }
+    rehearsal.stop().await;
+}

@@ -1,0 +1,150 @@
+//! A server over raw sockets that answers as a test wants it to.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Request {
+    pub(super) line: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn path(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+    pub(super) fn method(&self) -> &str {
+        self.line.split(' ').next().unwrap_or_default()
+    }
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let found = self
+            .headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A listening server; it ends with the test's runtime.
+pub(super) struct Server {
+    pub(super) url: String,
+    seen: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    /// Every request that came, in order.
+    pub(super) fn seen(&self) -> Vec<Request> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Their methods and paths.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let seen = self.seen();
+        seen.iter()
+            .map(|request| format!("{} {}", request.method(), request.path()))
+            .collect()
+    }
+}
+
+/// Hands each connection with its first request to `handle`, which writes what it likes.
+pub(super) async fn raw<F, Fut>(handle: F) -> Server
+where
+    F: Fn(Request, TcpStream) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let handle = Arc::new(handle);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (handle, noted) = (Arc::clone(&handle), Arc::clone(&noted));
+            tokio::spawn(async move {
+                if let Some(request) = read(&mut stream).await {
+                    noted.lock().unwrap().push(request.clone());
+                    handle(request, stream).await;
+                }
+            });
+        }
+    });
+    Server { url, seen }
+}
+
+/// Answers each request with what `answer` gives: a whole answer, written as it stands.
+pub(super) async fn plain<F>(answer: F) -> Server
+where
+    F: Fn(&Request) -> String + Send + Sync + 'static,
+{
+    let answer = Arc::new(answer);
+    raw(move |request, mut stream| {
+        let answer = Arc::clone(&answer);
+        async move {
+            let _ = stream.write_all(answer(&request).as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await
+}
+
+/// A whole answer of HTML.
+pub(super) fn page(html: &str) -> String {
+    answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", html)
+}
+
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+    )
+}
+
+pub(super) fn redirect(to: &str) -> String {
+    answer("302 Found", &format!("Location: {to}\r\n"), "")
+}
+
+async fn read(stream: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at;
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk).await {
+            Ok(count) if count > 0 => bytes.extend_from_slice(&chunk[..count]),
+            _ => return None,
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let line = lines.next()?.to_owned();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let mut request = Request {
+        line,
+        headers,
+        body: bytes[end + 4..].to_vec(),
+    };
+    let length: usize = request
+        .header("content-length")
+        .and_then(|l| l.parse().ok())
+        .unwrap_or(0);
+    while request.body.len() < length {
+        let mut chunk = vec![0; 65536];
+        match stream.read(&mut chunk).await {
+            Ok(count) if count > 0 => request.body.extend_from_slice(&chunk[..count]),
+            _ => return None,
+        }
+    }
+    Some(request)
+}
