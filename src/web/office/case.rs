@@ -1,39 +1,29 @@
 //! One case: all that an officer needs to decide, the steps it went through, and the next.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
+use axum::response::Response;
 
-use super::{Bar, OfficeState, failed, layout, message, rendered, sender, worker};
+use super::{Bar, OfficeState, failed, layout, message, rendered, worker};
 use crate::domain::case::CaseState;
 use crate::domain::history::{Gap, Outage};
 use crate::domain::office;
 use crate::domain::reference::Reference;
-use crate::domain::report::{self, Submitted};
+use crate::domain::report::Submitted;
 use crate::store::reports::{Case, Personal, Screenshot, Step};
 use crate::store::runs::FailureSummary;
-use crate::store::{self, monitor, outages, reports, runs, staff};
+use crate::store::{self, monitor, outages, reports, runs};
 use crate::web::desk::{Desk, format_at, office_name, zone_of};
 use crate::web::format::Format;
 use crate::web::lang::Lang;
-use crate::web::layout::{Layout, address};
+use crate::web::layout::Layout;
 use crate::web::public::words::{self, Badge};
 use crate::web::reports::told::{self, OutageShown, TryLine};
-use crate::web::screenshots;
 use crate::web::sessions::{self, Scope, SignedIn};
 use crate::web::texts::Texts;
-
-/// Longest reason for giving a case back, in characters.
-const LONGEST_REASON: usize = 1000;
-/// How long a look at a screenshot waits for its turn to be decoded.
-const TURN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Everything of a case that its page shows.
 struct Opened {
@@ -46,7 +36,7 @@ struct Opened {
 }
 
 /// The case that an address names, if it exists and this person may see it.
-async fn find(
+pub(super) async fn find(
     state: &OfficeState,
     who: &SignedIn,
     scope: &Scope,
@@ -175,9 +165,9 @@ struct NextStep {
 
 /// What a step was refused for, and what was typed as its reason.
 #[derive(Default)]
-struct Refused {
-    text: String,
-    reason: String,
+pub(super) struct Refused {
+    pub(super) text: String,
+    pub(super) reason: String,
 }
 
 /// `GET /office/cases/{reference}`.
@@ -197,7 +187,7 @@ pub(super) async fn page(
     }
 }
 
-async fn shown(
+pub(super) async fn shown(
     state: &OfficeState,
     who: &SignedIn,
     case: Case,
@@ -310,8 +300,8 @@ fn render(
             .iter()
             .map(|to| NextStep {
                 to: to.as_str(),
-                button: t.get(&format!("step-{}", to.as_str())),
-                explained: t.get(&format!("step-{}-text", to.as_str())),
+                button: step_words(t, *to).0,
+                explained: step_words(t, *to).1,
                 needs_reason: CaseState::needs_reason(*to),
             })
             .collect(),
@@ -345,14 +335,8 @@ fn person(
             fact("report-phone", phone.clone());
         }
     }
-    fact(
-        "report-role",
-        t.get(&format!("role-{}", case.role.as_str())),
-    );
-    fact(
-        "report-permit-type",
-        t.get(&format!("permit-{}", case.permit_type)),
-    );
+    fact("case-role", told::role(t, case.role));
+    fact("report-permit-type", told::permit(t, &case.permit_type));
     if let Some(arrived) = case.arrived_on {
         fact("report-arrived", format.date(arrived));
     }
@@ -367,18 +351,18 @@ fn attempt(
 ) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |key: &str, value: String| facts.push((t.get(key), value));
-    fact("report-component", component);
+    fact("case-component", component);
     fact("fact-tries", case.tries.to_string());
     for (checked, key) in [
-        (case.checked_connection, "checked-connection"),
-        (case.checked_size, "checked-size"),
-        (case.checked_device, "checked-device"),
+        (case.checked_connection, "case-connection"),
+        (case.checked_size, "case-size"),
+        (case.checked_device, "case-device"),
     ] {
         let word = t.get(if checked { "yes" } else { "case-not-said" });
         fact(key, word);
     }
-    let submitted = t.get(&format!("submitted-{}", case.submitted.as_str()));
-    fact("report-submitted", submitted);
+    let submitted = told::submitted(t, case.submitted);
+    fact("case-submitted", submitted);
     if let Some(code) = personal.and_then(|personal| personal.billing_code.as_ref()) {
         fact("report-billing", code.clone());
     }
@@ -426,220 +410,12 @@ fn step_line(t: Texts, format: Format, step: &Step) -> StepLine {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Given {
-    #[serde(default)]
-    csrf: String,
-    #[serde(default)]
-    from: String,
-    #[serde(default)]
-    to: String,
-    #[serde(default)]
-    reason: String,
-}
-
-/// `GET /office/cases/{reference}/step`: what a language switch or a reload asks for.
-pub(super) async fn away(Path(reference): Path<String>, lang: Lang) -> Redirect {
-    let reference: String = reference
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-*~$=".contains(*c))
-        .collect();
-    Redirect::to(&address(lang, &format!("/office/cases/{reference}")))
-}
-
-/// `POST /office/cases/{reference}/step`.
-pub(super) async fn step(
-    State(state): State<OfficeState>,
-    Path(reference): Path<String>,
-    headers: HeaderMap,
-    lang: Lang,
-    Form(given): Form<Given>,
-) -> Response {
-    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
-        Ok(found) => found,
-        Err(response) => return response,
+/// What a step's button says, and what it does.
+fn step_words(t: Texts, to: CaseState) -> (String, String) {
+    let (button, explained) = match to {
+        CaseState::Processed => ("step-processed", "step-processed-text"),
+        CaseState::Returned => ("step-returned", "step-returned-text"),
+        CaseState::InReview | CaseState::Received => ("step-in-review", "step-in-review-text"),
     };
-    let case = match find(&state, &who, &scope, &reference, lang).await {
-        Ok(case) => case,
-        Err(response) => return response,
-    };
-    let t = Texts::of(lang);
-    let (Some(from), Some(to)) = (CaseState::parse(&given.from), CaseState::parse(&given.to))
-    else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let reason = report::clean(&given.reason);
-    let wrong = if CaseState::needs_reason(to) && reason.is_empty() {
-        Some("step-reason-missing")
-    } else if reason.chars().count() > LONGEST_REASON {
-        Some("step-reason-long")
-    } else {
-        None
-    };
-    if let Some(key) = wrong {
-        let refused = Refused {
-            text: t.get(key),
-            reason,
-        };
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return shown(&state, &who, case, lang, status, Some(refused)).await;
-    }
-    let now = state.desk.clock.now();
-    let moved = sessions::again_if_raced(|| {
-        let (id, by) = (case.id.clone(), who.member.id.clone());
-        let reason = CaseState::needs_reason(to).then(|| reason.clone());
-        state.desk.store.write(move |mut conn| {
-            Box::pin(async move {
-                let why = reason.as_deref();
-                reports::advance(&mut conn, &id, from, to, &by, why, now).await?;
-                let action = format!("step {} to {}", from.as_str(), to.as_str());
-                staff::note(&mut conn, &by, &action, Some(&id), now).await
-            })
-        })
-    })
-    .await;
-    match moved {
-        Ok(()) => {
-            let to = format!("/office/cases/{}", case.reference);
-            Redirect::to(&address(lang, &to)).into_response()
-        }
-        Err(store::Error::Refused(_)) => overtaken(&state, &who, &case, lang, reason).await,
-        Err(error) => failed(&error),
-    }
-}
-
-/// Someone was faster: the case as it is now, with who moved it and when.
-async fn overtaken(
-    state: &OfficeState,
-    who: &SignedIn,
-    case: &Case,
-    lang: Lang,
-    reason: String,
-) -> Response {
-    let (reference, id) = (case.reference.clone(), case.id.clone());
-    let read = state
-        .desk
-        .store
-        .read(|mut conn| {
-            Box::pin(async move {
-                let case = reports::by_reference(&mut conn, &reference).await?;
-                Ok((case, reports::steps(&mut conn, &id).await?))
-            })
-        })
-        .await;
-    let (case, last) = match read {
-        Ok((Some(case), mut steps)) => (case, steps.pop()),
-        Ok((None, _)) => return StatusCode::NOT_FOUND.into_response(),
-        Err(error) => return failed(&error),
-    };
-    let t = Texts::of(lang);
-    let format = format_at(&state.desk.site, lang, office::by_code(&case.office));
-    let text = match last {
-        None => t.get("step-impossible"),
-        Some(step) => {
-            let own = step.by_whom == who.member.email;
-            t.with(
-                if own {
-                    "step-done-by-you"
-                } else {
-                    "step-done-by"
-                },
-                [
-                    ("state", told::state(t, case.state).word.into()),
-                    ("who", step.by_whom.into()),
-                    ("at", format.day_time(step.at).into()),
-                ],
-            )
-        }
-    };
-    let refused = Some(Refused { text, reason });
-    shown(state, who, case, lang, StatusCode::CONFLICT, refused).await
-}
-
-/// `GET /office/cases/{reference}/screenshots/{number}`: the picture, encoded anew.
-pub(super) async fn screenshot(
-    State(state): State<OfficeState>,
-    Path((reference, number)): Path<(String, i64)>,
-    headers: HeaderMap,
-    lang: Lang,
-) -> Response {
-    let (who, scope) = match worker(&state, &headers, lang).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
-    let case = match find(&state, &who, &scope, &reference, lang).await {
-        Ok(case) => case,
-        Err(response) => return response,
-    };
-    let desk = &state.desk;
-    let action = format!("screenshot {number}");
-    if let Err(error) = sessions::note(desk, &who, &action, Some(&case.id)).await {
-        return failed(&error);
-    }
-    let id = case.id.clone();
-    let read = desk
-        .store
-        .read(|mut conn| Box::pin(async move { reports::screenshots(&mut conn, &id).await }))
-        .await;
-    let shot = match read {
-        Ok(shots) => shots.into_iter().find(|shot| shot.number == number),
-        Err(error) => return failed(&error),
-    };
-    let (Some(shot), Ok(Some(key))) = (shot, case.data_key(&desk.keys)) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let folder = Arc::clone(&desk.screenshots);
-    let made = tokio::task::spawn_blocking(move || {
-        let made = screenshots::show(&folder, &case.id, &shot, &key);
-        drop(turn);
-        made
-    })
-    .await;
-    let (media_type, bytes) = match made {
-        Ok(Ok(made)) => made,
-        Ok(Err(screenshots::Error::Broken(error))) => {
-            tracing::info!(%error, "a screenshot cannot be shown");
-            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
-        }
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a screenshot cannot be read");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    };
-    let extension = if media_type == "image/jpeg" {
-        "jpg"
-    } else {
-        "png"
-    };
-    let name: String = case_name(&reference);
-    let disposition = format!("inline; filename=\"{name}-{number}.{extension}\"");
-    let mut response = (
-        [
-            (CONTENT_TYPE, HeaderValue::from_static(media_type)),
-            (
-                CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static("default-src 'none'; sandbox"),
-            ),
-        ],
-        bytes,
-    )
-        .into_response();
-    if let Ok(disposition) = HeaderValue::try_from(disposition) {
-        response
-            .headers_mut()
-            .insert(CONTENT_DISPOSITION, disposition);
-    }
-    response
-}
-
-fn case_name(reference: &str) -> String {
-    reference
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .collect()
+    (t.get(button), t.get(explained))
 }

@@ -4,8 +4,10 @@
 
 mod case;
 mod queue;
+mod screenshot;
 mod search;
 mod sign_in;
+mod step;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use super::layout::{Layout, NavLink, address};
 use super::sessions::{self, Scope, SignedIn};
 use super::texts::Texts;
 use super::throttle::{Rate, Throttle};
+use crate::domain::case::Role;
 use crate::store;
 
 /// What the office allows.
@@ -101,11 +104,11 @@ pub fn router(state: OfficeState) -> Router {
         .route("/office/cases/{reference}", get(case::page))
         .route(
             "/office/cases/{reference}/step",
-            get(case::away).post(case::step),
+            get(step::away).post(step::take),
         )
         .route(
             "/office/cases/{reference}/screenshots/{number}",
-            get(case::screenshot),
+            get(screenshot::show),
         )
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .with_state(state)
@@ -128,7 +131,11 @@ impl Bar {
         Bar {
             csrf: who.csrf.clone(),
             email: who.member.email.clone(),
-            role: t.get(&format!("staff-{}", who.member.role.as_str())),
+            role: t.get(match who.member.role {
+                Role::Officer => "staff-officer",
+                Role::Supervisor => "staff-supervisor",
+                Role::Operator => "staff-operator",
+            }),
             place: match &scope {
                 Scope::All => t.get("office-all"),
                 Scope::Office(office) => office_name(office),

@@ -13,7 +13,7 @@ use crate::domain::passport::PassportNumber;
 use crate::store::reports::{self, Case, Which};
 use crate::store::seal::MasterKeys;
 use crate::web::desk::{format_at, zone_of};
-use crate::web::format::Format;
+use crate::web::format::{Format, Zone};
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
 use crate::web::public::words::Badge;
@@ -62,6 +62,8 @@ impl Row {
             tracing::error!(%error, reference = case.reference, "a case does not open");
             None
         });
+        let zone = office::by_code(&case.office).map_or(Zone::Wib, zone_of);
+        let at_office = zone.at(case.received_at);
         let (name, passport) = match personal {
             Some(personal) => {
                 let number = PassportNumber::parse(&personal.passport_number);
@@ -79,10 +81,10 @@ impl Row {
                 .map_or_else(|| t.get("deadline-none"), |date| format.date(date)),
             name,
             passport,
-            permit: t.get(&format!("permit-short-{}", case.permit_type)),
+            permit: told::permit_short(t, &case.permit_type),
             verdict: told::verdict(t, case.finding.verdict),
             state: told::state(t, case.state),
-            received: format.day_time(case.received_at),
+            received: format.date(at_office.date()),
             office: office::by_code(&case.office)
                 .map_or_else(|| case.office.clone(), |office| office.name.clone()),
         }

@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use super::ReportsState;
 use super::intake::{self, Intake, Refusal, Wrong};
 use super::keep::{self, Acknowledged, FORM_KEY, NotKept};
+use super::told;
 use crate::domain::report::{MOST_TRIES_LISTED, PERMIT_TYPES, Role, Submitted};
 use crate::domain::{office, random};
 use crate::web::client::Client;
@@ -262,14 +263,6 @@ fn page(
             })
             .collect()
     };
-    let by_key = |prefix: &str, values: &[&str]| -> Vec<(String, String)> {
-        values
-            .iter()
-            .map(|value| ((*value).to_owned(), t.get(&format!("{prefix}-{value}"))))
-            .collect()
-    };
-    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
-    let submitted: Vec<&str> = Submitted::ALL.iter().map(|s| s.as_str()).collect();
     let components = desk
         .site
         .components
@@ -338,13 +331,37 @@ fn page(
             title
         },
         trouble,
-        roles: choices("role", by_key("role", &roles)),
-        permits: choices("permit_type", by_key("permit", PERMIT_TYPES)),
+        roles: choices(
+            "role",
+            Role::ALL
+                .iter()
+                .map(|role| (role.as_str().to_owned(), told::role(t, *role)))
+                .collect(),
+        ),
+        permits: choices(
+            "permit_type",
+            PERMIT_TYPES
+                .iter()
+                .map(|kind| ((*kind).to_owned(), told::permit(t, kind)))
+                .collect(),
+        ),
         components: choices("component", components),
-        submitted: choices("submitted", by_key("submitted", &submitted)),
+        submitted: choices(
+            "submitted",
+            Submitted::ALL
+                .iter()
+                .map(|how| (how.as_str().to_owned(), told::submitted(t, *how)))
+                .collect(),
+        ),
         checked: choices(
             "checked",
-            by_key("checked", &["connection", "size", "device"]),
+            [
+                ("connection", "checked-connection"),
+                ("size", "checked-size"),
+                ("device", "checked-device"),
+            ]
+            .map(|(value, key)| (value.to_owned(), t.get(key)))
+            .to_vec(),
         ),
         provinces,
         times,

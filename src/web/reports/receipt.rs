@@ -281,7 +281,7 @@ fn render(
         ),
         received: format.moment(case.received_at),
         state: told::state(t, case.state),
-        state_sentence: t.get(&format!("receipt-state-{}", case.state.as_str())),
+        state_sentence: told::state_sentence(t, case.state),
         reason: opened
             .steps
             .last()
@@ -356,14 +356,8 @@ fn facts(
     let mut fact = |key: &str, value: String| facts.push((t.get(key), value));
     fact("report-component", component);
     fact("fact-tries", case.tries.to_string());
-    fact(
-        "report-submitted",
-        t.get(&format!("submitted-{}", case.submitted.as_str())),
-    );
-    fact(
-        "report-permit-type",
-        t.get(&format!("permit-{}", case.permit_type)),
-    );
+    fact("report-submitted", told::submitted(t, case.submitted));
+    fact("report-permit-type", told::permit(t, &case.permit_type));
     let checked: Vec<String> = [
         (case.checked_connection, "checked-connection"),
         (case.checked_size, "checked-size"),
@@ -376,10 +370,7 @@ fn facts(
     if !checked.is_empty() {
         fact("report-checked", checked.join("; "));
     }
-    fact(
-        "report-role",
-        t.get(&format!("role-{}", case.role.as_str())),
-    );
+    fact("report-role", told::role(t, case.role));
     if let Some(personal) = personal {
         fact("report-name", told::masked_name(&personal.name));
         let passport = PassportNumber::parse(&personal.passport_number);

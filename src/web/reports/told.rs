@@ -10,6 +10,7 @@ use crate::domain::case::{CaseState, Urgency, urgency};
 use crate::domain::finding::{Finding, Try, Verdict};
 use crate::domain::history::Outage;
 use crate::domain::outage::{Severity, State, Unseen};
+use crate::domain::report::{Role, Submitted};
 use crate::web::format::Format;
 use crate::web::public::words::{self, Badge};
 use crate::web::texts::Texts;
@@ -30,10 +31,61 @@ const UNKNOWN: State = State::Unknown(Unseen::NoData);
 pub fn state(t: Texts, state: CaseState) -> Badge {
     match state {
         CaseState::Received => badge(t, "case-received", UNKNOWN),
-        CaseState::InReview => badge(t, "case-in_review", SLOW),
+        CaseState::InReview => badge(t, "case-in-review", SLOW),
         CaseState::Processed => badge(t, "case-processed", State::Operational),
         CaseState::Returned => badge(t, "case-returned", PARTIAL),
     }
+}
+
+/// Where a case stands, in a sentence for the applicant.
+pub fn state_sentence(t: Texts, state: CaseState) -> String {
+    t.get(match state {
+        CaseState::Received => "receipt-state-received",
+        CaseState::InReview => "receipt-state-in-review",
+        CaseState::Processed => "receipt-state-processed",
+        CaseState::Returned => "receipt-state-returned",
+    })
+}
+
+/// Who reports.
+pub fn role(t: Texts, role: Role) -> String {
+    t.get(match role {
+        Role::Holder => "role-holder",
+        Role::Guarantor => "role-guarantor",
+        Role::Agent => "role-agent",
+    })
+}
+
+/// How far the application came.
+pub fn submitted(t: Texts, submitted: Submitted) -> String {
+    t.get(match submitted {
+        Submitted::No => "submitted-no",
+        Submitted::Yes => "submitted-yes",
+        Submitted::Paid => "submitted-paid",
+        Submitted::Unsure => "submitted-unsure",
+    })
+}
+
+/// The kind of permit.
+pub fn permit(t: Texts, kind: &str) -> String {
+    t.get(match kind {
+        "voa" => "permit-voa",
+        "itk" => "permit-itk",
+        "itas" => "permit-itas",
+        "itap" => "permit-itap",
+        _ => "permit-other",
+    })
+}
+
+/// The kind of permit, as tables have it.
+pub fn permit_short(t: Texts, kind: &str) -> String {
+    t.get(match kind {
+        "voa" => "permit-short-voa",
+        "itk" => "permit-short-itk",
+        "itas" => "permit-short-itas",
+        "itap" => "permit-short-itap",
+        _ => "permit-short-other",
+    })
 }
 
 /// The finding in a word.
@@ -41,8 +93,8 @@ pub fn verdict(t: Texts, verdict: Verdict) -> Badge {
     match verdict {
         Verdict::Matched => badge(t, "verdict-matched", State::Operational),
         Verdict::Partly => badge(t, "verdict-partly", SLOW),
-        Verdict::NotCorroborated => badge(t, "verdict-not_corroborated", UNKNOWN),
-        Verdict::LikelyUserSide => badge(t, "verdict-likely_user_side", PARTIAL),
+        Verdict::NotCorroborated => badge(t, "verdict-not-corroborated", UNKNOWN),
+        Verdict::LikelyUserSide => badge(t, "verdict-likely-user-side", PARTIAL),
     }
 }
 
@@ -58,8 +110,8 @@ pub fn sentence(t: Texts, finding: &Finding) -> String {
     let key = match finding.verdict {
         Verdict::Matched => "finding-matched",
         Verdict::Partly => "finding-partly",
-        Verdict::NotCorroborated => "finding-not_corroborated",
-        Verdict::LikelyUserSide => "finding-likely_user_side",
+        Verdict::NotCorroborated => "finding-not-corroborated",
+        Verdict::LikelyUserSide => "finding-likely-user-side",
     };
     let arguments = [("all", number(all).into()), ("hits", number(hits).into())];
     let sentence = t.with(key, arguments);

@@ -121,7 +121,7 @@ receipt-saved-secret = Whoever has this link can see your report. We cannot send
 receipt-received = Received
 receipt-reason = The office says:
 receipt-state-received = Your report is stored and waits for the office. Nobody there has opened it yet.
-receipt-state-in_review = An officer is working on it.
+receipt-state-in-review = An officer is working on it.
 receipt-state-processed = The office has dealt with it by hand.
 receipt-state-returned = The office gave it back to you, because something is missing.
 receipt-next = What to do now
@@ -160,23 +160,26 @@ receipt-none-office = Your immigration office finds your report without the link
 receipt-none-again = If you have neither, send the report again.
 
 case-received = Received
-case-in_review = In review
+case-in-review = In review
 case-processed = Processed by hand
 case-returned = Returned
 verdict-matched = Confirmed
 verdict-partly = Partly confirmed
-verdict-not_corroborated = Not confirmed
-verdict-likely_user_side = Site was working
+verdict-not-corroborated = Not confirmed
+verdict-likely-user-side = Site was working
 finding-matched = { $all ->
     [one] The try falls into an outage that we observed ourselves.
    *[other] All { $all } tries fall into an outage that we observed ourselves.
 }
-finding-partly = { $hits } of { $all } tries fall into an outage that we observed ourselves.
-finding-not_corroborated = { $all ->
+finding-partly = { $hits ->
+    [one] 1 of { $all } tries falls into an outage that we observed ourselves.
+   *[other] { $hits } of { $all } tries fall into an outage that we observed ourselves.
+}
+finding-not-corroborated = { $all ->
     [one] We observed no outage at that time, but cannot say that the site worked either.
    *[other] We observed no outage at those times, but cannot say that the site worked either.
 }
-finding-likely_user_side = { $all ->
+finding-likely-user-side = { $all ->
     [one] We saw the site working around that time, so the cause may lie in the connection, the device or the documents. We may have missed something: the officer decides.
    *[other] We saw the site working around those times, so the cause may lie in the connection, the device or the documents. We may have missed something: the officer decides.
 }

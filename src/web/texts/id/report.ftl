@@ -121,7 +121,7 @@ receipt-saved-secret = Siapa pun yang memiliki tautan ini dapat melihat laporan 
 receipt-received = Diterima
 receipt-reason = Kata kantor:
 receipt-state-received = Laporan Anda tersimpan dan menunggu kantor. Belum ada petugas yang membukanya.
-receipt-state-in_review = Petugas sedang menanganinya.
+receipt-state-in-review = Petugas sedang menanganinya.
 receipt-state-processed = Kantor sudah menanganinya secara manual.
 receipt-state-returned = Kantor mengembalikannya kepada Anda karena ada yang kurang.
 receipt-next = Yang perlu dilakukan sekarang
@@ -159,20 +159,20 @@ receipt-none-office = Kantor imigrasi menemukan laporan Anda tanpa tautan, denga
 receipt-none-again = Jika keduanya tidak ada, kirim laporan lagi.
 
 case-received = Diterima
-case-in_review = Sedang ditangani
+case-in-review = Sedang ditangani
 case-processed = Diproses manual
 case-returned = Dikembalikan
 verdict-matched = Terkonfirmasi
 verdict-partly = Terkonfirmasi sebagian
-verdict-not_corroborated = Tidak terkonfirmasi
-verdict-likely_user_side = Situs berfungsi
+verdict-not-corroborated = Tidak terkonfirmasi
+verdict-likely-user-side = Situs berfungsi
 finding-matched = { $all ->
     [1] Percobaan itu terjadi saat gangguan yang kami amati sendiri.
    *[other] Semua { $all } percobaan terjadi saat gangguan yang kami amati sendiri.
 }
 finding-partly = { $hits } dari { $all } percobaan terjadi saat gangguan yang kami amati sendiri.
-finding-not_corroborated = Kami tidak mengamati gangguan pada waktu itu, tetapi juga tidak dapat memastikan bahwa situs berfungsi.
-finding-likely_user_side = Kami melihat situs berfungsi di sekitar waktu itu, sehingga penyebabnya mungkin koneksi, perangkat, atau dokumen. Pengamatan kami bisa saja terlewat: petugas yang memutuskan.
+finding-not-corroborated = Kami tidak mengamati gangguan pada waktu itu, tetapi juga tidak dapat memastikan bahwa situs berfungsi.
+finding-likely-user-side = Kami melihat situs berfungsi di sekitar waktu itu, sehingga penyebabnya mungkin koneksi, perangkat, atau dokumen. Pengamatan kami bisa saja terlewat: petugas yang memutuskan.
 finding-blind = Pemantauan kami sendiri terputus pada sebagian waktu itu.
 finding-overlap = Dalam satu jam sebelum percobaan terakhir, gangguan berlangsung { $hour }; dalam dua belas jam sebelumnya { $twelve }.
 try-outage = saat gangguan yang kami amati

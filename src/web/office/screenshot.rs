@@ -1,0 +1,106 @@
+//! A case's screenshots as officers see them: encoded anew, never the bytes that were sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::case::find;
+use super::{OfficeState, failed, worker};
+use crate::store::reports;
+use crate::web::lang::Lang;
+use crate::web::{screenshots, sessions};
+
+/// How long a look at a screenshot waits for its turn to be decoded.
+const TURN_WITHIN: Duration = Duration::from_secs(20);
+
+/// `GET /office/cases/{reference}/screenshots/{number}`: the picture, encoded anew.
+pub(super) async fn show(
+    State(state): State<OfficeState>,
+    Path((reference, number)): Path<(String, i64)>,
+    headers: HeaderMap,
+    lang: Lang,
+) -> Response {
+    let (who, scope) = match worker(&state, &headers, lang).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let case = match find(&state, &who, &scope, &reference, lang).await {
+        Ok(case) => case,
+        Err(response) => return response,
+    };
+    let desk = &state.desk;
+    let action = format!("screenshot {number}");
+    if let Err(error) = sessions::note(desk, &who, &action, Some(&case.id)).await {
+        return failed(&error);
+    }
+    let id = case.id.clone();
+    let read = desk
+        .store
+        .read(|mut conn| Box::pin(async move { reports::screenshots(&mut conn, &id).await }))
+        .await;
+    let shot = match read {
+        Ok(shots) => shots.into_iter().find(|shot| shot.number == number),
+        Err(error) => return failed(&error),
+    };
+    let (Some(shot), Ok(Some(key))) = (shot, case.data_key(&desk.keys)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let folder = Arc::clone(&desk.screenshots);
+    let made = tokio::task::spawn_blocking(move || {
+        let made = screenshots::show(&folder, &case.id, &shot, &key);
+        drop(turn);
+        made
+    })
+    .await;
+    let (media_type, bytes) = match made {
+        Ok(Ok(made)) => made,
+        Ok(Err(screenshots::Error::Broken(error))) => {
+            tracing::info!(%error, "a screenshot cannot be shown");
+            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a screenshot cannot be read");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    let extension = if media_type == "image/jpeg" {
+        "jpg"
+    } else {
+        "png"
+    };
+    let name: String = case_name(&reference);
+    let disposition = format!("inline; filename=\"{name}-{number}.{extension}\"");
+    let mut response = (
+        [
+            (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+            (
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static("default-src 'none'; sandbox"),
+            ),
+        ],
+        bytes,
+    )
+        .into_response();
+    if let Ok(disposition) = HeaderValue::try_from(disposition) {
+        response
+            .headers_mut()
+            .insert(CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+fn case_name(reference: &str) -> String {
+    reference
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect()
+}

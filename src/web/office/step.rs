@@ -1,0 +1,155 @@
+//! Moving a case on. Two clicks, or two officers at once, move it once; the later one is
+//! told who was faster.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::case::{Refused, find, shown};
+use super::{OfficeState, failed, sender};
+use crate::domain::case::CaseState;
+use crate::domain::{office, report};
+use crate::store::reports::Case;
+use crate::store::{self, reports, staff};
+use crate::web::desk::format_at;
+use crate::web::lang::Lang;
+use crate::web::layout::address;
+use crate::web::reports::told;
+use crate::web::sessions::{self, SignedIn};
+use crate::web::texts::Texts;
+
+/// Longest reason for giving a case back, in characters.
+const LONGEST_REASON: usize = 1000;
+
+#[derive(Deserialize)]
+pub(super) struct Given {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `GET /office/cases/{reference}/step`: what a language switch or a reload asks for.
+pub(super) async fn away(Path(reference): Path<String>, lang: Lang) -> Redirect {
+    let reference: String = reference
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-*~$=".contains(*c))
+        .collect();
+    Redirect::to(&address(lang, &format!("/office/cases/{reference}")))
+}
+
+/// `POST /office/cases/{reference}/step`.
+pub(super) async fn take(
+    State(state): State<OfficeState>,
+    Path(reference): Path<String>,
+    headers: HeaderMap,
+    lang: Lang,
+    Form(given): Form<Given>,
+) -> Response {
+    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let case = match find(&state, &who, &scope, &reference, lang).await {
+        Ok(case) => case,
+        Err(response) => return response,
+    };
+    let t = Texts::of(lang);
+    let (Some(from), Some(to)) = (CaseState::parse(&given.from), CaseState::parse(&given.to))
+    else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let reason = report::clean(&given.reason);
+    let wrong = if CaseState::needs_reason(to) && reason.is_empty() {
+        Some("step-reason-missing")
+    } else if reason.chars().count() > LONGEST_REASON {
+        Some("step-reason-long")
+    } else {
+        None
+    };
+    if let Some(key) = wrong {
+        let refused = Refused {
+            text: t.get(key),
+            reason,
+        };
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return shown(&state, &who, case, lang, status, Some(refused)).await;
+    }
+    let now = state.desk.clock.now();
+    let moved = sessions::again_if_raced(|| {
+        let (id, by) = (case.id.clone(), who.member.id.clone());
+        let reason = CaseState::needs_reason(to).then(|| reason.clone());
+        state.desk.store.write(move |mut conn| {
+            Box::pin(async move {
+                let why = reason.as_deref();
+                reports::advance(&mut conn, &id, from, to, &by, why, now).await?;
+                let action = format!("step {} to {}", from.as_str(), to.as_str());
+                staff::note(&mut conn, &by, &action, Some(&id), now).await
+            })
+        })
+    })
+    .await;
+    match moved {
+        Ok(()) => {
+            let to = format!("/office/cases/{}", case.reference);
+            Redirect::to(&address(lang, &to)).into_response()
+        }
+        Err(store::Error::Refused(_)) => overtaken(&state, &who, &case, lang, reason).await,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Someone was faster: the case as it is now, with who moved it and when.
+async fn overtaken(
+    state: &OfficeState,
+    who: &SignedIn,
+    case: &Case,
+    lang: Lang,
+    reason: String,
+) -> Response {
+    let (reference, id) = (case.reference.clone(), case.id.clone());
+    // Through the writer, so that what overtook us is committed before it is told of.
+    let read = state
+        .desk
+        .store
+        .write(|mut conn| {
+            Box::pin(async move {
+                let case = reports::by_reference(&mut conn, &reference).await?;
+                Ok((case, reports::steps(&mut conn, &id).await?))
+            })
+        })
+        .await;
+    let (case, last) = match read {
+        Ok((Some(case), mut steps)) => (case, steps.pop()),
+        Ok((None, _)) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return failed(&error),
+    };
+    let t = Texts::of(lang);
+    let format = format_at(&state.desk.site, lang, office::by_code(&case.office));
+    let text = match last {
+        None => t.get("step-impossible"),
+        Some(step) => {
+            let own = step.by_whom == who.member.email;
+            t.with(
+                if own {
+                    "step-done-by-you"
+                } else {
+                    "step-done-by"
+                },
+                [
+                    ("state", told::state(t, case.state).word.into()),
+                    ("who", step.by_whom.into()),
+                    ("at", format.day_time(step.at).into()),
+                ],
+            )
+        }
+    };
+    let refused = Some(Refused { text, reason });
+    shown(state, who, case, lang, StatusCode::CONFLICT, refused).await
+}
