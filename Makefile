@@ -9,7 +9,7 @@ run:
 
 test:
 	@sh scripts/install test
-	pg_virtualenv -o fsync=off cargo test --locked
+	pg_virtualenv -t -o fsync=off cargo test --locked
 
 lint:
 	cargo fmt --check

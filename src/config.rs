@@ -120,8 +120,6 @@ pub struct Probe {
     pub host_concurrency: usize,
     /// The most flows that run at once.
     pub concurrency: usize,
-    /// The most bytes that are read of an answer, where a flow does not say.
-    pub body_limit: u64,
     /// PEM files with certificates to trust beside the public ones.
     pub certificates: Vec<PathBuf>,
 }

@@ -22,8 +22,15 @@ pub struct Detector {
     zone: TimeZone,
     /// Where alerts go: keys of the configured targets.
     targets: Arc<[String]>,
+    quiet: bool,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// An outage as it stood after an effect.
+struct Turn {
+    outage: Outage,
+    effect: Effect,
 }
 
 /// Why the gap of a vantage that is cut off was opened, in the database's words.
@@ -46,6 +53,7 @@ impl Detector {
             rules: Arc::new(rules),
             zone,
             targets: targets.into(),
+            quiet: false,
             clock,
             random,
         }
@@ -55,6 +63,7 @@ impl Detector {
     #[must_use]
     pub fn without_alerts(&self) -> Self {
         Detector {
+            quiet: true,
             targets: Vec::new().into(),
             ..self.clone()
         }
@@ -76,15 +85,48 @@ impl Detector {
         let this = self.clone();
         self.store
             .write(move |mut conn| Box::pin(async move { this.judge_all(&mut conn, &runs).await }))
-            .await?;
+            .await
+            .map(|turns| self.tell(&turns))?;
         self.store.announce_change();
         Ok(())
     }
 
-    async fn judge_all(&self, conn: &mut Conn<'_>, runs: &[RunReport]) -> Result<(), store::Error> {
+    /// Logs what changed, once it is committed.
+    fn tell(&self, turns: &[Turn]) {
+        for turn in turns.iter().filter(|_| !self.quiet) {
+            let Turn { outage, effect } = turn;
+            let (component, id, step) = (&outage.component, &outage.id, &outage.step);
+            match effect {
+                Effect::Opened { severity, .. } => {
+                    let (severity, planned) = (severity.as_str(), outage.planned);
+                    tracing::warn!(%component, severity, step, planned, id, "an outage began");
+                }
+                Effect::Worsened { severity, .. } => {
+                    tracing::warn!(%component, severity = severity.as_str(), id, "an outage got worse");
+                }
+                Effect::Eased { severity, .. } => {
+                    tracing::info!(%component, severity = severity.as_str(), id, "an outage eased");
+                }
+                Effect::Overran { .. } => {
+                    tracing::warn!(%component, id, "an outage outlasted its maintenance");
+                }
+                Effect::Closed { ended, .. } => {
+                    let lasted = ended.since(outage.began_at);
+                    tracing::info!(%component, ?lasted, id, "an outage ended");
+                }
+            }
+        }
+    }
+
+    async fn judge_all(
+        &self,
+        conn: &mut Conn<'_>,
+        runs: &[RunReport],
+    ) -> Result<Vec<Turn>, store::Error> {
         let Some(earliest) = runs.iter().map(|run| run.started_at).min() else {
-            return Ok(());
+            return Ok(Vec::new());
         };
+        let mut turns = Vec::new();
         let maintenance: Vec<Maintenance> = monitor::maintenance(conn, earliest)
             .await?
             .into_iter()
@@ -119,7 +161,7 @@ impl Detector {
                     keep_up(conn, watch, run.ended_at).await?;
                 }
                 for effect in effects {
-                    self.apply(conn, run, watch, effect, &maintenance).await?;
+                    turns.push(self.apply(conn, run, watch, effect, &maintenance).await?);
                 }
                 heard.insert(observation.component);
             }
@@ -128,7 +170,7 @@ impl Detector {
         for watch in heard.iter().filter_map(|component| watches.get(component)) {
             outages::save_watch(conn, watch, now).await?;
         }
-        Ok(())
+        Ok(turns)
     }
 
     /// A run that the control probes declare cut off opens a gap in our own watch; the
@@ -153,7 +195,7 @@ impl Detector {
         watch: &Watch,
         effect: Effect,
         maintenance: &[Maintenance],
-    ) -> Result<(), store::Error> {
+    ) -> Result<Turn, store::Error> {
         let component = watch.component();
         let step = run.steps.iter().find(|step| {
             !step.cleanup
@@ -190,9 +232,9 @@ impl Detector {
             .any(|window| window.covers(component, run.started_at));
         if outage::pages(&effect, record.planned, in_maintenance) {
             let alert = Alert {
-                effect,
+                effect: effect.clone(),
                 message: step.and_then(|s| s.message.clone()),
-                outage: record,
+                outage: record.clone(),
             };
             let payload = serde_json::to_string(&alert)?;
             for target in self.targets.iter() {
@@ -200,7 +242,10 @@ impl Detector {
                 outbox::put(conn, &once, target, &payload, self.clock.now()).await?;
             }
         }
-        Ok(())
+        Ok(Turn {
+            outage: record,
+            effect,
+        })
     }
 }
 

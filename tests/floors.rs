@@ -74,10 +74,6 @@ const LONGER: &[(&str, &str)] = &[
         "one reader of values with one set of messages; its length is the list of kinds it reads",
     ),
     (
-        "web/office/case.rs",
-        "the page of a case with all that it shows; to be split into page and steps",
-    ),
-    (
         "probe/flow_file/parts.rs",
         "the tables of a flow file, one short function for each",
     ),

@@ -55,7 +55,10 @@ pub(super) fn site(config: &Config) -> anyhow::Result<Site> {
         .with_context(|| format!("times are shown in WIB, WITA or WIT, not in {name}"))?;
     let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
     Ok(Site {
-        name: config.site.name_id.clone(),
+        name_id: config.site.name_id.clone(),
+        name_en: config.site.name_en.clone(),
+        helpdesk: config.site.helpdesk.clone(),
+        overstay_per_day_idr: config.overstay_per_day_idr,
         url: without_slash(config.site.url.as_str()),
         official_domains: config.site.official_domains.clone(),
         own_url: without_slash(&config.server.public_url),

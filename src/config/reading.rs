@@ -15,7 +15,6 @@ use super::{
     Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components, default_controls,
 };
 use crate::domain::Secret;
-use crate::probe::flow_file::BODY_LIMIT;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{Item, Reader, Size};
@@ -242,7 +241,6 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
             host_rate: rate,
             host_concurrency: positive(table, "host_concurrency", 2),
             concurrency: positive(table, "concurrency", 16),
-            body_limit: table.or("body_limit", Size(BODY_LIMIT)).0,
             certificates: certificates.into_iter().map(PathBuf::from).collect(),
             contact: contact?.0,
         })

@@ -70,6 +70,11 @@ const NAVIGATION: [(&str, &str); 5] = [
 ];
 
 impl<'a> Layout<'a> {
+    /// What people call the watched site.
+    pub fn site_name(&self) -> &str {
+        self.site.name(self.lang)
+    }
+
     /// The layout of a public page at `path` (without language prefix).
     pub fn new(site: &'a Site, lang: Lang, path: &str) -> Self {
         let t = Texts::of(lang);

@@ -33,8 +33,10 @@ impl ComponentName {
 /// The watched site, and this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// What people call the watched site: `Izin Tinggal Online`.
-    pub name: String,
+    /// What people call the watched site in Indonesian: `Izin Tinggal Online`.
+    pub name_id: String,
+    /// The same in English.
+    pub name_en: String,
     /// Its address, `https://…`.
     pub url: String,
     /// The only hosts that are really the government's.
@@ -47,11 +49,23 @@ pub struct Site {
     pub rehearsal: bool,
     /// Whom to write to about this site.
     pub contact: Option<String>,
+    /// Where the watched site's owner helps applicants.
+    pub helpdesk: Option<String>,
+    /// The charge for a day of overstay in rupiah, where it is known.
+    pub overstay_per_day_idr: Option<u64>,
     /// The components in the order of the journey, as they are called.
     pub components: Arc<[ComponentName]>,
 }
 
 impl Site {
+    /// What people call the watched site.
+    pub fn name(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Id => &self.name_id,
+            Lang::En => &self.name_en,
+        }
+    }
+
     /// What people call a component.
     pub fn component(&self, t: Texts, id: &ComponentId) -> String {
         let named = self.components.iter().find(|one| one.id == *id);

@@ -14,7 +14,10 @@ use siaga::web::snapshot::{Component, DAYS, ErrorPage, LadderRung, Maintenance, 
 
 pub(super) fn site() -> Site {
     Site {
-        name: "Izin Tinggal Online".to_owned(),
+        name_id: "Izin Tinggal Online".to_owned(),
+        name_en: "Izin Tinggal Online".to_owned(),
+        helpdesk: None,
+        overstay_per_day_idr: None,
         url: "https://evisa.imigrasi.go.id".to_owned(),
         official_domains: vec!["evisa.imigrasi.go.id".to_owned()],
         own_url: "https://siaga.example".to_owned(),

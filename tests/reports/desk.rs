@@ -61,7 +61,10 @@ pub(crate) async fn start_with(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let site = Arc::new(Site {
-        name: "Izin Tinggal Online".to_owned(),
+        name_id: "Izin Tinggal Online".to_owned(),
+        name_en: "Izin Tinggal Online".to_owned(),
+        helpdesk: None,
+        overstay_per_day_idr: None,
         url: "https://evisa.example".to_owned(),
         official_domains: vec!["evisa.example".to_owned()],
         own_url: url.clone(),

@@ -169,7 +169,7 @@ pub fn files(site: &Site, snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 5] {
 fn page<'a>(site: &'a Site, snapshot: &Snapshot) -> Page<'a> {
     Page {
         id: PAGE_ID,
-        name: &site.name,
+        name: site.name(Lang::En),
         url: &site.own_url,
         time_zone: site.zone.iana(),
         updated_at: snapshot.as_of.to_string(),

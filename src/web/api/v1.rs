@@ -125,7 +125,7 @@ pub fn status(site: &Site, snapshot: &Snapshot) -> Vec<u8> {
         as_of: snapshot.as_of.to_string(),
         rehearsal: site.rehearsal,
         site: SiteOut {
-            name: &site.name,
+            name: &site.name_id,
             url: &site.url,
         },
         state: overall(snapshot.overall()),

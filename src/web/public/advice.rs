@@ -4,6 +4,7 @@
 //! immigration office; only for repeated trouble, and whoever submitted stays at home; the
 //! guarantor may act for someone abroad; come within 30 days of arrival.
 
+use crate::web::format::Format;
 use crate::web::layout::Layout;
 use crate::web::snapshot::{Overall, Snapshot};
 
@@ -88,21 +89,36 @@ pub fn advice(layout: &Layout<'_>, snapshot: &Snapshot) -> Advice {
             ]
         }
     };
-    Advice {
-        steps,
-        also: vec![
-            step("advice-repeated-title", t.get("advice-repeated-text"), None),
-            step(
-                "advice-submitted-title",
-                t.get("advice-submitted-text"),
-                None,
-            ),
-            step(
-                "advice-guarantor-title",
-                t.get("advice-guarantor-text"),
-                None,
-            ),
-            step("advice-arrival-title", t.get("advice-arrival-text"), None),
-        ],
+    let mut also = vec![
+        step("advice-repeated-title", t.get("advice-repeated-text"), None),
+        step(
+            "advice-submitted-title",
+            t.get("advice-submitted-text"),
+            None,
+        ),
+        step(
+            "advice-guarantor-title",
+            t.get("advice-guarantor-text"),
+            None,
+        ),
+        step("advice-arrival-title", t.get("advice-arrival-text"), None),
+    ];
+    if let Some(rupiah) = layout.site.overstay_per_day_idr {
+        let format = Format::new(layout.lang, layout.site.zone);
+        let charge = [("charge", format.rupiah(rupiah).into())];
+        also.push(step(
+            "advice-overstay-title",
+            t.with("advice-overstay-text", charge),
+            None,
+        ));
     }
+    if let Some(helpdesk) = &layout.site.helpdesk {
+        let address = [("address", helpdesk.clone().into())];
+        also.push(step(
+            "advice-helpdesk-title",
+            t.with("advice-helpdesk-text", address),
+            None,
+        ));
+    }
+    Advice { steps, also }
 }

@@ -80,6 +80,10 @@ advice-guarantor-title = Abroad?
 advice-guarantor-text = The guarantor of an ITAS or ITAP holder may apply online or by hand. Online, the payment notice comes to the guarantor by e-mail once an officer has verified the documents.
 advice-arrival-title = Back in Indonesia?
 advice-arrival-text = Whoever was abroad must come to the office within 30 days of arrival to have the extended permit endorsed.
+advice-overstay-title = Do not overstay.
+advice-overstay-text = Each day after the last day of the permit costs { $charge }. An officer decides; an outage does not extend a permit by itself.
+advice-helpdesk-title = The site’s own help desk
+advice-helpdesk-text = { $address } asks for a screenshot, your register number, your passport number and a short description.
 
 ## Components, bars, uploads
 

@@ -80,6 +80,10 @@ advice-guarantor-title = Sedang di luar negeri?
 advice-guarantor-text = Penjamin pemegang ITAS atau ITAP dapat mengajukan secara daring atau manual. Secara daring, pemberitahuan pembayaran dikirim ke surel penjamin setelah petugas memverifikasi dokumen.
 advice-arrival-title = Sudah kembali ke Indonesia?
 advice-arrival-text = Orang asing yang berada di luar negeri wajib datang ke kantor dalam 30 hari sejak kedatangan untuk peneraan izin yang diperpanjang.
+advice-overstay-title = Jangan sampai overstay.
+advice-overstay-text = Setiap hari setelah hari terakhir izin dikenai biaya { $charge }. Petugas yang memutuskan; gangguan tidak dengan sendirinya memperpanjang izin.
+advice-helpdesk-title = Layanan bantuan situs
+advice-helpdesk-text = { $address } meminta tangkapan layar, nomor register, nomor paspor, dan uraian singkat.
 
 ## Bagian, diagram, unggahan
 
