@@ -1,5 +1,7 @@
 //! Whole threads: from simulated or real runs to pages.
 
+mod thread;
+
 use std::sync::Arc;
 
 use siaga::app::past::{self, Outline};
