@@ -1,6 +1,9 @@
 //! Whole threads: from simulated or real runs to pages.
 
+mod browser;
+mod life;
 mod thread;
+mod watching;
 
 use std::sync::Arc;
 

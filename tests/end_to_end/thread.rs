@@ -1,15 +1,13 @@
 //! One thread through everything, over real sockets: an outage of the watched site, its
 //! pages and alerts, a report, the office, and the end of the outage.
 
-use std::time::Duration;
-
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use siaga::domain::Clock as _;
-use siaga::system::SystemClock;
 
 use crate::harness::eventually;
-use crate::harness::processes::{Hook, SOON, Setup, Siaga, Site, postgres_address_of_its_own};
+use crate::harness::processes::{
+    Hook, SOON, Setup, Siaga, Site, picture, postgres_address_of_its_own, report_fields,
+};
 
 const DUTY: &str = "duty@siaga.example";
 const OFFICER: &str = "officer@kanim.example";
@@ -148,32 +146,10 @@ pub(super) struct Reported {
 }
 
 async fn report(siaga: &Siaga, outage: &str) -> Reported {
-    let now = SystemClock.now().to_string();
-    let expires = SystemClock.now() + Duration::from_secs(5 * 86_400);
-    let expires = expires.to_string()[..10].to_owned();
-    let picture = picture();
-    let form = [
-        ("role", "holder"),
-        ("name", "Zhang Wei"),
-        ("nationality", "China"),
-        ("passport_number", "e1234567 8"),
-        ("permit_type", "itas"),
-        ("permit_expires_on", &expires),
-        ("office", "ngurah-rai"),
-        ("email", "zhang@example.org"),
-        ("component", "sign-in"),
-        ("tried_at", &now),
-        ("tries", "3"),
-        ("message", "500 • KENDALA SERVER"),
-        ("checked", "connection"),
-        ("submitted", "no"),
-        ("consent", "yes"),
-    ]
-    .into_iter()
-    .fold(Form::new(), |form, (name, value)| {
-        form.text(name, value.to_owned())
-    })
-    .part("screenshot", Part::bytes(picture).file_name("layar.png"));
+    let form = report_fields("e1234567 8")
+        .into_iter()
+        .fold(Form::new(), |form, (name, value)| form.text(name, value))
+        .part("screenshot", Part::bytes(picture()).file_name("layar.png"));
     let answer = siaga
         .client
         .post(format!("{}/api/v1/reports", siaga.url))
@@ -196,15 +172,6 @@ async fn report(siaga: &Siaga, outage: &str) -> Reported {
     assert!(receipt.contains(&reported.reference), "{receipt}");
     assert!(receipt.contains("Received"), "{receipt}");
     reported
-}
-
-/// A small picture.
-pub(super) fn picture() -> Vec<u8> {
-    let mut out = std::io::Cursor::new(Vec::new());
-    image::RgbImage::new(64, 48)
-        .write_to(&mut out, image::ImageFormat::Png)
-        .expect("a PNG");
-    out.into_inner()
 }
 
 /// The office finds the case, sees everything, and works on it to its end.

@@ -20,6 +20,21 @@ use super::{eventually, folder, postgres_connection};
 /// How long a thing may take that should come at once; the machine may be busy.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// A flow that asks for the home page every second: its name and its text.
+pub(crate) const HOME: (&str, &str) = (
+    "home",
+    r#"
+name = "Home page"
+every = { http = "1s" }
+timeout = "2s"
+[[step]]
+name = "Home page"
+component = "website"
+visit = "/"
+expect = { status = 200, text = "Perpanjang izin tinggal" }
+"#,
+);
+
 // ---- processes ------------------------------------------------------------------------------
 
 /// A process that ends with the value.
@@ -38,13 +53,30 @@ impl Process {
         arguments: &[&str],
         environment: &BTreeMap<String, String>,
     ) -> Process {
+        Process::command(
+            name,
+            folder,
+            env!("CARGO_BIN_EXE_siaga"),
+            arguments,
+            environment,
+        )
+    }
+
+    /// Starts any program like that.
+    fn command(
+        name: &'static str,
+        folder: &Path,
+        program: &str,
+        arguments: &[&str],
+        environment: &BTreeMap<String, String>,
+    ) -> Process {
         let log = folder.join(format!("{name}.log"));
         let out = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_siaga"))
+        let child = Command::new(program)
             .args(arguments)
             .env_remove("SIAGA_DATABASE")
             .env_remove("SIAGA_MAILBOX")
@@ -490,6 +522,24 @@ look_every = "200ms"
         Process::siaga("siaga", self.folder.path(), &arguments, &self.environment)
     }
 
+    /// The same, but no file that it writes may grow beyond `kilobytes`: as if the disk
+    /// broke there.
+    pub(crate) fn spawn_on_broken_disk(&self, kilobytes: u32) -> Process {
+        let config = self.config();
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {}; exec \"$0\" run --config \"$1\"",
+            kilobytes * 2
+        );
+        let arguments = [
+            "-c",
+            &script,
+            env!("CARGO_BIN_EXE_siaga"),
+            config.to_str().expect("a path"),
+        ];
+        let folder = self.folder.path();
+        Process::command("siaga", folder, "sh", &arguments, &self.environment)
+    }
+
     /// Starts it and waits until it serves.
     pub(crate) async fn run(&self) -> Siaga {
         let mut process = self.spawn();
@@ -627,4 +677,61 @@ pub(crate) async fn postgres_address_of_its_own() -> super::Schema {
     // Fails with the way to mend it where there is no server.
     drop(postgres_connection().await);
     super::Schema::create().await
+}
+
+// ---- reports ------------------------------------------------------------------------------------
+
+/// A report that is right, by a person with this passport, of trouble right now with the
+/// sign-in.
+pub(crate) fn report_fields(passport: &str) -> Vec<(&'static str, String)> {
+    use siaga::domain::Clock as _;
+    let now = siaga::system::SystemClock.now();
+    let expires = (now + Duration::from_secs(5 * 86_400)).to_string();
+    [
+        ("role", "holder"),
+        ("name", "Zhang Wei"),
+        ("nationality", "China"),
+        ("passport_number", passport),
+        ("permit_type", "itas"),
+        ("permit_expires_on", &expires[..10]),
+        ("office", "ngurah-rai"),
+        ("email", "zhang@example.org"),
+        ("component", "sign-in"),
+        ("tried_at", &now.to_string()),
+        ("tries", "3"),
+        ("message", "500 • KENDALA SERVER"),
+        ("checked", "connection"),
+        ("submitted", "no"),
+        ("consent", "yes"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into()
+}
+
+/// A small picture, as PNG.
+pub(crate) fn picture() -> Vec<u8> {
+    let mut out = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(64, 48)
+        .write_to(&mut out, image::ImageFormat::Png)
+        .expect("a PNG");
+    out.into_inner()
+}
+
+/// The same report as a body of a request: its type and its bytes.
+pub(crate) fn report_body(passport: &str, screenshot: &[u8]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, value) in report_fields(passport) {
+        body.extend_from_slice(
+            format!(
+                "--parts\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+    body.extend_from_slice(
+        b"--parts\r\nContent-Disposition: form-data; name=\"screenshot\"; filename=\"a.png\"\r\n\r\n",
+    );
+    body.extend_from_slice(screenshot);
+    body.extend_from_slice(b"\r\n--parts--\r\n");
+    ("multipart/form-data; boundary=parts".to_owned(), body)
 }
