@@ -1,5 +1,10 @@
 //! Whole threads: from simulated or real runs to pages.
 
+mod browser;
+mod life;
+mod thread;
+mod watching;
+
 use std::sync::Arc;
 
 use siaga::app::past::{self, Outline};

@@ -61,6 +61,9 @@ async fn record(detector: &Detector, runs: Vec<RunReport>) {
 fn is_passing(error: &store::Error) -> bool {
     matches!(
         error,
-        store::Error::Database(_) | store::Error::Commit(_) | store::Error::Overloaded
+        store::Error::Database(_)
+            | store::Error::Commit(_)
+            | store::Error::TimedOut
+            | store::Error::Overloaded
     )
 }

@@ -202,8 +202,9 @@ impl Service {
             },
         ));
         let (stop, clock) = (life.stop(), Arc::clone(&self.clock));
+        let pace = self.pace_of_pages();
         life.spawn("pages", async move {
-            publish::run(reader, cache, clock, publish::Pace::default(), stop).await;
+            publish::run(reader, cache, clock, pace, stop).await;
             Ok(())
         });
         let stop = life.stop();
@@ -212,6 +213,21 @@ impl Service {
             Ok(())
         });
         Ok(())
+    }
+
+    /// Pages are looked at as often as the word of any flow may grow stale, and turn
+    /// unknown no later than that when the database is silent.
+    fn pace_of_pages(&self) -> publish::Pace {
+        let usual = publish::Pace::default();
+        let shortest = self.detector.rules().fresh_for.values().min();
+        let shortest = shortest.map_or(usual.stale_after, |span| {
+            (*span).max(Duration::from_secs(5))
+        });
+        publish::Pace {
+            tick: usual.tick.min(shortest),
+            stale_after: usual.stale_after.min(shortest),
+            ..usual
+        }
     }
 
     /// What reports and cases are worked on with.

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "a helper may wait for the test that needs it")]
 #![allow(clippy::print_stderr, reason = "a failing test says on which database")]
 
+pub(crate) mod processes;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
