@@ -17,7 +17,7 @@ lint:
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
 
+# One or some of the figures: make bench FIGURES="page reports"
 bench:
 	@sh scripts/install bench
-	cargo build --profile dist --locked
-	cargo bench --locked
+	cargo bench --locked --bench figures -- $(FIGURES)

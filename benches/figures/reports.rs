@@ -1,0 +1,211 @@
+//! Figure 4: reports acknowledged a second, each with one screenshot of 300 KB, by
+//! `siaga run` on SQLite to 32 clients over HTTP; against the bare rate of what an
+//! acknowledgement stands for: the same bytes written to a file, fsync, and one row
+//! committed with `synchronous=FULL`. That is done by one thread, and by 32 threads that
+//! share one connection (the files in parallel, the commits in turn); the faster is the
+//! reference. Same disk, rounds in turn, medians.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use axum::body::Bytes;
+use serde_json::json;
+use siaga::domain::Clock as _;
+use siaga::probe::document::{self, DocumentName, Kind};
+use siaga::system::SystemClock;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqliteConnection};
+
+use crate::servers;
+use crate::table::{Row, median};
+
+const CLIENTS: usize = 32;
+/// Reports of one client in a round.
+const EACH: usize = 20;
+const ROUNDS: usize = 5;
+const SCREENSHOT: u64 = 300_000;
+const BOUNDARY: &str = "siaga-bench-boundary";
+
+pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
+    let folder = servers::folder()?;
+    let (_rehearsal, site) = {
+        let rehearsal = servers::rehearsal().await?;
+        let site = rehearsal.site();
+        (rehearsal, site)
+    };
+    let more = json!({ "reports": { "per_address_hour": 4_000_000_u32 } });
+    let (siaga, address) = servers::siaga(folder.path(), site, 1, more).await?;
+    let screenshot = document::make(DocumentName::Passport, Kind::Png, SCREENSHOT)?;
+    let body = multipart(&screenshot);
+    let url = format!("http://{address}/api/v1/reports");
+    let client = servers::client()?;
+
+    let (mut of_siaga, mut of_one, mut of_many) = (Vec::new(), Vec::new(), Vec::new());
+    // The first round only warms up.
+    for round in 0..=ROUNDS {
+        let before = siaga.cpu()?;
+        let ours = reported(&client, &url, &body).await?;
+        let cpu = (siaga.cpu()? - before) * 1e3 / (CLIENTS * EACH) as f64;
+        let one = bare(folder.path(), &screenshot, 1).await?;
+        let many = bare(folder.path(), &screenshot, CLIENTS).await?;
+        if round == 0 {
+            continue;
+        }
+        println!(
+            "round {round}: siaga {ours:.0}/s ({cpu:.2} ms of CPU each), bare {one:.0}/s by \
+             one thread, {many:.0}/s by {CLIENTS}"
+        );
+        of_siaga.push(ours);
+        of_one.push(one);
+        of_many.push(many);
+    }
+    let kept = fs::read_dir(folder.path().join("data/screenshots"))?.count();
+    ensure!(
+        kept == CLIENTS * EACH * (ROUNDS + 1),
+        "{kept} screenshots are kept"
+    );
+    let (one, many) = (median(&of_one), median(&of_many));
+    let by = if one > many { "1 thread" } else { "32 threads" };
+    Ok(vec![Row::at_least(
+        &format!("reports acknowledged, against bare write + fsync + commit ({by})"),
+        1.0,
+        (median(&of_siaga), "/s"),
+        one.max(many),
+    )])
+}
+
+/// A report that is right, with one screenshot.
+fn multipart(screenshot: &[u8]) -> Bytes {
+    let now = SystemClock.now().timestamp();
+    let tried = now - jiff::SignedDuration::from_hours(1);
+    let expires = now + jiff::SignedDuration::from_hours(240);
+    let expires = expires.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let tried = tried.to_string();
+    let fields = [
+        ("role", "holder"),
+        ("name", "Zhang Wei"),
+        ("nationality", "China"),
+        ("passport_number", "E12345678"),
+        ("permit_type", "itas"),
+        ("permit_expires_on", &expires),
+        ("office", "ngurah-rai"),
+        ("email", "zhang@example.org"),
+        ("component", "upload"),
+        ("tried_at", &tried),
+        ("tries", "3"),
+        ("message", "500 • KENDALA SERVER"),
+        ("checked", "connection"),
+        ("submitted", "no"),
+        ("consent", "yes"),
+    ];
+    let mut body = Vec::with_capacity(screenshot.len() + 4096);
+    for (name, value) in fields {
+        let part = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        body.extend(part.as_bytes());
+    }
+    let head = format!(
+        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"screenshot\"; \
+         filename=\"a.png\"\r\ncontent-type: image/png\r\n\r\n"
+    );
+    body.extend(head.as_bytes());
+    body.extend(screenshot);
+    body.extend(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+    body.into()
+}
+
+/// Acknowledgements a second.
+async fn reported(client: &reqwest::Client, url: &str, body: &Bytes) -> anyhow::Result<f64> {
+    let began = SystemClock.monotonic();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let (client, url, body) = (client.clone(), url.to_owned(), body.clone());
+        clients.spawn(async move {
+            for _ in 0..EACH {
+                let answer = client
+                    .post(&url)
+                    .header(
+                        "content-type",
+                        format!("multipart/form-data; boundary={BOUNDARY}"),
+                    )
+                    .header("accept", "application/json")
+                    .body(body.clone())
+                    .send()
+                    .await?;
+                let status = answer.status();
+                let said = answer.text().await?;
+                ensure!(status == 201, "{status}: {said}");
+            }
+            Ok(())
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended??;
+    }
+    let took = SystemClock.monotonic() - began;
+    Ok((CLIENTS * EACH) as f64 / took.as_secs_f64())
+}
+
+/// Bare writes a second by so many threads. What they write goes away afterwards.
+async fn bare(folder: &Path, bytes: &[u8], threads: usize) -> anyhow::Result<f64> {
+    let folder = folder.join("bare");
+    fs::create_dir(&folder)?;
+    let options = SqliteConnectOptions::new()
+        .filename(folder.join("bare.db"))
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let mut conn = options.connect().await?;
+    sqlx::query("CREATE TABLE reports (id TEXT PRIMARY KEY, told BLOB NOT NULL)")
+        .execute(&mut conn)
+        .await?;
+    let conn = Arc::new(Mutex::new(conn));
+    let bytes: Arc<[u8]> = bytes.into();
+    let total = CLIENTS * EACH;
+    let began = SystemClock.monotonic();
+    let workers: Vec<_> = (0..threads)
+        .map(|thread| {
+            let (conn, bytes, folder) = (Arc::clone(&conn), Arc::clone(&bytes), folder.clone());
+            let handle = tokio::runtime::Handle::current();
+            tokio::task::spawn_blocking(move || {
+                (0..total / threads).try_for_each(|number| {
+                    let id = format!("{thread}-{number}");
+                    write(&folder.join(&id), &bytes)?;
+                    let mut conn = conn.lock().unwrap_or_else(PoisonError::into_inner);
+                    handle.block_on(insert(&mut conn, &id))
+                })
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await??;
+    }
+    let took = SystemClock.monotonic() - began;
+    drop(conn);
+    // The file is closed in a thread of its own.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fs::remove_dir_all(&folder).context("what was written could not be removed")?;
+    Ok(total as f64 / took.as_secs_f64())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(bytes)?;
+    Ok(file.sync_all()?)
+}
+
+async fn insert(conn: &mut SqliteConnection, id: &str) -> anyhow::Result<()> {
+    sqlx::query("INSERT INTO reports (id, told) VALUES ($1, $2)")
+        .bind(id)
+        .bind([7_u8; 600].as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
