@@ -180,7 +180,8 @@ pub async fn write(
         .collect();
     let blind_from = moment_of(now, zone, BLIND.0, BLIND.1);
     let last = now - Duration::from_secs(60);
-    let first = last - Duration::from_secs(DAYS * 86_400);
+    // A little less than what is kept, so that retention finds nothing to do.
+    let first = last - Duration::from_secs(DAYS * 86_400) + HOUR;
     let mut batch = Vec::with_capacity(AT_ONCE + 8);
     let mut written = 0;
     let mut at = first;

@@ -135,7 +135,7 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address is taken or not this machine's.
-    #[error("the rehearsal cannot listen on {address} ({what}): {source}")]
+    #[error("the rehearsal cannot listen on {address} ({what})")]
     Listen {
         /// What was to listen there.
         what: &'static str,

@@ -69,7 +69,7 @@ impl Default for Limits {
             // Three screenshots over a poor mobile connection take minutes.
             request: Duration::from_secs(180),
             body_stall: Duration::from_secs(20),
-            body: 24 * 1024 * 1024,
+            body: 64 * 1024 * 1024,
             connection: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(10),
             trusted_proxies: Vec::new(),
