@@ -14,12 +14,12 @@ use sha2::Sha256;
 use siaga::detect::{Alert, Detector};
 use siaga::domain::history::Outage;
 use siaga::domain::outage::{Effect, Rules, Severity};
-use siaga::domain::{Fault, Moment, Outcome};
+use siaga::domain::{Fault, Moment, Outcome, Secret};
 use siaga::http_client::HttpClients;
 use siaga::notify::{
     Again, Attempt, ComponentName, Credentials, Drained, GIVE_UP_AFTER, Kind, LONGEST, Mistake,
-    SHORTEST, Secret, Sender, Settings, Smtp, Subject, Target, Tls, headline, mail_text, next_try,
-    shown, wait,
+    SHORTEST, Sender, Settings, Smtp, Subject, Target, Tls, headline, mail_text, next_try, shown,
+    wait,
 };
 use siaga::store::{Store, outbox};
 use siaga::system::SystemClock;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::config::{self, Config};
+use crate::domain::Secret;
 use crate::domain::outage::Rules;
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
 use crate::probe::definition::Flow;
@@ -98,13 +99,12 @@ pub(super) fn target(config: &Config, flows: &[Arc<Flow>]) -> anyhow::Result<run
 
 /// Where alerts go, and how.
 pub(super) fn alerts(config: &Config) -> anyhow::Result<notify::Settings> {
-    let secret = |name: &Option<String>| -> anyhow::Result<Option<notify::Secret>> {
+    let secret = |name: &Option<String>| -> anyhow::Result<Option<Secret>> {
         let Some(name) = name else { return Ok(None) };
-        let secret = config
-            .secrets
-            .get(name)?
-            .with_context(|| format!("{name} is not set"))?;
-        Ok(Some(notify::Secret::new(secret.reveal())))
+        let secret = config.secrets.get(name)?;
+        secret
+            .map(Some)
+            .with_context(|| format!("{name} is not set"))
     };
     let mut targets = Vec::new();
     let keys = alert_targets(config);

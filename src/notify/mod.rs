@@ -25,12 +25,12 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::domain::history::Alert;
-use crate::domain::{Clock, ComponentId, Random};
+use crate::domain::{Clock, ComponentId, Random, Secret};
 use crate::store::outbox::{self, Message};
 use crate::store::{self, Store};
 
 pub use backoff::{Again, Failure, GIVE_UP_AFTER, LONGEST, SHORTEST, next_try, wait};
-pub use target::{Credentials, Kind, Mistake, Secret, Smtp, Target, Tls, shown};
+pub use target::{Credentials, Kind, Mistake, Smtp, Target, Tls, shown};
 pub use webhook::{SIGNATURE, signature};
 pub use words::{Subject, body as mail_text, headline, one_line};
 

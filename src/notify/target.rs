@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::Url;
 
+use crate::domain::Secret;
+
 /// A place that alerts are sent to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -39,27 +41,6 @@ impl fmt::Debug for Kind {
             }
             Kind::Mail { to } => write!(f, "Mail({})", shown(to)),
         }
-    }
-}
-
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps it.
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
     }
 }
 

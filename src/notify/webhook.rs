@@ -32,9 +32,8 @@ use sha2::Sha256;
 use url::Url;
 
 use super::backoff::{Again, Failure};
-use super::target::Secret;
 use super::words::{Subject, event, one_line};
-use crate::domain::{Clock, Moment};
+use crate::domain::{Clock, Moment, Secret};
 
 /// The name of the header with the signature.
 pub const SIGNATURE: &str = "Siaga-Signature";

@@ -55,7 +55,7 @@ pub(super) use values;
 
 /// Declares SQL texts, and the list of them that a test prepares on both engines.
 macro_rules! statements {
-    ($($name:ident = $sql:literal;)*) => {
+    ($($name:ident = $sql:expr;)*) => {
         $(const $name: &str = $sql;)*
         pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
     };

@@ -9,6 +9,14 @@ use crate::domain::history::{Outage, Update};
 use crate::domain::outage::{Effect, Severity, Watch};
 use crate::domain::{ComponentId, Moment};
 
+/// The columns of [`Row`], in its order.
+macro_rules! columns {
+    () => {
+        "id, component, severity, worst, intermittent, planned, began_at, confirmed_at, \
+         ended_at, closed_at, down_ms, fault, flow, step, version"
+    };
+}
+
 statements! {
     WATCH = "SELECT state FROM watches WHERE component = $1 AND state <> ''";
     LOCK_WATCH = "INSERT INTO watches (component, state, updated_at) VALUES ($1, '', 0)
@@ -23,16 +31,10 @@ statements! {
     UPDATE_OUTAGE = "UPDATE outages SET severity = $2, worst = $3, intermittent = $4, planned = $5,
             ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, version = version + 1
         WHERE id = $1";
-    OPEN_OF = "SELECT id, component, severity, worst, intermittent, planned, began_at, confirmed_at,
-            ended_at, closed_at, down_ms, fault, flow, step, version
-        FROM outages WHERE component = $1 AND ended_at IS NULL";
-    BY_ID = "SELECT id, component, severity, worst, intermittent, planned, began_at, confirmed_at,
-            ended_at, closed_at, down_ms, fault, flow, step, version
-        FROM outages WHERE id = $1";
-    TOUCHING = "SELECT id, component, severity, worst, intermittent, planned, began_at, confirmed_at,
-            ended_at, closed_at, down_ms, fault, flow, step, version
-        FROM outages WHERE began_at < $2 AND (ended_at IS NULL OR ended_at >= $1)
-        ORDER BY began_at DESC LIMIT $3";
+    OPEN_OF = concat!("SELECT ", columns!(), " FROM outages WHERE component = $1 AND ended_at IS NULL");
+    BY_ID = concat!("SELECT ", columns!(), " FROM outages WHERE id = $1");
+    TOUCHING = concat!("SELECT ", columns!(), " FROM outages WHERE began_at < $2 AND (ended_at IS NULL OR ended_at >= $1)
+        ORDER BY began_at DESC LIMIT $3");
     INSERT_UPDATE = "INSERT INTO outage_updates (outage_id, at, recorded_at, effect)
         VALUES ($1, $2, $3, $4)";
     UPDATES = "SELECT at, recorded_at, effect FROM outage_updates

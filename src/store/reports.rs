@@ -13,6 +13,17 @@ use crate::domain::finding::Finding;
 use crate::domain::report::{self, Report, Submitted};
 use crate::domain::{ComponentId, Moment, Random};
 
+/// The columns of [`Row`], in its order.
+macro_rules! columns {
+    () => {
+        "id, reference, secret_hash, received_at, key_id, wrapped_key, role, office, \
+         component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at, \
+         tries, checked_connection, checked_size, checked_device, submitted, state, finding, \
+         outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email, \
+         sealed_phone, sealed_message, sealed_billing, language, erased_at"
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO reports (id, reference, secret_hash, idempotency_key, request_hash,
             received_at, key_id, wrapped_key, role, office, component, permit_type,
@@ -29,29 +40,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     BY_IDEMPOTENCY = "SELECT id, reference, key_id, request_hash, received_at FROM reports
         WHERE idempotency_key = $1";
-    BY_REFERENCE = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
-            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
-            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
-            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
-            sealed_phone, sealed_message, sealed_billing, language, erased_at
-        FROM reports WHERE reference = $1";
-    BY_PASSPORT = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
-            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
-            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
-            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
-            sealed_phone, sealed_message, sealed_billing, language, erased_at
-        FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50";
-    QUEUE = "SELECT id, reference, secret_hash, received_at, key_id, wrapped_key, role, office,
-            component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at,
-            tries, checked_connection, checked_size, checked_device, submitted, state, finding,
-            outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email,
-            sealed_phone, sealed_message, sealed_billing, language, erased_at
-        FROM reports
+    BY_REFERENCE = concat!("SELECT ", columns!(), " FROM reports WHERE reference = $1");
+    BY_PASSPORT = concat!("SELECT ", columns!(), " FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50");
+    QUEUE = concat!("SELECT ", columns!(), " FROM reports
         WHERE erased_at IS NULL AND ($1 = '' OR office = $1)
             AND (state = $2 OR state = $3)
         ORDER BY CASE WHEN permit_expires_on IS NULL THEN 1 ELSE 0 END,
             permit_expires_on, received_at, id
-        LIMIT $4 OFFSET $5";
+        LIMIT $4 OFFSET $5");
     COUNT = "SELECT COUNT(*) FROM reports
         WHERE erased_at IS NULL AND ($1 = '' OR office = $1) AND (state = $2 OR state = $3)";
     ATTEMPTS = "SELECT tried_at FROM attempts WHERE report_id = $1 ORDER BY tried_at";
