@@ -216,6 +216,7 @@ CREATE TABLE reports (
 CREATE INDEX reports_by_passport ON reports (passport_hash);
 CREATE INDEX reports_by_office ON reports (office, state, permit_expires_on);
 CREATE INDEX reports_by_component ON reports (component, received_at);
+CREATE INDEX reports_by_time ON reports (received_at);
 CREATE INDEX reports_by_erasure ON reports (erase_at) WHERE erased_at IS NULL;
 
 CREATE TABLE attempts (

@@ -9,7 +9,9 @@ use tokio::sync::watch;
 use crate::detect::STOPPED;
 use crate::domain::history::Gap;
 use crate::domain::{Clock, Moment};
-use crate::store::{self, Store, monitor, reports, retention, staff};
+use crate::store::{self, Store, monitor, retention, staff};
+use crate::web::desk::Desk;
+use crate::web::reports;
 
 /// How often the monitor writes that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -138,11 +140,15 @@ pub async fn retain(store: &Store, kept: Retention, now: Moment) -> Result<Remov
         })
         .await?;
     let due = store
-        .read(move |mut c| Box::pin(async move { reports::due_for_erasure(&mut c, now).await }))
+        .read(move |mut c| {
+            Box::pin(async move { store::reports::due_for_erasure(&mut c, now).await })
+        })
         .await?;
     for id in due {
         let files = store
-            .write(move |mut c| Box::pin(async move { reports::erase(&mut c, &id, now).await }))
+            .write(move |mut c| {
+                Box::pin(async move { store::reports::erase(&mut c, &id, now).await })
+            })
             .await?;
         removed.screenshots.extend(files);
         removed.reports += 1;
@@ -179,6 +185,25 @@ pub async fn retention(
         tokio::select! {
             _ = stop.changed() => {}
             () = tokio::time::sleep(RETENTION_EVERY) => {}
+        }
+    }
+    Ok(())
+}
+
+/// How often reports are held against the newest outages.
+const JUDGE_EVERY: Duration = Duration::from_secs(15);
+
+/// Judges recent reports again until told to stop.
+pub async fn judge_again(desk: Desk, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    while !*stop.borrow_and_update() {
+        match reports::judge_again(&desk, desk.clock.now()).await {
+            Ok(0) => {}
+            Ok(changed) => tracing::info!(changed, "findings of reports changed"),
+            Err(error) => tracing::warn!(%error, "reports could not be judged again"),
+        }
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(JUDGE_EVERY) => {}
         }
     }
     Ok(())

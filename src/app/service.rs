@@ -179,6 +179,7 @@ impl Service {
             ..reports::Settings::default()
         };
         let reports = reports::router(ReportsState::new(desk.clone(), reports));
+        life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
         let office = office::router(OfficeState::new(desk, office::Settings::default()));
         let metrics = self.metrics.clone();
         let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));

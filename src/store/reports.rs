@@ -48,6 +48,9 @@ statements! {
         ORDER BY CASE WHEN permit_expires_on IS NULL THEN 1 ELSE 0 END,
             permit_expires_on, received_at, id
         LIMIT $4 OFFSET $5");
+    RECENT = concat!("SELECT ", columns!(), " FROM reports
+        WHERE received_at >= $1 AND erased_at IS NULL ORDER BY received_at DESC LIMIT $2");
+    SET_FINDING = "UPDATE reports SET finding = $2, outage_id = $3 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM reports
         WHERE erased_at IS NULL AND ($1 = '' OR office = $1) AND (state = $2 OR state = $3)";
     ATTEMPTS = "SELECT tried_at FROM attempts WHERE report_id = $1 ORDER BY tried_at";
@@ -489,6 +492,20 @@ pub async fn count(conn: &mut Conn<'_>, office: Option<&str>, which: Which) -> R
     let (one, other) = which.states();
     conn.number(COUNT, values![office.unwrap_or(""), one, other])
         .await
+}
+
+/// Cases received since `since`, the newest first, at most `limit`.
+pub async fn recent(conn: &mut Conn<'_>, since: Moment, limit: i64) -> Result<Vec<Case>, Error> {
+    let rows: Vec<Row> = conn.all(RECENT, values![since, limit]).await?;
+    rows.into_iter().map(Case::try_from).collect()
+}
+
+/// Replaces the finding of a report by one made with more knowledge.
+pub async fn set_finding(conn: &mut Conn<'_>, id: &str, finding: &Finding) -> Result<(), Error> {
+    let text = serde_json::to_string(finding)?;
+    conn.execute(SET_FINDING, values![id, text, finding.outage.clone()])
+        .await?;
+    Ok(())
 }
 
 /// When a report's tries were, oldest first.

@@ -31,6 +31,7 @@ pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) keys: MasterKeys,
     pub(crate) clock: TestClock,
+    pub(crate) desk: Desk,
     pub(crate) client: Client,
     pub(crate) screenshots: PathBuf,
     _folder: tempfile::TempDir,
@@ -93,7 +94,7 @@ pub(crate) async fn start_with(
         screenshots: Arc::new(screenshots.clone()),
     };
     let router = reports::router(ReportsState::new(desk.clone(), settings)).merge(office::router(
-        OfficeState::new(desk, office::Settings::default()),
+        OfficeState::new(desk.clone(), office::Settings::default()),
     ));
     let pages = Arc::new(PageCache::new(Pages::new(false)));
     let server = Arc::new(Server::new(pages, router, site, Limits::default()));
@@ -108,6 +109,7 @@ pub(crate) async fn start_with(
         store: store.clone(),
         keys,
         clock,
+        desk,
         client,
         screenshots,
         _folder: folder,

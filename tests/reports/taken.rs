@@ -153,6 +153,49 @@ async fn the_finding_names_the_outage_of_the_step_or_of_one_before_it() {
 }
 
 #[tokio::test]
+async fn a_report_that_comes_before_its_outage_is_confirmed_is_judged_again() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        let body = desk.report_right(&fields()).await;
+        assert_eq!(body["finding"]["verdict"], "not_corroborated");
+        let now = Moment(tried().0 + 60_000);
+        assert_eq!(
+            siaga::web::reports::judge_again(&desk.desk, now)
+                .await
+                .unwrap(),
+            0
+        );
+        let began = Moment(tried().0 - 10_000);
+        desk.outage("o-upload", "upload", began, None).await;
+        assert_eq!(
+            siaga::web::reports::judge_again(&desk.desk, now)
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            siaga::web::reports::judge_again(&desk.desk, now)
+                .await
+                .unwrap(),
+            0,
+            "settled"
+        );
+        let reference = body["reference"].as_str().unwrap().to_owned();
+        let case = database
+            .store
+            .read(move |mut conn| {
+                Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+            })
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(case.finding.verdict.as_str(), "matched");
+        assert_eq!(case.outage_id.as_deref(), Some("o-upload"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_site_that_we_saw_working_is_told_from_one_that_we_did_not_see() {
     each_store(|database| async move {
         let desk = start(&database.store).await;

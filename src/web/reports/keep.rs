@@ -125,7 +125,9 @@ async fn settle(
     {
         return repeat(state, &answered, &content).await;
     }
-    let finding = judge(&desk.store, &report, desk.upstream(&report.component), now).await?;
+    let (component, tries) = (report.component.clone(), report.tried_at.clone());
+    let upstream = desk.upstream(&component);
+    let finding = judge(&desk.store, component, tries, upstream, now).await?;
     let id = random::id(now, &*desk.random);
     let reference = Reference::draw(&*desk.random).to_string();
     let key_id = desk.keys.current().to_owned();

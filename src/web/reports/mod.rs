@@ -19,6 +19,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+pub use judge::judge_again;
+
 use super::desk::Desk;
 use super::throttle::{Rate, Throttle};
 
