@@ -29,7 +29,7 @@ use crate::table::Row;
 /// Rounds, each with every variant in turn.
 const ROUNDS: usize = 8;
 /// Checks of a variant in one round; the exporter gets a quarter, it takes longer.
-const CHECKS: usize = 1200;
+const CHECKS: usize = 3000;
 
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     if !is_installed("nginx") {

@@ -52,7 +52,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         "control": { "urls": [format!("http://{control}/generate_204")] },
         "alert": { "webhook": [{ "name": "bench", "url": hook }] },
         // One outage a few seconds after the other would count as one that comes and goes.
-        "detector": { "flap_failures": 20, "flap_turns": 20 },
+        "detector": { "flap_window": 1000, "flap_failures": 900, "flap_turns": 900 },
     });
     let listen = servers::free_address()?;
     let text = servers::config(folder.path(), listen, rehearsal.site(), more)?;

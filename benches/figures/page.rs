@@ -56,14 +56,14 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     };
     let tuned_server = file_named(tuned).start(folder.path()).await?;
     let usual_server = file_named(usual).start(folder.path()).await?;
-    let (siaga, address) = servers::siaga(folder.path(), tuned_server.1, 6, json!({})).await?;
+    let (siaga, address) = servers::siaga(folder.path(), tuned_server.1, 7, json!({})).await?;
     let client = servers::client()?;
     let url = format!("http://{address}/api/v1/status");
     servers::until(&client, &url, Duration::from_secs(30), |text| {
         text.contains("\"state\":\"operational\"") && !text.contains("\"state\":\"unknown\"")
     })
     .await
-    .context("six flows, and not everything is known")?;
+    .context("seven flows, and not everything is known")?;
 
     // nginx answers `/` with the bytes that Siaga answers it with.
     let gzip = raw(address).await?;

@@ -184,11 +184,12 @@ pub(crate) async fn siaga(
     flows: usize,
     more: Value,
 ) -> anyhow::Result<(Process, SocketAddr)> {
-    const COMPONENTS: [&str; 6] = [
+    const COMPONENTS: [&str; 7] = [
         "website",
         "sign-in",
         "application",
         "upload",
+        "payment",
         "notification",
         "tracking",
     ];
