@@ -1,6 +1,7 @@
 //! Whole threads: from simulated or real runs to pages.
 
 mod browser;
+mod demo;
 mod life;
 mod thread;
 mod watching;

@@ -80,6 +80,21 @@ impl Walk {
         }
     }
 
+    /// A page that is broken on purpose: whoever finds nothing there would find nothing.
+    async fn finds_what_it_looks_for(&mut self) {
+        self.browser.goto(&format!("{}/en/", self.url)).await;
+        let breaking = "document.body.insertAdjacentHTML('beforeend', \
+                        '<input name=q><div>wide</div>'); \
+                        document.body.lastChild.style.minWidth = '500px'; \
+                        console.error('ouch')";
+        self.browser.script(breaking).await;
+        self.look("id", true).await;
+        let found = std::mem::take(&mut self.faults).join("\n");
+        for fault in ["instead of id", "sideways", "no label", "ouch"] {
+            assert!(found.contains(fault), "{fault} in {found}");
+        }
+    }
+
     async fn visit(&mut self, lang: &str, path: &str) {
         self.browser
             .goto(&format!("{}/{lang}{path}", self.url))
@@ -108,6 +123,7 @@ async fn a_walk_with_a_telephone_from_the_outage_to_the_office() {
         url: siaga.url.clone(),
         faults: Vec::new(),
     };
+    walk.finds_what_it_looks_for().await;
     for lang in ["id", "en"] {
         for path in ["/", "/outages", "/history", "/check", "/report"] {
             walk.visit(lang, path).await;
