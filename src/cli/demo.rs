@@ -6,7 +6,7 @@
 )]
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub struct Args {
     /// Where Siaga serves.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where the rehearsal site serves.
-    #[arg(long, default_value = "127.0.0.1:8090")]
+    /// Where the rehearsal site serves; its faults and mails are on the port after it.
+    #[arg(long, default_value = "127.0.0.1:8090", value_parser = with_a_port_after_it)]
     pub site: SocketAddr,
     /// The folder of flows.
     #[arg(long, default_value = "probes", value_name = "DIR")]
@@ -35,6 +35,16 @@ pub struct Args {
     /// Keep the demonstration's data here; without it, it is gone when the demonstration ends.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+fn with_a_port_after_it(text: &str) -> Result<SocketAddr, String> {
+    let site: SocketAddr = text
+        .parse()
+        .map_err(|_| "write an address and a port, such as 127.0.0.1:8090".to_owned())?;
+    match site.port() {
+        0 | u16::MAX => Err("write a port from 1 to 65534".to_owned()),
+        _ => Ok(site),
+    }
 }
 
 /// Runs until a signal comes.
@@ -49,6 +59,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .context("no temporary folder")?;
     let rehearsal = rehearsal::Settings {
         listen: args.site,
+        control_listen: Some(SocketAddr::new(args.site.ip(), args.site.port() + 1)),
+        // Only we ourselves speak with the post office: any port will do.
+        smtp_listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        imap_listen: (Ipv4Addr::LOCALHOST, 0).into(),
         script: demo::script(),
         ..rehearsal::Settings::default()
     };

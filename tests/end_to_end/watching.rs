@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::harness::eventually;
-use crate::harness::processes::{HOME, Hook, SOON, Setup, Siaga, Site};
+use crate::harness::processes::{
+    HOME, Hook, SOON, Setup, Siaga, Site, postgres_address_of_its_own,
+};
 
 /// Waits until the open outage has met more failures than before.
 async fn until_seen_again(siaga: &Siaga, component: &str, failures: u64) {
@@ -16,12 +18,14 @@ async fn until_seen_again(siaga: &Siaga, component: &str, failures: u64) {
 }
 
 /// An outage, a stop of the monitor in the middle of it, and its end.
-async fn stopped_in_an_outage(killed: bool) {
+async fn stopped_in_an_outage(killed: bool, postgres: Option<&str>) {
     let site = Site::start().await;
     let hook = Hook::start().await;
-    let setup = Setup::of(&site)
-        .flows(&[HOME])
-        .alerts(&hook, "duty@siaga.example");
+    let setup = match postgres {
+        Some(address) => Setup::of(&site).database(address),
+        None => Setup::of(&site),
+    };
+    let setup = setup.flows(&[HOME]).alerts(&hook, "duty@siaga.example");
     let mut siaga = setup.run().await;
     siaga.until("website", "operational", SOON).await;
     site.faults(json!([{ "kind": "error", "status": 503 }]))
@@ -73,12 +77,15 @@ async fn stopped_in_an_outage(killed: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_outlives_an_orderly_stop_and_the_gap_is_told() {
-    stopped_in_an_outage(false).await;
+    stopped_in_an_outage(false, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_outlives_a_kill() {
-    stopped_in_an_outage(true).await;
+    stopped_in_an_outage(true, None).await;
+    let schema = postgres_address_of_its_own().await;
+    stopped_in_an_outage(true, Some(&schema.address)).await;
+    schema.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

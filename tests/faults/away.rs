@@ -83,6 +83,22 @@ impl Cluster {
         self.run("pg_ctl", &["-w", "-m", "immediate", "stop"]);
     }
 
+    /// Stops every process in its tracks, or lets them go on: a server that has not gone,
+    /// but says nothing any more.
+    fn signal_all(&self, signal: &str) {
+        let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+        let pid = pid.expect("it runs");
+        let parent = pid.lines().next().expect("its id");
+        let all = Command::new("pgrep").args(["-P", parent]).output();
+        let all = String::from_utf8(all.expect("its children").stdout).expect("numbers");
+        let pids = all.split_whitespace().chain([parent]);
+        let status = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .args(pids)
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "{signal} sent");
+    }
+
     fn address(&self) -> String {
         format!("postgres://siaga@127.0.0.1:{}/postgres", self.port)
     }
@@ -93,7 +109,9 @@ impl Drop for Cluster {
         let data = self.folder.path().join("data");
         let pid = fs::read_to_string(data.join("postmaster.pid"));
         if let Some(pid) = pid.ok().as_deref().and_then(|text| text.lines().next()) {
+            let group = format!("-{pid}");
             let _ = Command::new("kill").args(["-QUIT", pid]).status();
+            let _ = Command::new("kill").args(["-CONT", "--", &group]).status();
         }
     }
 }
@@ -175,5 +193,35 @@ async fn a_database_that_goes_away_and_comes_back_costs_nothing_but_time() {
     );
     assert!(outages[0]["ended_at"].is_string(), "{}", outages[0]);
     assert!(siaga.process.ended().is_none());
+    siaga.process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_falls_silent_is_waited_for() {
+    let cluster = Cluster::create();
+    let site = Site::start().await;
+    let setup = Setup::of(&site).flows(&[HOME]).database(&cluster.address());
+    let mut siaga = setup.run().await;
+    siaga.until("website", "operational", SOON).await;
+
+    cluster.signal_all("STOP");
+    site.faults(json!([{ "kind": "error", "status": 500 }]))
+        .await;
+    siaga.until("website", "unknown: ourselves", SOON).await;
+    eventually("runs wait", SOON, || async {
+        siaga.process.log().contains("runs wait for the database")
+    })
+    .await;
+    site.heal().await;
+    siaga.page("/en/").await;
+
+    cluster.signal_all("CONT");
+    siaga.until("website", "operational", SOON * 2).await;
+    let outages = siaga.outages("website").await;
+    assert_eq!(
+        outages.len(),
+        1,
+        "it was seen and not forgotten: {outages:?}"
+    );
     siaga.process.stop().await;
 }

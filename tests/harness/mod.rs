@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "a helper may wait for the test that needs it")]
 #![allow(clippy::print_stderr, reason = "a failing test says on which database")]
 
+pub(crate) mod browser;
 pub(crate) mod processes;
 
 use std::future::Future;

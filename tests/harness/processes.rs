@@ -163,13 +163,14 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on and that the system gives to nobody by itself.
+/// A port that nobody listens on, nor on the one after it, and that the system gives to nobody by itself.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let seed = u16::try_from(std::process::id() % 1000).expect("below 1000") * 20;
     for _ in 0..5000 {
-        let port = 10_000 + (seed + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port = 10_000 + (seed + NEXT.fetch_add(2, Ordering::Relaxed)) % 20_000;
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free(port) && is_free(port + 1) {
             return port;
         }
     }
@@ -538,6 +539,15 @@ look_every = "200ms"
         ];
         let folder = self.folder.path();
         Process::command("siaga", folder, "sh", &arguments, &self.environment)
+    }
+
+    /// A running Siaga at this address.
+    pub(crate) fn at(process: Process, url: String) -> Siaga {
+        Siaga {
+            process,
+            url,
+            client: client(),
+        }
     }
 
     /// Starts it and waits until it serves.

@@ -16,7 +16,7 @@ use super::told;
 use crate::domain::report::{MOST_TRIES_LISTED, PERMIT_TYPES, Role, Submitted};
 use crate::domain::{office, random};
 use crate::web::client::Client;
-use crate::web::format::Format;
+use crate::web::format::{Format, Zone};
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
 use crate::web::texts::Texts;
@@ -365,9 +365,8 @@ fn page(
         ),
         provinces,
         times,
-        latest: desk
-            .site
-            .zone
+        // Times are those of the office that is yet to be chosen: none is further ahead.
+        latest: Zone::Wit
             .at(desk.clock.now())
             .strftime("%Y-%m-%dT%H:%M")
             .to_string(),
