@@ -28,9 +28,8 @@ async fn the_demonstration_shows_a_past_and_an_outage_that_comes_by_itself() {
         assert!(said.contains(&format!("http://{address}/")), "{said}");
     }
     let mut siaga = Setup::at(process, format!("http://{listen}"));
-    for component in ["website", "sign-in", "upload"] {
-        siaga.until(component, "operational", SOON).await;
-    }
+    // Not of the sign-in: on a slow machine its outage begins while the past is written.
+    siaga.until("website", "operational", SOON).await;
     let page = siaga.page("/en/").await;
     assert!(
         page.contains("rehearsal"),
