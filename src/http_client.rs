@@ -126,6 +126,8 @@ impl HttpClients {
             .cookie_store(true)
             .http1_only()
             .pool_max_idle_per_host(1)
+            // A run is short; a task that looks for idle connections would cost more than they.
+            .pool_idle_timeout(None)
             .tcp_keepalive(None)
             .dns_resolver(timeline.watch_names())
             .connector_layer(Connecting::new(Arc::clone(&timeline)))

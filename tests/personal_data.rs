@@ -9,7 +9,7 @@ use siaga::domain::report::{self, Fields, Report};
 use siaga::domain::{Moment, Random, random};
 use siaga::store::reports::{self, Case, NewReport, Screenshot, Which};
 use siaga::store::seal::{MasterKeys, SealError};
-use siaga::store::{Error, Store, staff};
+use siaga::store::{Error, Store, case_steps, staff};
 
 use crate::harness::{Database, SeededRandom, at, component, each_store, on_sqlite};
 
@@ -444,7 +444,7 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
             db.store
                 .write(move |mut conn| {
                     Box::pin(async move {
-                        reports::advance(&mut conn, &id, from, to, "s1", reason, at(5)).await
+                        case_steps::advance(&mut conn, &id, from, to, "s1", reason, at(5)).await
                     })
                 })
                 .await
@@ -467,7 +467,7 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
             .store
             .read({
                 let id = id.clone();
-                move |mut conn| Box::pin(async move { reports::steps(&mut conn, &id).await })
+                move |mut conn| Box::pin(async move { case_steps::steps(&mut conn, &id).await })
             })
             .await
             .unwrap();
@@ -485,7 +485,7 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
             .write(move |mut conn| {
                 Box::pin(async move {
                     reports::erase(&mut conn, &erase, at(9)).await?;
-                    reports::steps(&mut conn, &erase).await
+                    case_steps::steps(&mut conn, &erase).await
                 })
             })
             .await

@@ -122,6 +122,7 @@ pub async fn start(
     let staff = supervisor(&service.store, clock.now(), &*random).await?;
     let store = service.store.clone();
     let siaga = service.start(life).await?;
+    rehearsal.faults().begin_script();
     Ok(Demo {
         siaga,
         rehearsal,

@@ -9,7 +9,6 @@ use crate::detect::Detector;
 use crate::domain::RunReport;
 use crate::probe::definition::Role;
 use crate::probe::scheduler::Finished;
-use crate::store;
 
 /// Runs that may wait for the database.
 pub const QUEUE: usize = 256;
@@ -44,7 +43,7 @@ async fn record(detector: &Detector, runs: Vec<RunReport>) {
     loop {
         match detector.record_all(runs.clone()).await {
             Ok(()) => return,
-            Err(error) if is_passing(&error) => {
+            Err(error) if error.is_passing() => {
                 tracing::warn!(%error, runs = runs.len(), "runs wait for the database");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
@@ -55,15 +54,4 @@ async fn record(detector: &Detector, runs: Vec<RunReport>) {
             }
         }
     }
-}
-
-/// Whether the same write may succeed later.
-fn is_passing(error: &store::Error) -> bool {
-    matches!(
-        error,
-        store::Error::Database(_)
-            | store::Error::Commit(_)
-            | store::Error::TimedOut
-            | store::Error::Overloaded
-    )
 }

@@ -28,7 +28,8 @@ impl Entry {
 pub struct FaultBoard {
     by_hand: Mutex<Vec<Arc<Entry>>>,
     script: Vec<(Duration, Duration, Arc<Entry>)>,
-    started: Duration,
+    /// From when the script counts.
+    started: Mutex<Duration>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -43,7 +44,7 @@ impl FaultBoard {
             .into_iter()
             .map(|s| (s.after, s.after.saturating_add(s.for_), Entry::new(s.fault)))
             .collect();
-        let started = clock.monotonic();
+        let started = Mutex::new(clock.monotonic());
         FaultBoard {
             by_hand: Mutex::default(),
             script,
@@ -51,6 +52,12 @@ impl FaultBoard {
             clock,
             random,
         }
+    }
+
+    /// Lets the script begin now.
+    pub fn begin_script(&self) {
+        let now = self.clock.monotonic();
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     /// Puts these in place of the faults switched by hand; the script goes on.
@@ -76,7 +83,8 @@ impl FaultBoard {
     }
 
     fn scripted(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let elapsed = self.clock.monotonic().saturating_sub(self.started);
+        let started = *self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = self.clock.monotonic().saturating_sub(started);
         self.script
             .iter()
             .filter(move |(from, until, _)| (*from..*until).contains(&elapsed))

@@ -7,6 +7,7 @@
 mod conn;
 mod writer;
 
+pub mod case_steps;
 pub mod migrations;
 pub mod monitor;
 pub mod outages;
@@ -67,6 +68,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later: the database is away, busy or full, as opposed to
+    /// refusing what it was given.
+    pub fn is_passing(&self) -> bool {
+        use sqlx::error::ErrorKind;
+        match self {
+            Error::Commit(_) | Error::Overloaded | Error::TimedOut => true,
+            Error::Database(sqlx::Error::Database(error)) => {
+                matches!(error.kind(), ErrorKind::Other)
+            }
+            Error::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+                    | sqlx::Error::BeginFailed
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether a unique index forbade it: the row is there already.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Error::Database(sqlx::Error::Database(error))
@@ -89,6 +113,7 @@ impl From<serde_json::Error> for Error {
 /// Every SQL text with its name, for the test that prepares each on both engines.
 pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
+        case_steps::STATEMENTS,
         monitor::STATEMENTS,
         outages::STATEMENTS,
         outbox::STATEMENTS,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use siaga::domain::case::Role;
 use siaga::domain::{Moment, Outcome};
-use siaga::store::{reports, runs, staff};
+use siaga::store::{case_steps, reports, runs, staff};
 
 use super::staff::{add, between, officer, sign_in};
 use crate::harness::{NOON, each_store, on_sqlite, upload_run};
@@ -316,7 +316,7 @@ async fn a_case_goes_its_way_once_whoever_clicks_twice() {
             .read(move |mut conn| {
                 Box::pin(async move {
                     let case = reports::by_reference(&mut conn, &reference).await?.unwrap();
-                    reports::steps(&mut conn, &case.id).await
+                    case_steps::steps(&mut conn, &case.id).await
                 })
             })
             .await

@@ -67,6 +67,8 @@ pub(super) struct Voice {
     worked: Option<Moment>,
     /// Why the newest run said nothing, if it said nothing.
     pub(super) silent: Option<Unseen>,
+    /// Runs in a row that said nothing.
+    unheard: u32,
     slow: Steady,
     flapping: Steady,
     failed: Steady,
@@ -90,6 +92,7 @@ impl Voice {
             heard: None,
             worked: None,
             silent: None,
+            unheard: 0,
             slow: Steady::default(),
             flapping: Steady::default(),
             failed: Steady::default(),
@@ -122,6 +125,7 @@ impl Voice {
             }
             Outcome::NotReached => {
                 self.silent = Some(Unseen::NotReached);
+                self.unheard = self.unheard.saturating_add(1);
                 return;
             }
             Outcome::Inconclusive(why) => {
@@ -130,10 +134,12 @@ impl Voice {
                     Why::CutOff => Unseen::CutOff,
                     Why::Ourselves | Why::Stopped | Why::Captcha => Unseen::Ourselves,
                 });
+                self.unheard = self.unheard.saturating_add(1);
                 return;
             }
         };
         self.silent = None;
+        self.unheard = 0;
         self.heard = Some(observation.ended_at);
         if !failed {
             self.worked = Some(observation.ended_at);
@@ -200,6 +206,12 @@ impl Voice {
 
     pub(super) fn is_fresh(&self, now: Moment, rules: &Rules) -> bool {
         self.is_within(self.heard, now, rules)
+    }
+
+    /// Whether it speaks for the component now: what it said is fresh, and the runs since
+    /// have not kept silent as often as confirms a failure.
+    pub(super) fn speaks(&self, now: Moment, rules: &Rules) -> bool {
+        self.is_fresh(now, rules) && self.unheard < rules.confirm
     }
 
     /// Whether a run that worked is fresh.

@@ -355,7 +355,8 @@ impl Watch {
         {
             return (State::Maintenance, Some(window.from));
         }
-        if !self.voices.iter().any(|voice| voice.is_fresh(now, rules)) {
+        let speaking = || self.voices.iter().filter(|voice| voice.speaks(now, rules));
+        if speaking().next().is_none() {
             let newest = self.voices.iter().max_by_key(|voice| voice.newest);
             let why = match newest {
                 None => Unseen::NoData,
@@ -365,7 +366,7 @@ impl Watch {
         }
         match &self.open {
             Some(open) => (State::Trouble(open.severity), Some(open.began)),
-            None if self.voices.iter().any(|voice| voice.works(now, rules)) => {
+            None if speaking().any(|voice| voice.works(now, rules)) => {
                 (State::Operational, self.since)
             }
             None => (State::Unknown(Unseen::Confirming), self.since),

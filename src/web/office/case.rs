@@ -13,7 +13,8 @@ use crate::domain::history::{Gap, Outage};
 use crate::domain::office;
 use crate::domain::reference::Reference;
 use crate::domain::report::Submitted;
-use crate::store::reports::{Case, Personal, Screenshot, Step};
+use crate::store::case_steps::{self, Step};
+use crate::store::reports::{Case, Personal, Screenshot};
 use crate::store::runs::FailureSummary;
 use crate::store::{self, monitor, outages, reports, runs};
 use crate::web::desk::{Desk, format_at, office_name, zone_of};
@@ -97,7 +98,7 @@ async fn open(desk: &Desk, case: Case) -> Result<Opened, store::Error> {
                         runs::failures(&mut conn, &outage.component, outage.began_at, end).await?;
                 }
                 Ok(Opened {
-                    steps: reports::steps(&mut conn, &case.id).await?,
+                    steps: case_steps::steps(&mut conn, &case.id).await?,
                     shots: reports::screenshots(&mut conn, &case.id).await?,
                     gaps: monitor::gaps(&mut conn, from, until).await?,
                     failures,

@@ -12,7 +12,7 @@ use super::{OfficeState, failed, sender};
 use crate::domain::case::CaseState;
 use crate::domain::{office, report};
 use crate::store::reports::Case;
-use crate::store::{self, reports, staff};
+use crate::store::{self, case_steps, reports, staff};
 use crate::web::desk::format_at;
 use crate::web::lang::Lang;
 use crate::web::layout::address;
@@ -88,7 +88,7 @@ pub(super) async fn take(
         state.desk.store.write(move |mut conn| {
             Box::pin(async move {
                 let why = reason.as_deref();
-                reports::advance(&mut conn, &id, from, to, &by, why, now).await?;
+                case_steps::advance(&mut conn, &id, from, to, &by, why, now).await?;
                 let action = format!("step {} to {}", from.as_str(), to.as_str());
                 staff::note(&mut conn, &by, &action, Some(&id), now).await
             })
@@ -121,7 +121,7 @@ async fn overtaken(
         .write(|mut conn| {
             Box::pin(async move {
                 let case = reports::by_reference(&mut conn, &reference).await?;
-                Ok((case, reports::steps(&mut conn, &id).await?))
+                Ok((case, case_steps::steps(&mut conn, &id).await?))
             })
         })
         .await;

@@ -20,7 +20,8 @@ use crate::domain::office;
 use crate::domain::passport::PassportNumber;
 use crate::domain::reference::Reference;
 use crate::domain::report::Submitted;
-use crate::store::reports::{Case, Personal, Step};
+use crate::store::case_steps::{self, Step};
+use crate::store::reports::{Case, Personal};
 use crate::store::{self, outages, reports};
 use crate::web::desk::{format_at, office_name, zone_of};
 use crate::web::lang::Lang;
@@ -74,7 +75,7 @@ async fn open(
                     None => None,
                 };
                 Ok(Some(Opened {
-                    steps: reports::steps(&mut conn, &case.id).await?,
+                    steps: case_steps::steps(&mut conn, &case.id).await?,
                     outage,
                     case,
                 }))
