@@ -523,7 +523,6 @@ async fn two_senders_at_once_send_nothing_twice() {
         let (one, two) = tokio::join!(one.drain_once(), two.drain_once());
         let (one, two) = (one.expect("it drains").sent, two.expect("it drains").sent);
         assert_eq!(one + two, 40);
-        assert!(one > 0 && two > 0, "both worked: {one} and {two}");
         let calls = receiver.calls();
         let ids: BTreeSet<String> = calls.iter().map(|c| c.json()["id"].to_string()).collect();
         assert_eq!((calls.len(), ids.len()), (40, 40));

@@ -302,6 +302,12 @@ fn a_state_needs_a_fresh_pass_to_be_operational() {
     assert_eq!(after("NNN", 0), unknown(Unseen::NotReached));
     assert_eq!(after("C", 0), unknown(Unseen::CutOff));
     assert_eq!(after("PCCCCCC", 0), unknown(Unseen::CutOff));
+    assert_eq!(after("PN", 0), State::Operational, "once may be a slip");
+    assert_eq!(
+        after("PNN", 0),
+        unknown(Unseen::NotReached),
+        "what nobody reaches is not green because it was before"
+    );
     assert_eq!(after("S", 0), State::Operational);
     assert_eq!(after("SS", 0), State::Trouble(Severity::Degraded));
 
