@@ -10,6 +10,7 @@ use super::snapshot::{
 use crate::domain::history::{self, Gap, Outage as Record, Tally};
 use crate::domain::outage::{Rules, Watch};
 use crate::domain::{ComponentId, Moment};
+use crate::store::runs::FailureSummary;
 use crate::store::{self, Conn, Store, monitor, outages, runs};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -231,18 +232,7 @@ async fn outage(
             .map(|failure| counted(failure.vantages))
             .max()
             .unwrap_or(0),
-        error_pages: failures
-            .iter()
-            .filter_map(|failure| {
-                Some(ErrorPage {
-                    title: failure.title.clone()?,
-                    fingerprint: failure.fingerprint.clone()?,
-                    count: counted(failure.times),
-                    first_at: failure.first_at,
-                    vantages: counted(failure.vantages),
-                })
-            })
-            .collect(),
+        error_pages: error_pages(&failures),
         gaps: gaps
             .iter()
             .filter(|gap| {
@@ -252,4 +242,33 @@ async fn outage(
             .collect(),
         record,
     })
+}
+
+/// The error pages met, the most frequent first. A page that several steps met counts once.
+fn error_pages(failures: &[FailureSummary]) -> Vec<ErrorPage> {
+    let mut pages: Vec<ErrorPage> = Vec::new();
+    for failure in failures {
+        let (Some(title), Some(fingerprint)) = (&failure.title, &failure.fingerprint) else {
+            continue;
+        };
+        match pages
+            .iter_mut()
+            .find(|page| page.fingerprint == *fingerprint)
+        {
+            Some(page) => {
+                page.count += counted(failure.times);
+                page.first_at = page.first_at.min(failure.first_at);
+                page.vantages = page.vantages.max(counted(failure.vantages));
+            }
+            None => pages.push(ErrorPage {
+                title: title.clone(),
+                fingerprint: fingerprint.clone(),
+                count: counted(failure.times),
+                first_at: failure.first_at,
+                vantages: counted(failure.vantages),
+            }),
+        }
+    }
+    pages.sort_by_key(|page| std::cmp::Reverse(page.count));
+    pages
 }

@@ -73,10 +73,12 @@ async fn an_empty_store_reads_as_unknown() {
 async fn a_snapshot_holds_what_was_seen() {
     each_store(|db| async move {
         let clock = TestClock::at(NOON);
+        // The last one meets the same page at another step.
         let failing = |n: i64, vantage: &str| {
+            let step = if n == -180 { "Photo" } else { "Upload" };
             run(at(n))
                 .vantage(vantage)
-                .step("Upload", "upload", FAILED)
+                .step(step, "upload", FAILED)
                 .error_page("kendala", "0123456789abcdef")
                 .rung("jpeg", 1_900_000, n > 0, true)
                 .done()
@@ -123,6 +125,7 @@ async fn a_snapshot_holds_what_was_seen() {
         assert_eq!(first.outages.len(), 1);
         assert_eq!(outage.failures, 3);
         assert_eq!(outage.vantages, ["jakarta"]);
+        assert_eq!(outage.error_pages.len(), 1, "one page, met at two steps");
         assert_eq!(outage.error_pages[0].count, 3);
         assert_eq!(outage.error_pages[0].first_at, at(-300));
         assert_eq!(outage.gaps.len(), 1);
