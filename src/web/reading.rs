@@ -222,7 +222,6 @@ async fn outage(
     } else {
         Vec::new()
     };
-    let counted = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(Outage {
         updates,
         failures: failures.iter().map(|failure| counted(failure.times)).sum(),
@@ -271,4 +270,8 @@ fn error_pages(failures: &[FailureSummary]) -> Vec<ErrorPage> {
     }
     pages.sort_by_key(|page| std::cmp::Reverse(page.count));
     pages
+}
+
+fn counted(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
