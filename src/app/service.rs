@@ -439,7 +439,13 @@ fn days(days: u32) -> Duration {
 pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
     let folder = &config.site.probes;
     let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .with_context(|| format!("the folder of flows, {}, cannot be read", folder.display()))?
+        .with_context(|| {
+            format!(
+                "the folder of flows, `{}`, cannot be read: `[site] probes` (or `--probes` of the \
+                 demonstration) names it",
+                folder.display()
+            )
+        })?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
             path.extension()

@@ -38,7 +38,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             for problem in &problems {
                 eprintln!("{problem}");
             }
-            eprintln!("{} mistakes; nothing was started", problems.len());
+            let count = problems.len();
+            let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+            eprintln!("{count} {mistakes}; nothing was started");
             return Ok(ExitCode::from(2));
         }
     };
