@@ -178,7 +178,10 @@ impl Service {
             keep_for: days(self.config.retention.reports_days),
             ..reports::Settings::default()
         };
-        let reports = reports::router(ReportsState::new(desk.clone(), reports));
+        let metrics = self.metrics.clone();
+        let reports = ReportsState::new(desk.clone(), reports)
+            .observed_by(Arc::new(move || metrics.observe_report()));
+        let reports = reports::router(reports);
         life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
         let office = office::router(OfficeState::new(desk, office::Settings::default()));
         let metrics = self.metrics.clone();

@@ -65,7 +65,6 @@ statements! {
         WHERE id = $1";
     FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
     FORGET_REASONS = "UPDATE case_steps SET reason = NULL WHERE report_id = $1";
-    SINCE = "SELECT COUNT(*) FROM reports WHERE component = $1 AND received_at >= $2";
     FILE_KNOWN = "SELECT COUNT(*) FROM screenshots WHERE file = $1";
 }
 
@@ -532,15 +531,6 @@ pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<Vec<Str
     // Officers write freely: a reason may name the applicant.
     conn.execute(FORGET_REASONS, values![id]).await?;
     Ok(files)
-}
-
-/// Reports of a component received since `since`.
-pub async fn received_since(
-    conn: &mut Conn<'_>,
-    of: &ComponentId,
-    since: Moment,
-) -> Result<i64, Error> {
-    conn.number(SINCE, values![of, since]).await
 }
 
 /// Whether any report lists this file of a screenshot.

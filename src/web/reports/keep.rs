@@ -187,6 +187,7 @@ async fn settle(
     };
     let other = match written {
         Ok(None) => {
+            (state.on_kept)();
             return Ok(Acknowledged {
                 reference: new.reference,
                 secret: spell(&secret),

@@ -70,6 +70,7 @@ pub struct ReportsState {
     per_client: Arc<Throttle<IpAddr>>,
     /// Free memory for reports on their way, in KiB.
     memory: Arc<Semaphore>,
+    on_kept: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl ReportsState {
@@ -80,7 +81,17 @@ impl ReportsState {
             per_client: Arc::new(Throttle::new(settings.per_client, Arc::clone(&desk.clock))),
             memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
+            on_kept: Arc::new(|| ()),
             desk,
+        }
+    }
+
+    /// Tells `observer` of each report that is kept; one sent again counts once.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Fn() + Send + Sync>) -> Self {
+        ReportsState {
+            on_kept: observer,
+            ..self
         }
     }
 }
