@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::language::Text;
 use super::site::{Filled, Member, Page, Refused};
-use super::world::{Application, Status};
+use super::world::{Application, Happening, Status};
 use crate::domain::Moment;
 use std::time::Duration;
 
@@ -178,6 +178,7 @@ fn take_back(member: &Member, id: &str) -> Response {
             Some(_) => {
                 if let Some(application) = world.application_mut(id) {
                     application.status = Status::Withdrawn;
+                    application.note(member.site.now(), Happening::Withdrawn);
                 }
                 true
             }

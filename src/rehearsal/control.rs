@@ -85,7 +85,7 @@ struct Button {
     json: &'static str,
 }
 
-const BUTTONS: [Button; 24] = [
+const BUTTONS: [Button; 28] = [
     Button {
         label: "Answer 3 s late",
         json: r#"{"kind":"late","delay_ms":3000}"#,
@@ -163,6 +163,10 @@ const BUTTONS: [Button; 24] = [
         json: r#"{"kind":"endless_spinner"}"#,
     },
     Button {
+        label: "An alert box",
+        json: r#"{"kind":"alert"}"#,
+    },
+    Button {
         label: "Every 3rd request fails",
         json: r#"{"kind":"error","status":500,"every":3}"#,
     },
@@ -181,6 +185,18 @@ const BUTTONS: [Button; 24] = [
     Button {
         label: "Hostile: gzip bomb",
         json: r#"{"kind":"gzip_bomb"}"#,
+    },
+    Button {
+        label: "Hostile: a script that loops",
+        json: r#"{"kind":"endless_loop"}"#,
+    },
+    Button {
+        label: "Hostile: alert boxes for ever",
+        json: r#"{"kind":"alert_loop"}"#,
+    },
+    Button {
+        label: "Hostile: windows for ever",
+        json: r#"{"kind":"window_loop"}"#,
     },
 ];
 

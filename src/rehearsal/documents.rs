@@ -3,17 +3,19 @@
 use std::io::Cursor;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::multipart::MultipartError;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use image::{ImageFormat, ImageReader};
+use serde_json::{Value, json};
 
 use super::Kind;
 use super::language::Text;
-use super::site::{Fields, Member, Page, Refused, Struck};
-use super::world::{Application, Document};
+use super::site::{Fields, Member, Page, Refused, Struck, no_data};
+use super::world::{Application, Document, Happening};
 
 /// The stated limit of one document: 2 MB, counted as 2 MiB.
 const LIMIT: usize = 2 * 1024 * 1024;
@@ -139,6 +141,21 @@ pub(super) async fn form(member: Member, Path(id): Path<String>) -> Result<Respo
     documents_page(&member, &id, refused)
 }
 
+/// What the script checks before it uploads.
+pub(super) async fn rules(member: Member, Path(id): Path<String>) -> Response {
+    if member.site.world().draft_mut(&id).is_none() {
+        return no_data();
+    }
+    let documents: Vec<Value> = WANTED
+        .iter()
+        .map(|wanted| {
+            let accept: Vec<&str> = wanted.accept.split(',').collect();
+            json!({ "name": wanted.name, "accept": accept })
+        })
+        .collect();
+    Json(json!({ "limit": LIMIT, "documents": documents })).into_response()
+}
+
 pub(super) async fn take_in(
     member: Member,
     Path(id): Path<String>,
@@ -176,6 +193,7 @@ pub(super) async fn take_in(
     }
     if let Some(draft) = member.site.world().draft_mut(&id) {
         for (name, file_name, size) in taken {
+            draft.note(member.site.now(), Happening::Received(name));
             draft.documents.insert(name, Document { file_name, size });
         }
     }

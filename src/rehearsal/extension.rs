@@ -12,14 +12,11 @@ use jiff::tz::TimeZone;
 
 use super::Kind;
 use super::applications::permits;
-use super::extension_form::{self as form_of, Control, Field};
+use super::extension_form::{self as form_of, Control, Field, LAST_STEP};
 use super::language::Text;
 use super::site::{Filled, Member, Page, Refused, Struck};
 use super::world::Application;
 use crate::domain::Moment;
-
-/// The last of the form's pages.
-const LAST_STEP: usize = 3;
 
 /// Opens a draft for one of the account's permits.
 pub(super) async fn open(member: Member, Filled(form): Filled) -> Result<Response, Refused> {
@@ -53,6 +50,7 @@ struct StepPage {
     token: String,
     draft: String,
     step: usize,
+    today: Date,
     title: Text,
     fields: &'static [Field],
     values: BTreeMap<String, String>,
@@ -88,6 +86,7 @@ fn step_page(
         page,
         draft,
         step,
+        today: today(member.site.now()),
         title: form_of::title(step),
         fields: form_of::fields(step),
         values,
@@ -168,15 +167,7 @@ struct Review {
 
 impl Review {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        (1..=LAST_STEP)
-            .flat_map(form_of::fields)
-            .filter(|field| field.name != "contact_email_again")
-            .map(|field| {
-                let value = self.application.value(field.name);
-                let shown = form_of::shown(field, value, self.page.language);
-                (self.page.say(&field.label), shown)
-            })
-            .collect()
+        form_of::rows(&self.application.values, self.page.language)
     }
 }
 

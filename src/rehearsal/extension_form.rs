@@ -279,6 +279,9 @@ const STEP_3: &[Field] = &[
 
 const LINE: Control = Control::Line("text", "off");
 
+/// The last of the form's pages.
+pub(super) const LAST_STEP: usize = 3;
+
 /// Longest value of any field, in characters.
 pub(super) const LONGEST: usize = 300;
 
@@ -311,6 +314,40 @@ pub(super) fn problems(
         .iter()
         .filter_map(|field| Some((field.name, problem(field, values, today)?)))
         .collect()
+}
+
+const PASSPORT: Text = Text::new(
+    "5 sampai 20 huruf dan angka.",
+    "5 to 20 letters and digits.",
+);
+const POSTCODE: Text = Text::new("Kode pos terdiri atas 5 angka.", "A postcode has 5 digits.");
+const NIK: Text = Text::new("NIK terdiri atas 16 angka.", "A NIK has 16 digits.");
+const PHONE: Text = Text::new(
+    "Nomor telepon: 8 sampai 15 angka, boleh diawali +.",
+    "A phone number: 8 to 15 digits, may begin with +.",
+);
+const DIFFERS: Text = Text::new(
+    "Kedua alamat surel tidak sama.",
+    "The two e-mail addresses differ.",
+);
+
+/// What the script checks before the form is sent. Looser than [`problems`], or the same.
+impl Field {
+    /// The expression that the value fits, and what is said otherwise.
+    pub(super) fn pattern(&self) -> Option<(&'static str, Text)> {
+        match self.name {
+            "passport_number" => Some(("[A-Za-z0-9]{5,20}", PASSPORT)),
+            "postcode" => Some(("[0-9]{5}", POSTCODE)),
+            "guarantor_nik" => Some(("[0-9]{16}", NIK)),
+            "phone" | "guarantor_phone" => Some((r"\+?[0-9 \-]{8,}", PHONE)),
+            _ => None,
+        }
+    }
+
+    /// The field that has the same value, and what is said otherwise.
+    pub(super) fn same(&self) -> Option<(&'static str, Text)> {
+        (self.name == "contact_email_again").then_some(("contact_email", DIFFERS))
+    }
 }
 
 fn problem(field: &Field, values: &BTreeMap<String, String>, today: Date) -> Option<Text> {
@@ -353,31 +390,16 @@ fn problem(field: &Field, values: &BTreeMap<String, String>, today: Date) -> Opt
             if !(5..=20).contains(&value.len())
                 || !value.bytes().all(|b| b.is_ascii_alphanumeric()) =>
         {
-            Some(Text::new(
-                "5 sampai 20 huruf dan angka.",
-                "5 to 20 letters and digits.",
-            ))
+            Some(PASSPORT)
         }
-        "postcode" if !digits(5) => Some(Text::new(
-            "Kode pos terdiri atas 5 angka.",
-            "A postcode has 5 digits.",
-        )),
-        "guarantor_nik" if !digits(16) => Some(Text::new(
-            "NIK terdiri atas 16 angka.",
-            "A NIK has 16 digits.",
-        )),
-        "phone" | "guarantor_phone" if !is_phone(value) => Some(Text::new(
-            "Nomor telepon: 8 sampai 15 angka, boleh diawali +.",
-            "A phone number: 8 to 15 digits, may begin with +.",
-        )),
+        "postcode" if !digits(5) => Some(POSTCODE),
+        "guarantor_nik" if !digits(16) => Some(NIK),
+        "phone" | "guarantor_phone" if !is_phone(value) => Some(PHONE),
         "contact_email" if !is_email(value) => Some(Text::new(
             "Alamat surel tidak sah.",
             "This is not an e-mail address.",
         )),
-        "contact_email_again" if value != get("contact_email") => Some(Text::new(
-            "Kedua alamat surel tidak sama.",
-            "The two e-mail addresses differ.",
-        )),
+        "contact_email_again" if value != get("contact_email") => Some(DIFFERS),
         _ => None,
     }
 }
@@ -414,8 +436,23 @@ fn is_email(text: &str) -> bool {
     })
 }
 
+/// The whole form as a person reads it: labels and values.
+pub(super) fn rows(
+    values: &BTreeMap<String, String>,
+    language: Language,
+) -> Vec<(&'static str, String)> {
+    (1..=LAST_STEP)
+        .flat_map(fields)
+        .filter(|field| field.name != "contact_email_again")
+        .map(|field| {
+            let value = values.get(field.name).map_or("", String::as_str);
+            (field.label.within(language), shown(field, value, language))
+        })
+        .collect()
+}
+
 /// What a person reads for a field's value: a choice's label, else the value itself.
-pub(super) fn shown(field: &Field, value: &str, language: Language) -> String {
+fn shown(field: &Field, value: &str, language: Language) -> String {
     let find = |choices: &[Choice]| {
         let found = choices.iter().find(|choice| choice.value == value);
         found.map(|choice| choice.label.within(language).to_owned())

@@ -56,12 +56,23 @@ pub enum Kind {
     DraftLost {},
     /// The payment notice is never sent.
     MailMissing {},
-    /// A script of the page throws, and the page stays blank where scripts run.
+    /// The page lacks what its script reads: the script throws at the drop zones, and while
+    /// it draws the timeline. Without scripts nothing is amiss.
     Script {},
-    /// The page's script is not there, and the page stays blank where scripts run.
+    /// The page names a script that is not there, as after half a deployment. Without
+    /// scripts nothing is amiss.
     MissingBundle {},
-    /// A script covers the page with a spinner that never ends.
+    /// The data that the page's script asks for never comes, and it waits with a spinner.
+    /// Without scripts nothing is amiss.
     EndlessSpinner {},
+    /// A script of the page loops for ever.
+    EndlessLoop {},
+    /// The page shows one alert box when it is loaded.
+    Alert {},
+    /// The page shows alert boxes one after the other for ever.
+    AlertLoop {},
+    /// The page opens windows for ever.
+    WindowLoop {},
     /// One gibibyte of page.
     Huge {},
     /// A page that never ends.
@@ -80,7 +91,7 @@ pub enum Kind {
 }
 
 /// The names of all kinds, each with the keys it needs.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 27] = [
     "late (delay_ms)",
     "refuse",
     "reset",
@@ -98,6 +109,10 @@ pub const KINDS: [&str; 23] = [
     "script",
     "missing_bundle",
     "endless_spinner",
+    "endless_loop",
+    "alert",
+    "alert_loop",
+    "window_loop",
     "huge",
     "endless",
     "invalid_utf8",

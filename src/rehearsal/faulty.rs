@@ -1,5 +1,5 @@
 //! What a switched-on fault does to a request and its answer. Stands in front of every
-//! page of the site but the stylesheet; reads each request's body, within limits.
+//! page of the site but the stylesheet and the script; reads each request's body, within limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const BODY_READ_PAST: usize = 64 * 1024 * 1024;
 /// Bodies up to this size are read without waiting for one of the few slots.
 const SMALL_BODY: u64 = 64 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(60);
-/// An upload that hangs is cut off at last.
+/// A request that hangs is cut off at last.
 const HANG: Duration = Duration::from_secs(600);
 
 pub(super) async fn meddle(
@@ -33,7 +33,7 @@ pub(super) async fn meddle(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    if path == "/style.css" {
+    if path == "/style.css" || path.starts_with("/assets/") {
         return next.run(request).await;
     }
     let grip = request
@@ -92,6 +92,7 @@ fn strike(site: &Site, path: &str, method: &Method) -> Vec<Kind> {
         }
         Kind::DraftLost {} => posts && path.ends_with("/review"),
         Kind::SessionLost {} => path.starts_with("/web/"),
+        Kind::EndlessSpinner {} => path.starts_with("/web/") && path.ends_with(".json"),
         _ => true,
     })
 }
@@ -99,6 +100,7 @@ fn strike(site: &Site, path: &str, method: &Method) -> Vec<Kind> {
 fn hanging(kind: &Kind) -> Option<u8> {
     match kind {
         Kind::UploadHangs { at_percent } => Some(*at_percent),
+        Kind::EndlessSpinner {} => Some(0),
         _ => None,
     }
 }
@@ -183,11 +185,14 @@ fn replaced(kind: &Kind, visit: &Visit) -> Option<Response> {
 /// What is done to an answer that is otherwise whole.
 async fn finish(answer: Response, struck: &[Kind], grip: &Grip) -> Response {
     let mut answer = answer;
-    if let Some(script) = struck.iter().find_map(faulty_pages::script) {
-        answer = with_script(answer, script).await;
-    }
     for kind in struck {
         match kind {
+            Kind::Script {}
+            | Kind::MissingBundle {}
+            | Kind::EndlessLoop {}
+            | Kind::Alert {}
+            | Kind::AlertLoop {}
+            | Kind::WindowLoop {} => answer = scripted(answer, kind).await,
             Kind::Reset {} => return hostile::reset(answer, grip).await,
             Kind::LyingLength { by } => return hostile::lying_length(answer, *by, grip).await,
             _ => {}
@@ -196,8 +201,8 @@ async fn finish(answer: Response, struck: &[Kind], grip: &Grip) -> Response {
     answer
 }
 
-/// The page with a script at the end of its head; other answers as they are.
-async fn with_script(answer: Response, script: &str) -> Response {
+/// A page as the fault makes it; other answers as they are.
+async fn scripted(answer: Response, kind: &Kind) -> Response {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     if answer.headers().get(header::CONTENT_TYPE) != Some(&html) {
         return answer;
@@ -206,7 +211,8 @@ async fn with_script(answer: Response, script: &str) -> Response {
     let Ok(bytes) = axum::body::to_bytes(body, BODY).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let page = String::from_utf8_lossy(&bytes).replacen("</head>", &format!("{script}</head>"), 1);
+    let page = String::from_utf8_lossy(&bytes);
+    let page = faulty_pages::scripted(kind, &page).unwrap_or_else(|| page.into_owned());
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(page))
 }

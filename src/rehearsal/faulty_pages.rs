@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::assets;
 use super::faults::Kind;
 use super::language::Text;
 use super::site::{ErrorPage, ErrorWords, Page, Visit};
@@ -105,24 +106,26 @@ pub(super) fn captcha(visit: &Visit) -> Response {
     visit.ok(&Captcha { page: visit.page() })
 }
 
-/// What breaks a page only where scripts run. The page hides itself until its script has
-/// run, as pages built by a front-end framework do; without scripts it is whole.
-pub(super) fn script(kind: &Kind) -> Option<&'static str> {
+/// A build of the script that was never deployed.
+const MISSING: &str = "/assets/app.5b0c7d12.js";
+
+/// The page as a fault makes it that only those meet whose browser runs scripts.
+pub(super) fn scripted(kind: &Kind, page: &str) -> Option<String> {
+    let with =
+        |script: &str| page.replacen("</head>", &format!("<script>{script}</script></head>"), 1);
     match kind {
+        // Renamed on the server, and not in the script.
         Kind::Script {} => Some(
-            "<script>document.documentElement.style.display='none';\
-             throw new Error('Cannot read properties of undefined (reading \\'permohonan\\')');\
-             </script>",
+            page.replace(r#""upload":{"#, r#""uploads":{"#)
+                .replace(r#""timeline":{"#, r#""timelines":{"#),
         ),
-        Kind::MissingBundle {} => Some(
-            "<script>document.documentElement.style.display='none';</script>\
-             <script src=\"/assets/bundle.4f1c2a.js\"></script>",
-        ),
-        Kind::EndlessSpinner {} => Some(
-            "<script>addEventListener('DOMContentLoaded',()=>{\
-             document.body.innerHTML='<div class=\"spinner\" role=\"status\">Memuat…</div>';});\
-             </script>",
-        ),
+        Kind::MissingBundle {} => Some(page.replace(assets::address(), MISSING)),
+        Kind::EndlessLoop {} => Some(with("for (;;) {}")),
+        Kind::Alert {} => Some(with(
+            "addEventListener('load', () => alert('Sesi Anda segera berakhir.'));",
+        )),
+        Kind::AlertLoop {} => Some(with("for (;;) alert('Sesi Anda segera berakhir.');")),
+        Kind::WindowLoop {} => Some(with("setInterval(() => open('about:blank'), 50);")),
         _ => None,
     }
 }

@@ -38,6 +38,27 @@ pub(super) async fn requirements(visit: Visit) -> Response {
     visit.ok(&Requirements { page: visit.page() })
 }
 
+#[derive(Template)]
+#[template(path = "rehearsal/templates/help.html")]
+struct Help {
+    page: Page,
+}
+
+pub(super) async fn help(visit: Visit) -> Response {
+    visit.ok(&Help { page: visit.page() })
+}
+
+/// What the help page shows in a frame.
+#[derive(Template)]
+#[template(path = "rehearsal/templates/terms.html")]
+struct Terms {
+    page: Page,
+}
+
+pub(super) async fn terms(visit: Visit) -> Response {
+    visit.ok(&Terms { page: visit.page() })
+}
+
 pub(super) async fn robots() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (

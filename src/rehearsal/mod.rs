@@ -44,7 +44,9 @@
 //! notices (give it no `path`), all others every request but the stylesheet.
 
 mod applications;
+mod assets;
 mod control;
+mod copies;
 mod documents;
 mod extension;
 mod extension_form;
@@ -65,6 +67,7 @@ mod post_office;
 mod server;
 mod site;
 mod smtp;
+mod timeline;
 mod wire;
 mod world;
 

@@ -28,8 +28,8 @@ pub(super) async fn work(site: Arc<Site>, server: SocketAddr) {
     loop {
         look.tick().await;
         while notices.try_join_next().is_some() {}
-        let until = site.now() - site.settings.verify_after;
-        let verified = site.world().verify(until, &*site.random);
+        let after = site.settings.verify_after;
+        let verified = site.world().verify(site.now(), after, &*site.random);
         for application in verified {
             let lost = site.board.strike("", |kind| *kind == Kind::MailMissing {});
             if !lost.is_empty() {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{
     DefaultBodyLimit, FromRequest, FromRequestParts, OptionalFromRequestParts, Request,
@@ -14,14 +13,18 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use axum_extra::extract::CookieJar;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::fault_board::FaultBoard;
 use super::language::{Language, Text};
 use super::post_office::PostOffice;
 use super::world::{Application, Session, World};
-use super::{Settings, applications, control, documents, extension, faulty, front};
+use super::{
+    Settings, applications, assets, control, copies, documents, extension, faulty, front, timeline,
+};
 use crate::domain::{Clock, Moment, Random};
 
 pub(super) const SESSION_COOKIE: &str = "rehearsal_session";
@@ -76,11 +79,14 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/", get(front::home))
         .route("/front/info", get(front::info))
         .route("/front/requirements", get(front::requirements))
+        .route("/front/help", get(front::help))
+        .route("/front/terms", get(front::terms))
         .route("/front/login", get(front::login_form).post(front::login))
         .route("/front/logout", post(front::logout))
         .route("/track", get(front::track))
         .route("/robots.txt", get(front::robots))
         .route("/style.css", get(style))
+        .route("/assets/{name}", get(assets::serve))
         .route("/web", get(|| async { Redirect::to("/web/applications") }))
         .route("/web/applications", get(applications::list))
         .route("/web/applications/{id}", get(applications::show))
@@ -88,6 +94,13 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route(
             "/web/applications/{id}/withdraw",
             get(applications::withdraw_form).post(applications::withdraw),
+        )
+        .route("/web/applications/{id}/timeline", get(timeline::page))
+        .route("/web/applications/{id}/events.json", get(timeline::events))
+        .route("/web/applications/{id}/print", get(copies::print))
+        .route(
+            "/web/applications/{id}/application.txt",
+            get(copies::download),
         )
         .route("/web/extension", post(extension::open))
         .route(
@@ -98,6 +111,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             "/web/extension/{id}/documents",
             get(documents::form).post(documents::take_in),
         )
+        .route("/web/extension/{id}/documents.json", get(documents::rules))
         .route(
             "/web/extension/{id}/{step}",
             get(extension::form).post(extension::save),
@@ -141,6 +155,16 @@ impl Page {
 
     pub(super) fn say(&self, text: &Text) -> &'static str {
         text.within(self.language)
+    }
+
+    /// The words that the page's script shows, as JSON.
+    pub(super) fn words(&self) -> &'static str {
+        assets::words(self.language)
+    }
+
+    /// Where the page's script is.
+    pub(super) fn script(&self) -> &'static str {
+        assets::address()
     }
 
     /// Where an application stands, in words.
@@ -305,7 +329,14 @@ impl FromRequestParts<Arc<Site>> for Visit {
     }
 }
 
-/// A visitor who is signed in; others are sent to the sign-in page.
+/// The answer to a request for data of something that is not there.
+pub(super) fn no_data() -> Response {
+    let error = Json(json!({ "error": "there is no such application" }));
+    (StatusCode::NOT_FOUND, error).into_response()
+}
+
+/// A visitor who is signed in; others are sent to the sign-in page. Whoever asked for data
+/// is told where it is.
 pub(super) struct Member(pub(super) Visit);
 
 impl std::ops::Deref for Member {
@@ -316,17 +347,24 @@ impl std::ops::Deref for Member {
 }
 
 impl FromRequestParts<Arc<Site>> for Member {
-    type Rejection = Redirect;
+    type Rejection = Response;
     async fn from_request_parts(
         parts: &mut Parts,
         site: &Arc<Site>,
     ) -> Result<Self, Self::Rejection> {
         let visit = Visit::read(parts, site);
-        match (visit.signed_in(), visit.had_session) {
-            (true, _) => Ok(Member(visit)),
-            (false, true) => Err(Redirect::to("/front/login?expired=1")),
-            (false, false) => Err(Redirect::to("/front/login")),
+        if visit.signed_in() {
+            return Ok(Member(visit));
         }
+        let sign_in = match visit.had_session {
+            true => "/front/login?expired=1",
+            false => "/front/login",
+        };
+        if visit.path.ends_with(".json") {
+            let told = Json(json!({ "error": "sign in first", "sign_in": sign_in }));
+            return Err((StatusCode::UNAUTHORIZED, told).into_response());
+        }
+        Err(Redirect::to(sign_in).into_response())
     }
 }
 

@@ -46,6 +46,17 @@ impl Status {
     }
 }
 
+/// What became of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    Begun,
+    /// A document came in, by its field's name.
+    Received(&'static str),
+    HandedIn,
+    Verified,
+    Withdrawn,
+}
+
 /// A document that was taken in. Its bytes are not kept.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
@@ -66,11 +77,19 @@ pub(super) struct Application {
     pub(super) documents: BTreeMap<&'static str, Document>,
     pub(super) register: Option<String>,
     pub(super) billing: Option<String>,
+    /// Oldest first.
+    pub(super) history: Vec<(Moment, Happening)>,
 }
 
 impl Application {
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// Notes what happened; a document that comes once more only moves to the end.
+    pub(super) fn note(&mut self, now: Moment, happening: Happening) {
+        self.history.retain(|(_, before)| *before != happening);
+        self.history.push((now, happening));
     }
 }
 
@@ -147,6 +166,7 @@ impl World {
             documents: BTreeMap::new(),
             register: None,
             billing: None,
+            history: vec![(now, Happening::Begun)],
         });
         while self.applications.len() > APPLICATIONS {
             self.applications.pop_front();
@@ -206,11 +226,18 @@ impl World {
         draft.status = Status::Submitted;
         draft.submitted_at = Some(now);
         draft.register = Some(register.clone());
+        draft.note(now, Happening::HandedIn);
         Some(register)
     }
 
-    /// Verifies what was submitted at or before `until`, and gives what was verified.
-    pub(super) fn verify(&mut self, until: Moment, random: &dyn Random) -> Vec<Application> {
+    /// Verifies what was submitted so long before, and gives what was verified.
+    pub(super) fn verify(
+        &mut self,
+        now: Moment,
+        after: Duration,
+        random: &dyn Random,
+    ) -> Vec<Application> {
+        let until = now - after;
         let due = |a: &&mut Application| {
             a.status == Status::Submitted && a.submitted_at.is_some_and(|at| at <= until)
         };
@@ -220,6 +247,7 @@ impl World {
             .map(|application| {
                 application.status = Status::Verified;
                 application.billing = Some(billing_code(random));
+                application.note(now, Happening::Verified);
                 application.clone()
             })
             .collect()
