@@ -85,7 +85,7 @@ function check(field, rules, texts) {
   const rule = rules.documents.find((one) => one.name === field.name);
   let refused = null;
   if (file && file.size > rules.limit) refused = texts.too_large;
-  else if (file && !rule.accept.includes(file.type)) refused = texts.wrong_kind;
+  else if (file?.type && !rule.accept.includes(file.type)) refused = texts.wrong_kind;
   if (refused) {
     field.value = '';
     place.append(refusal(refused, field.name));

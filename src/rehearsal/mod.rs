@@ -13,18 +13,34 @@
 //! | address | what is there |
 //! |---|---|
 //! | `/` `/front/info` `/front/requirements` `/robots.txt` | public pages |
+//! | `/front/help` | public; `iframe#terms` shows `/front/terms` (`#terms-title`) |
 //! | `/front/login` | `form#login`: `#email` `#password`; leads to `/web/applications`; `/front/login?expired=1` says "Sesi berakhir" in `.notice` |
 //! | `/front/logout` | POST, `form#logout` on every signed-in page |
-//! | `/web/applications` | "Daftar permohonan"; `#permits tr[data-register]` with `form.extend` in each row (the first is `form#extend`), which opens a draft; `#applications tr[data-id][data-status]`, the newest 20 |
+//! | `/web/applications` | "Daftar permohonan"; `#permits tr[data-register]` with `form.extend` in each row (the first is `form#extend`), which opens a draft; `#applications tr[data-id][data-status]`, the newest 20, each with `a.timeline` and `a.withdraw` |
 //! | `/web/extension/{draft}/step_1` | `form#step_1`: radio `role` (`#role_holder` `#role_guarantor`), selects `#permit_type` (voa itk itas itap) `#duration` (30 60 180 365) `#province` `#office`, date `#arrived_on` (not in the future) |
 //! | `/web/extension/{draft}/step_2` | `form#step_2`: `#full_name` `#passport_number` `#nationality` (select; filled in, as is `#contact_email`) `#birthplace` `#birth_date` `#phone` `#address` `#postcode` (5 digits) `#contact_email` `#contact_email_again` |
 //! | `/web/extension/{draft}/step_3` | `form#step_3`: `#guarantor_name` `#guarantor_nik` (16 digits) `#guarantor_phone` `#guarantor_address` `#purpose` |
 //! | | mistakes: `.field.wrong[data-field=NAME] .error` |
 //! | `/web/extension/{draft}/documents` | `form#documents`, multipart, any subset at a time: `#passport` (JPEG or PNG) `#photo` (JPEG or PNG, at least 400 × 600) `#guarantee` (PDF), each at most 2 MB (2,097,152 bytes); `.uploaded[data-name=passport][data-size]`, `.refused[data-name=passport]`; when all three are there `a#to-review` |
 //! | `/web/extension/{draft}/review` | `form#review`: checkbox `#declaration` (`yes`) |
-//! | `/web/applications/{id}/submitted` | `#register-number` (`PIT` and 12 digits), `.status[data-status]`, `#billing-code` once verified |
+//! | `/web/applications/{id}/submitted` | `#register-number` (`PIT` and 12 digits), `.status[data-status]`, `#billing-code` once verified; `a#to-timeline`, `a#print` (in a window of its own), `a#download`, `a.withdraw` |
+//! | `/web/applications/{id}/timeline` | `#app`, drawn by script: `#app .events li[data-kind]`; has `data-ready` when it is done |
+//! | `/web/applications/{id}/print` `…/application.txt` | the application to print, and as a download |
 //! | `/web/applications/{id}/withdraw` | `form#withdraw`; or one visit with `?confirm=` and the token of `meta[name=csrf]`; leads to `/web/applications` with `.notice`. A draft disappears, what was handed in stays as `withdrawn` |
 //! | `/track` | public; `form#track` (GET): `#register` `#passport`; `#result .status[data-status]` is `submitted`, `verified` or `withdrawn`; else `.refused` |
+//!
+//! # The front end
+//!
+//! One script, `/assets/app.{hash}.js`, adds what follows; without it everything but the
+//! timeline works by plain pages. Forms are checked before they are sent (`.field.wrong
+//! .error`). Each document's input is hidden in a drop zone, `#drop-passport`, `#drop-photo`,
+//! `#drop-guarantee`; `form#documents` is sent by XMLHttpRequest with a `progress` bar, and
+//! `main` is replaced by the answer's without leaving the page. What is clearly too large or
+//! of the wrong kind is `.refused[data-name]` at once. `a.withdraw` asks with `confirm()`
+//! instead of on its page. `help-box` in the footer has an open shadow root (`#toggle`,
+//! `#panel`). The script reads `/web/extension/{draft}/documents.json` and `/web/applications/{id}/events.json`,
+//! which answer 401 to whoever is not signed in. Where script runs, the page itself holds
+//! `form#documents[data-held]` back until the front end has started.
 //!
 //! The payment notice goes to the account's address: subject `Kode billing {15 digits} untuk
 //! permohonan {register number}`, both again in the text.
@@ -40,8 +56,12 @@
 //! A fault is `{"kind": …}` with the kind's own keys ([`KINDS`]) and, except for `refuse`,
 //! any of `path` (a pattern with `*`), `every` (k-th request) and `percent`. Requests are
 //! counted among those that the fault could strike: `upload_refused` and `upload_hangs` only
-//! strike uploads, `draft_lost` the review's submit, `session_lost` `/web/…`, `mail_missing`
-//! notices (give it no `path`), all others every request but the stylesheet.
+//! strike uploads, `draft_lost` the review's submit, `session_lost` `/web/…`,
+//! `endless_spinner` the data that the script reads, `mail_missing` notices (give it no
+//! `path`), all others every request but the stylesheet and the script. `script`,
+//! `missing_bundle`, `endless_spinner`, `endless_loop`, `alert`, `alert_loop` and
+//! `window_loop` are met only where scripts run: under the first three the drop zones and
+//! the timeline are dead, and everything else works.
 
 mod applications;
 mod assets;

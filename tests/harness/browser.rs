@@ -77,12 +77,19 @@ impl Browser {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Value {
-        let sent = self
-            .client
-            .post(format!("{}{path}", self.session))
-            .timeout(Duration::from_secs(60))
-            .json(body)
-            .send();
+        let answer = self.command(path, Some(body)).await;
+        answer.unwrap_or_else(|error| panic!("{path} {body}: {error}"))
+    }
+
+    /// Sends a command of WebDriver, with its path below the session: a POST of this body, or
+    /// a GET. Gives a refusal as it came.
+    pub(crate) async fn command(&self, path: &str, body: Option<&Value>) -> Result<Value, Value> {
+        let url = format!("{}{path}", self.session);
+        let request = match body {
+            Some(body) => self.client.post(url).json(body),
+            None => self.client.get(url),
+        };
+        let sent = request.timeout(Duration::from_secs(60)).send();
         let mut answer: Value = sent
             .await
             .expect("chromedriver answers")
@@ -90,8 +97,16 @@ impl Browser {
             .await
             .expect("JSON");
         let value = answer["value"].take();
-        assert!(value["error"].is_null(), "{path} {body}: {value}");
-        value
+        match value["error"].is_null() {
+            true => Ok(value),
+            false => Err(value),
+        }
+    }
+
+    /// Sends a command of the DevTools protocol.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.post("/goog/cdp/execute", &body).await
     }
 
     /// Opens an address.

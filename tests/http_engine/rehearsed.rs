@@ -77,6 +77,25 @@ async fn every_flow_passes() {
 }
 
 #[tokio::test]
+async fn what_only_breaks_scripts_breaks_no_flow_without_them() {
+    let (rehearsal, target, tools) = start().await;
+    for kind in [
+        Kind::Script {},
+        Kind::MissingBundle {},
+        Kind::EndlessSpinner {},
+        Kind::EndlessLoop {},
+        Kind::Alert {},
+        Kind::AlertLoop {},
+        Kind::WindowLoop {},
+    ] {
+        rehearsal.faults().set(vec![Fault::from(kind.clone())]);
+        let report = run(&load("extension"), &target, &tools).await;
+        assert_eq!(report.outcome, Outcome::Passed, "{kind:?}: {report:#?}");
+    }
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
 async fn every_fault_of_the_site_is_told_for_what_it_is() {
     let (rehearsal, target, tools) = start().await;
     let mut pages = load("public-pages");
