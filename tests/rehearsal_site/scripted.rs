@@ -366,16 +366,18 @@ async fn a_broken_front_end_takes_drop_zones_and_timeline_and_nothing_else() {
     stage.end().await;
 }
 
-/// A browser that opened the home page under this fault, and what it said of that.
-async fn met(kind: Kind) -> (Stage, Result<Value, Value>) {
+/// A browser that opened the home page under this fault, and what it said of that; nothing
+/// where the page holds it up for longer than its own limit.
+async fn met(kind: Kind) -> (Stage, Option<Result<Value, Value>>) {
     let stage = Stage::set().await;
     let limit = json!({ "pageLoad": 2_000 });
     let limited = stage.browser.command("/timeouts", Some(&limit)).await;
     limited.unwrap();
     stage.strike(kind).await;
     let home = json!({ "url": format!("http://{}/", stage.rehearsal.site()) });
-    let opened = stage.browser.command("/url", Some(&home)).await;
-    (stage, opened)
+    let opening = stage.browser.command("/url", Some(&home));
+    let opened = tokio::time::timeout(Duration::from_secs(10), opening).await;
+    (stage, opened.ok())
 }
 
 #[tokio::test]
@@ -402,8 +404,11 @@ async fn pages_alert_once_and_for_ever() {
 #[tokio::test]
 async fn a_page_loops_for_ever() {
     let (stage, opened) = met(Kind::EndlessLoop {}).await;
-    let error = opened.unwrap_err();
-    assert_eq!(error["error"], "timeout", "{error}");
+    // The driver does not always keep its own limit against a script that never yields.
+    if let Some(opened) = opened {
+        let error = opened.unwrap_err();
+        assert_eq!(error["error"], "timeout", "{error}");
+    }
     stage.end().await;
 }
 
