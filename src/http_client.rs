@@ -13,6 +13,7 @@ mod timeline;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::cookie::Jar;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -38,6 +39,16 @@ pub enum ClientError {
     /// Anything else.
     #[error("an HTTP client cannot be built: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+/// A client for one run, and what can be seen of it from outside.
+pub struct Applicant {
+    /// The client.
+    pub client: reqwest::Client,
+    /// When what happened on its connections.
+    pub timeline: Arc<Timeline>,
+    /// Its cookies.
+    pub cookies: Arc<Jar>,
 }
 
 /// What clients are built from: trusted roots, read once, and how we call ourselves.
@@ -107,11 +118,9 @@ impl HttpClients {
     /// A client for one run of a flow: cookies and connections of its own, no redirects, no
     /// proxy, and the time of every phase in the returned timeline. Cheap: roots and
     /// settings are shared. Limits of time are the caller's.
-    pub fn applicant(
-        &self,
-        clock: Arc<dyn Clock>,
-    ) -> Result<(reqwest::Client, Arc<Timeline>), ClientError> {
+    pub fn applicant(&self, clock: Arc<dyn Clock>) -> Result<Applicant, ClientError> {
         let timeline = Arc::new(Timeline::new(clock));
+        let cookies = Arc::new(Jar::default());
         let mut tls = self.base.clone();
         tls.dangerous()
             .set_certificate_verifier(timeline.watch_certificates(&self.verifier));
@@ -123,7 +132,7 @@ impl HttpClients {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .cookie_store(true)
+            .cookie_provider(Arc::clone(&cookies))
             .http1_only()
             .pool_max_idle_per_host(1)
             // A run is short; a task that looks for idle connections would cost more than they.
@@ -132,6 +141,10 @@ impl HttpClients {
             .dns_resolver(timeline.watch_names())
             .connector_layer(Connecting::new(Arc::clone(&timeline)))
             .build()?;
-        Ok((client, timeline))
+        Ok(Applicant {
+            client,
+            timeline,
+            cookies,
+        })
     }
 }

@@ -49,6 +49,7 @@ fn tools() -> Tools {
         random: Arc::new(SystemRandom),
         http: Arc::new(HttpClients::new(Some("https://watch.example/"), &[]).unwrap()),
         mailbox: None,
+        browsers: None,
         evidence: None,
         error_pages: Arc::new(ErrorPages::default()),
         politeness: Arc::new(Politeness::default()),

@@ -153,6 +153,7 @@ impl Siaga {
             random: Arc::new(SystemRandom),
             http: Arc::new(HttpClients::new(Some("bench@siaga.example"), &[])?),
             mailbox: None,
+            browsers: None,
             evidence: None,
             error_pages: Arc::new(error_pages),
             politeness: Arc::new(Politeness::new(rate, rate)),

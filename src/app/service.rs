@@ -407,6 +407,7 @@ impl Service {
             random: Arc::clone(&self.random),
             http: Arc::clone(&self.http),
             mailbox,
+            browsers: None,
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
             politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use url::Url;
@@ -17,13 +18,14 @@ use crate::config::{Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
+use crate::probe::browser::{self, Browsers};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::Politeness;
-use crate::probe::runner::{Occasion, Target, Tools, run_flow};
+use crate::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use crate::system::{SystemClock, SystemRandom};
 use crate::toml_reader::Problem;
 
@@ -48,6 +50,12 @@ pub struct Args {
     /// What runs the flow.
     #[arg(long, default_value = "http", value_parser = engine)]
     pub engine: Engine,
+    /// Show the browser.
+    #[arg(long)]
+    pub headed: bool,
+    /// Pause so many milliseconds before each action in the browser.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub slow_mo: u64,
     /// Print the whole record as JSON in place of a line a step.
     #[arg(long)]
     pub json: bool,
@@ -99,13 +107,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(BAD_FILE));
     };
-    if args.engine == Engine::Browser {
-        writeln!(
-            io::stderr(),
-            "The browser engine is not built in yet; use --engine http."
-        )?;
-        return Ok(ExitCode::from(INCONCLUSIVE));
-    }
     let tools = tools(&args, config.as_ref(), error_pages)?;
     let json = args.json;
     let mut on_step = |step: &StepReport| {
@@ -119,7 +120,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         stop: None,
         on_step: &mut on_step,
     };
-    let report = run_flow(&flow, &target, &tools, occasion).await;
+    let report = match args.engine {
+        Engine::Http => run_flow(&flow, &target, &tools, occasion).await,
+        Engine::Browser => run_in_browser(&flow, &target, &tools, occasion).await,
+    };
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, &report)?;
@@ -232,10 +236,22 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
     };
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
+    let http = Arc::new(HttpClients::new(contact, &roots)?);
+    let browsers = match args.engine {
+        Engine::Http => None,
+        Engine::Browser => {
+            let folder = std::env::temp_dir().join("siaga-browsers");
+            let mut settings = browser::Settings::new(folder, http.user_agent());
+            settings.headed = args.headed;
+            settings.pause = Duration::from_millis(args.slow_mo);
+            Some(Browsers::open(settings, Arc::new(SystemRandom))?)
+        }
+    };
     Ok(Tools {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(contact, &roots)?),
+        http,
+        browsers,
         mailbox,
         evidence,
         error_pages: Arc::new(error_pages),

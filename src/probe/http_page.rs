@@ -9,17 +9,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::cookie::Jar;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::definition::Query;
 use super::form::{self, Change, Dom, FormError, Submission};
-use super::page::{Exchange, Page, PlainRequest, Snapshot, Spent, Trouble, milliseconds};
+use super::page::{Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, milliseconds};
 use crate::domain::random::bytes;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why};
-use crate::http_client::{HttpClients, Timeline};
+use crate::http_client::{Applicant, HttpClients, Timeline};
 
 /// The most redirects that are followed for one request.
 pub const MOST_REDIRECTS: u32 = 10;
@@ -33,6 +34,7 @@ type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>
 pub struct HttpPage {
     client: reqwest::Client,
     timeline: Arc<Timeline>,
+    cookies: Arc<Jar>,
     clock: Arc<dyn Clock>,
     site: Url,
     hosts: Arc<BTreeSet<String>>,
@@ -71,13 +73,18 @@ impl HttpPage {
         site: Url,
         hosts: Arc<BTreeSet<String>>,
     ) -> Result<Self, Trouble> {
-        let (client, timeline) = clients
+        let Applicant {
+            client,
+            timeline,
+            cookies,
+        } = clients
             .applicant(Arc::clone(&clock))
             .map_err(|error| Trouble::Ours(Why::Ourselves, error.to_string()))?;
         let token = data_encoding::HEXLOWER.encode(&bytes::<16>(random));
         Ok(HttpPage {
             client,
             timeline,
+            cookies,
             clock,
             site,
             hosts,
@@ -88,6 +95,11 @@ impl HttpPage {
             spent: Spent::default(),
             under_way: None,
         })
+    }
+
+    /// Adds a cookie, as a `Set-Cookie` header from `url` would.
+    pub fn add_cookie(&self, cookie: &str, url: &Url) {
+        self.cookies.add_cookie_str(cookie, url);
     }
 
     fn address(&self, address: &str) -> Result<Url, Trouble> {
@@ -291,6 +303,12 @@ impl HttpPage {
 }
 
 impl Page for HttpPage {
+    // Without scripts a page stays as it is.
+    const PATIENCE: Patience = Patience {
+        grace: Duration::ZERO,
+        again_after: Duration::from_secs(2),
+    };
+
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
         let going = Going {
             method: Method::GET,
@@ -363,6 +381,18 @@ impl Page for HttpPage {
         } else {
             Ok(())
         }
+    }
+
+    async fn settle(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn limit_time(&mut self, _: Duration) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn overdue(&mut self, trouble: Trouble) -> Trouble {
+        trouble
     }
 
     fn limit_body(&mut self, bytes: u64) {

@@ -1,6 +1,8 @@
 //! Owns: running a flow against a site, and what comes of it. Must not know: the
 //! store, the pages, the alerts.
 
+pub mod browser;
+pub mod browser_page;
 pub mod definition;
 pub mod document;
 pub mod dom;

@@ -79,9 +79,21 @@ pub struct Exchange {
     pub phases: Phases,
 }
 
+/// How long an engine's page may take to become what a step expects without being asked again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The time that every step has for it, besides its own `wait`.
+    pub grace: Duration,
+    /// How long until the page is looked at again.
+    pub again_after: Duration,
+}
+
 /// An engine's side of a run. Each method ends when the page that it led to is complete;
 /// the runner sets the limits of time and may drop any of these futures.
 pub trait Page: Send {
+    /// How long expectations may take to come true.
+    const PATIENCE: Patience;
+
     /// Opens a path of the site or a whole address.
     fn visit(&mut self, address: &str) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Changes a field of the page.
@@ -101,6 +113,8 @@ pub trait Page: Send {
     ) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Looks at the page again, as it may have changed.
     fn look_again(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Makes sure that what is shown is what the page has become by now.
+    fn settle(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Goes back to a page shown before, as far as the engine can.
     fn back_to(
         &mut self,
@@ -108,6 +122,11 @@ pub trait Page: Send {
     ) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Sets the most bytes, decoded, that an answer may have from now on.
     fn limit_body(&mut self, bytes: u64);
+    /// Sets how long the next step may take.
+    fn limit_time(&mut self, limit: Duration) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// What it really is that a step took too long: the site's fault, as given, or the
+    /// engine's own.
+    fn overdue(&mut self, trouble: Trouble) -> impl Future<Output = Trouble> + Send;
     /// What is shown now; `None` before the first answer.
     fn shown(&self) -> Option<Arc<Snapshot>>;
     /// What was spent since the last call.
@@ -154,6 +173,12 @@ impl Snapshot {
             text,
             visible,
         }
+    }
+
+    /// The same, where the engine knows better than the markup what a person reads.
+    pub fn with_visible(self, visible: VisibleText) -> Self {
+        let visible = OnceLock::from(visible);
+        Snapshot { visible, ..self }
     }
 
     /// The media type as the header gives it, without parameters, in lower case.

@@ -15,12 +15,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
+use super::browser::Browsers;
+use super::browser_page::BrowserPage;
 use super::definition::{Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
 use super::http_page::{HttpPage, host_of};
 use super::mailbox::ImapMailbox;
-use super::page::{Page, Trouble};
+use super::page::Page;
 use super::politeness::Politeness;
 use super::redact::Redactor;
 use super::template::Scope;
@@ -64,6 +66,8 @@ pub struct Tools {
     pub mailbox: Option<Arc<ImapMailbox>>,
     /// Where evidence of failures is kept; nowhere if `None`.
     pub evidence: Option<EvidenceStore>,
+    /// Real browsers; none: flows run over plain HTTP only.
+    pub browsers: Option<Browsers>,
     /// The known error pages.
     pub error_pages: Arc<ErrorPages>,
     /// What may be asked of hosts.
@@ -101,21 +105,86 @@ pub async fn run_flow(
         Arc::new(hosts),
     );
     match page {
-        Ok(page) => Box::pin(run_on(page, Engine::Http, flow, target, tools, occasion)).await,
+        Ok(mut page) => {
+            Box::pin(run_on(
+                &mut page,
+                Engine::Http,
+                flow,
+                target,
+                tools,
+                occasion,
+            ))
+            .await
+        }
         Err(trouble) => {
-            let (why, message) = match trouble {
-                Trouble::Ours(why, message) => (why, message),
-                Trouble::Site(_, message) => (Why::Ourselves, message),
-            };
             let (now, on_step) = (tools.clock.now(), occasion.on_step);
-            inconclusive(flow, target, Engine::Http, now, on_step, (why, &message))
+            let why = (Why::Ourselves, trouble.message());
+            inconclusive(flow, target, Engine::Http, now, on_step, why)
         }
     }
 }
 
+/// Runs a flow once in a fresh browser.
+pub async fn run_in_browser(
+    flow: &Flow,
+    target: &Target,
+    tools: &Tools,
+    occasion: Occasion<'_>,
+) -> RunReport {
+    let mut hosts = target.hosts.clone();
+    hosts.insert(host_of(&target.site));
+    let hosts = Arc::new(hosts);
+    let clock = || Arc::clone(&tools.clock);
+    let Occasion {
+        turn,
+        stop,
+        on_step,
+    } = occasion;
+    let cannot = |on_step, why: (Why, &str)| {
+        let now = tools.clock.now();
+        inconclusive(flow, target, Engine::Browser, now, on_step, why)
+    };
+    let Some(browsers) = &tools.browsers else {
+        return cannot(on_step, (Why::NotConfigured, "no browser is configured"));
+    };
+    let plain = HttpPage::new(
+        &tools.http,
+        clock(),
+        &*tools.random,
+        target.site.clone(),
+        Arc::clone(&hosts),
+    );
+    let plain = match plain {
+        Ok(plain) => plain,
+        Err(trouble) => return cannot(on_step, (Why::Ourselves, trouble.message())),
+    };
+    let browser = match browsers.start().await {
+        Ok(browser) => browser,
+        Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
+    };
+    let site = target.site.clone();
+    let mut page = BrowserPage::new(browser, plain, clock(), site, hosts, browsers.pause());
+    let occasion = Occasion {
+        turn,
+        stop,
+        on_step,
+    };
+    let report = Box::pin(run_on(
+        &mut page,
+        Engine::Browser,
+        flow,
+        target,
+        tools,
+        occasion,
+    ))
+    .await;
+    page.end().await;
+    report
+}
+
 /// Runs a flow once on an engine's page.
 pub async fn run_on<P: Page>(
-    page: P,
+    page: &mut P,
     engine: Engine,
     flow: &Flow,
     target: &Target,
@@ -195,7 +264,7 @@ struct SignIn {
 
 /// One run under way.
 struct Run<'r, P> {
-    page: P,
+    page: &'r mut P,
     flow: &'r Flow,
     target: &'r Target,
     tools: &'r Tools,

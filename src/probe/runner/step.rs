@@ -20,9 +20,6 @@ use crate::probe::mailbox::{MailError, MailQuery};
 use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
 use crate::probe::template::{Name, NoValue, Scope, Template};
 
-/// How long until the page is looked at again, while waiting for it to change.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
-
 impl<P: Page> Run<'_, P> {
     /// Carries out a step within its time and reports on it.
     pub(super) async fn step(&mut self, step: &Step) -> StepReport {
@@ -85,14 +82,23 @@ impl<P: Page> Run<'_, P> {
                 std::future::pending::<()>().await;
             }
         };
+        self.page.limit_time(limit).await?;
         let carrying_out = timeout(limit + step.waiting(), self.carry_out(step, document));
-        tokio::select! {
+        let done = tokio::select! {
             biased;
-            done = carrying_out => done.unwrap_or_else(|_| {
+            done = carrying_out => done,
+            () = stopped => {
+                let message = "the run was stopped".to_owned();
+                return Err(Trouble::Ours(Why::Stopped, message));
+            }
+        };
+        match done {
+            Ok(done) => done,
+            Err(_) => {
                 let message = format!("no complete answer within {}", in_seconds(limit));
-                Err(Trouble::Site(Fault::Timeout, message))
-            }),
-            () = stopped => Err(Trouble::Ours(Why::Stopped, "the run was stopped".to_owned())),
+                let trouble = Trouble::Site(Fault::Timeout, message);
+                Err(self.page.overdue(trouble).await)
+            }
         }
     }
 
@@ -267,13 +273,16 @@ impl<P: Page> Run<'_, P> {
 
     /// Checks the page, and looks again as long as the step may wait.
     async fn meet_expectations(&mut self, step: &Step) -> Result<(), Trouble> {
-        let Some(wait) = step.wait else {
-            return self.meets(step);
-        };
-        if step.expect.is_empty() && step.capture.is_empty() {
+        let patience = P::PATIENCE;
+        if let Some(wait) = step.wait
+            && step.expect.is_empty()
+            && step.capture.is_empty()
+        {
             sleep(wait).await;
             return Ok(());
         }
+        self.page.settle().await?;
+        let wait = step.wait.unwrap_or(patience.grace.min(step.timeout / 2));
         let start = self.tools.clock.monotonic();
         loop {
             let met = self.meets(step).and_then(|()| {
@@ -286,7 +295,7 @@ impl<P: Page> Run<'_, P> {
             if met.is_ok() || waited >= wait {
                 return met;
             }
-            sleep(LOOK_AGAIN_AFTER.min(wait.saturating_sub(waited))).await;
+            sleep(patience.again_after.min(wait.saturating_sub(waited))).await;
             self.page.look_again().await?;
         }
     }

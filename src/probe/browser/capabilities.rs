@@ -1,0 +1,119 @@
+//! What is asked of a new session, for each kind of browser.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Settings;
+
+/// Width and height of the window: what many applicants have, in CSS pixels.
+const WINDOW: &str = "1366,768";
+/// Below this, in bytes, Chromium's pages crash for want of shared memory.
+const SHARED_MEMORY: u64 = 512 << 20;
+
+/// The kinds of browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Chromium and Chrome.
+    Chromium,
+    /// Firefox.
+    Firefox,
+}
+
+impl Kind {
+    /// By the driver's name.
+    pub(super) fn of(program: &Path) -> Self {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains("gecko") {
+            Kind::Firefox
+        } else {
+            Kind::Chromium
+        }
+    }
+}
+
+/// The capabilities to ask for. `folder` is the run's, where the browser is our own.
+pub(super) fn of(
+    settings: &Settings,
+    kind: Kind,
+    folder: Option<&Path>,
+) -> serde_json::Map<String, Value> {
+    let mut wanted = serde_json::Map::new();
+    // A page is looked at as soon as it is there; whether it ever becomes idle is not waited for.
+    wanted.insert("pageLoadStrategy".to_owned(), "eager".into());
+    // What a box says is read before it is answered.
+    wanted.insert("unhandledPromptBehavior".to_owned(), "ignore".into());
+    match kind {
+        Kind::Chromium => {
+            wanted.insert("browserName".to_owned(), "chrome".into());
+            wanted.insert(
+                "goog:loggingPrefs".to_owned(),
+                json!({ "performance": "ALL", "browser": "ALL" }),
+            );
+            wanted.insert(
+                "goog:chromeOptions".to_owned(),
+                json!({
+                    "args": arguments(settings, folder),
+                    // Applicants' browsers block windows that nobody asked for.
+                    "excludeSwitches": ["disable-popup-blocking"],
+                }),
+            );
+        }
+        Kind::Firefox => {
+            let mut arguments = Vec::new();
+            if !settings.headed {
+                arguments.push("-headless");
+            }
+            wanted.insert("browserName".to_owned(), "firefox".into());
+            wanted.insert(
+                "moz:firefoxOptions".to_owned(),
+                json!({ "args": arguments }),
+            );
+        }
+    }
+    wanted
+}
+
+fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-extensions",
+        "--disable-breakpad",
+        "--lang=id",
+    ]
+    .map(str::to_owned)
+    .into();
+    arguments.push(format!("--window-size={WINDOW}"));
+    if !settings.headed {
+        arguments.push("--headless=new".to_owned());
+    }
+    if let Some(folder) = folder {
+        arguments.push(format!(
+            "--user-data-dir={}",
+            folder.join("profile").display()
+        ));
+        let sandbox = settings
+            .sandbox
+            .unwrap_or_else(|| !rustix::process::geteuid().is_root());
+        if !sandbox {
+            arguments.push("--no-sandbox".to_owned());
+        }
+        let shared = rustix::fs::statvfs("/dev/shm");
+        if shared.map_or(true, |shared| {
+            shared.f_bavail * shared.f_frsize < SHARED_MEMORY
+        }) {
+            arguments.push("--disable-dev-shm-usage".to_owned());
+        }
+    }
+    if !settings.trusted_keys.is_empty() {
+        let keys = settings.trusted_keys.join(",");
+        arguments.push(format!("--ignore-certificate-errors-spki-list={keys}"));
+    }
+    arguments
+}

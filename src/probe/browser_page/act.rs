@@ -1,0 +1,478 @@
+//! Acting on the page: finding what is meant, waiting until a person could act on it, acting.
+
+use data_encoding::BASE64;
+use reqwest::header;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use url::Url;
+
+use super::{BrowserPage, LOOK_AGAIN_AFTER, PATIENCE, trouble};
+use crate::domain::{Fault, Why};
+use crate::probe::browser::CommandError;
+use crate::probe::definition::Query;
+use crate::probe::form::{File, FormError};
+use crate::probe::page::{Page as _, Trouble};
+use crate::toml_reader::nearest;
+
+/// Texts up to so many characters are typed; longer ones are pasted, as people do.
+const MOST_TYPED: usize = 200;
+
+/// Why something cannot be acted on: now, or at all.
+enum Hindrance {
+    /// It may pass: the page is still being drawn.
+    Yet(Trouble),
+    /// It is so.
+    For(Trouble),
+}
+
+impl BrowserPage {
+    /// Whether the browser shows what the selector is meant for.
+    pub(super) fn here(&self, query: &Query) -> Result<(), Trouble> {
+        if self.is_elsewhere {
+            let message = format!(
+                "`{}` is looked for in the answer to a request, which a browser does not show; \
+                 visit a page first",
+                query.text
+            );
+            return Err(Trouble::Ours(Why::NotConfigured, message));
+        }
+        match &self.shown {
+            Some(_) => Ok(()),
+            None => {
+                let message = "there is no page yet".to_owned();
+                Err(Trouble::Ours(Why::Ourselves, message))
+            }
+        }
+    }
+
+    /// Writes into a field.
+    pub(super) async fn fill(&mut self, query: &Query, text: &str) -> Result<(), Trouble> {
+        let fit = |found: &Value| {
+            let kind = found["kind"].as_str().unwrap_or_default();
+            let is_text = !matches!(
+                kind,
+                "hidden"
+                    | "checkbox"
+                    | "radio"
+                    | "file"
+                    | "submit"
+                    | "image"
+                    | "reset"
+                    | "button"
+                    | "select-one"
+                    | "select-multiple"
+            );
+            let is_field = found["tag"] == "input" || found["tag"] == "textarea";
+            if !(is_field && is_text || found["editable"] == true) {
+                return Err(format!("{}, which takes no text", described(found)));
+            }
+            if found["readonly"] == true {
+                return Err("read-only".to_owned());
+            }
+            Ok(())
+        };
+        let found = self.find(query, true, fit).await?;
+        let kind = found["kind"].as_str().unwrap_or_default();
+        let is_typed = matches!(
+            kind,
+            "text" | "email" | "password" | "search" | "tel" | "url" | "number"
+        ) || found["editable"] == true && found["tag"] != "textarea";
+        let lines = found["tag"] == "textarea";
+        let text = if lines {
+            text.to_owned()
+        } else {
+            text.replace(['\r', '\n'], "")
+        };
+        // Keys without a character stand for other keys, and so are never typed.
+        let is_plain = !text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\u{e000}'..='\u{f8ff}'));
+        let typed = (is_typed || lines) && is_plain && text.chars().count() <= MOST_TYPED;
+        if !typed {
+            self.call("write", vec![found["element"].clone(), json!(text)])
+                .await?;
+            return Ok(());
+        }
+        let (session, limit) = (self.session()?, self.limit);
+        let Some(element) = session.element(&found["element"]) else {
+            return Err(no_element(query));
+        };
+        let mut done = session.clear(&element, limit).await;
+        if done.is_ok() {
+            done = session.type_in(&element, &text, limit).await;
+        }
+        match done {
+            Err(CommandError::Prompt) => self.answer_prompt().await,
+            done => done.map_err(|error| trouble::of(&error)),
+        }
+    }
+
+    /// Chooses options of a select, or presses radio buttons.
+    pub(super) async fn choose(&mut self, query: &Query, wanted: &[String]) -> Result<(), Trouble> {
+        let start = self.clock.monotonic();
+        loop {
+            let arguments = vec![json!(query.text), json!(wanted)];
+            let answer = self.call("choose", arguments).await?;
+            let hindrance = match &answer {
+                answer if answer["done"] == true => return Ok(()),
+                answer if answer["press"].is_array() => {
+                    for button in answer["press"].as_array().into_iter().flatten() {
+                        self.toggle(query, button).await?;
+                    }
+                    return Ok(());
+                }
+                answer => hindrance(query, answer, false, |_| Ok(())),
+            };
+            let trouble = match hindrance {
+                Err(Hindrance::For(trouble)) => return Err(trouble),
+                Err(Hindrance::Yet(trouble)) => trouble,
+                Ok(()) => no_element(query),
+            };
+            if self.clock.monotonic().saturating_sub(start) > PATIENCE {
+                return Err(trouble);
+            }
+            sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Sets a checkbox.
+    pub(super) async fn check(&mut self, query: &Query, on: bool) -> Result<(), Trouble> {
+        let fit = |found: &Value| match found["kind"].as_str() {
+            Some("checkbox" | "radio") => Ok(()),
+            _ => Err(format!(
+                "{}, neither a checkbox nor a radio button",
+                described(found)
+            )),
+        };
+        let found = self.find(query, false, fit).await?;
+        if found["checked"] == on {
+            return Ok(());
+        }
+        if found["kind"] == "radio" && !on {
+            let message = "a radio button, which can only be switched off by another".to_owned();
+            return Err(unfit(query, message));
+        }
+        self.toggle(query, &found["element"]).await
+    }
+
+    /// Presses a checkbox or radio button; where the page's style hides it, its label.
+    async fn toggle(&mut self, query: &Query, button: &Value) -> Result<(), Trouble> {
+        let session = self.session()?;
+        let Some(element) = session.element(button) else {
+            return Err(no_element(query));
+        };
+        let pressed = match session.click(&element, self.limit).await {
+            Err(CommandError::Element(_)) => {
+                let label = self.call("labelOf", vec![button.clone()]).await?;
+                let session = self.session()?;
+                match session.element(&label) {
+                    Some(label) => session.click(&label, self.limit).await,
+                    None => {
+                        self.call("press", vec![button.clone()]).await?;
+                        Ok(())
+                    }
+                }
+            }
+            pressed => pressed,
+        };
+        match pressed {
+            Err(CommandError::Prompt) => self.answer_prompt().await,
+            pressed => pressed.map_err(|error| trouble::of(&error)),
+        }
+    }
+
+    /// Puts a file on a field, or drops it where the page takes files so.
+    pub(super) async fn upload(&mut self, query: &Query, file: &File) -> Result<(), Trouble> {
+        // Pages often hide the field itself behind something prettier.
+        let found = self.find(query, false, |_| Ok(())).await?;
+        let is_field = found["tag"] == "input";
+        if is_field && found["kind"] != "file" {
+            let message = format!("{}, which takes no file", described(&found));
+            return Err(unfit(query, message));
+        }
+        let session = self.session()?;
+        if is_field && session.is_near() {
+            let Some(element) = session.element(&found["element"]) else {
+                return Err(no_element(query));
+            };
+            let path = self.browser.folder().join("uploads").join(&file.name);
+            let written = tokio::fs::write(&path, &file.bytes).await;
+            written.map_err(|error| {
+                let message = format!("a document to upload cannot be written: {error}");
+                Trouble::Ours(Why::Ourselves, message)
+            })?;
+            let path = path.to_string_lossy().into_owned();
+            return match self.session()?.type_in(&element, &path, self.limit).await {
+                Err(CommandError::Prompt) => self.answer_prompt().await,
+                typed => typed.map_err(|error| trouble::of(&error)),
+            };
+        }
+        let arguments = vec![
+            found["element"].clone(),
+            json!(file.name),
+            json!(file.media_type),
+            json!(BASE64.encode(&file.bytes)),
+        ];
+        self.call("put", arguments).await.map(drop)
+    }
+
+    /// Presses a button or a link; with `submits`, a form or one of its buttons.
+    pub(super) async fn press(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
+        let fit = |found: &Value| {
+            let is_button = matches!(found["kind"].as_str(), Some("submit" | "image"));
+            match (submits, found["tag"].as_str()) {
+                (true, Some("form")) => Ok(()),
+                (true, _) if is_button && found["form"] == true => Ok(()),
+                (true, _) if is_button => Err("a button without a form".to_owned()),
+                (true, _) => Err(format!(
+                    "{}, neither a form nor a submit button",
+                    described(found)
+                )),
+                (false, _) => Ok(()),
+            }
+        };
+        let is_form = |found: &Value| submits && found["tag"] == "form";
+        let start = self.clock.monotonic();
+        loop {
+            let found = self.find(query, true, fit).await?;
+            let pressed = if is_form(&found) {
+                self.call("submit", vec![found["element"].clone()]).await?;
+                Ok(())
+            } else {
+                let session = self.session()?;
+                let Some(element) = session.element(&found["element"]) else {
+                    return Err(no_element(query));
+                };
+                session.click(&element, self.limit).await
+            };
+            match pressed {
+                Ok(()) => break,
+                Err(CommandError::Prompt) => {
+                    self.answer_prompt().await?;
+                    break;
+                }
+                // Something lies over it, or it was drawn anew meanwhile.
+                Err(CommandError::Element(_))
+                    if self.clock.monotonic().saturating_sub(start) < PATIENCE =>
+                {
+                    sleep(LOOK_AGAIN_AFTER).await;
+                }
+                Err(CommandError::Element(message)) => {
+                    let message = format!("`{}` cannot be pressed: {message}", query.text);
+                    return Err(Trouble::Site(Fault::Content, message));
+                }
+                Err(error) => return Err(trouble::of(&error)),
+            }
+        }
+        self.follow_windows().await
+    }
+
+    /// Goes on in the window that a press has opened.
+    async fn follow_windows(&mut self) -> Result<(), Trouble> {
+        let session = self.session()?;
+        let windows = match session.windows().await {
+            Ok(windows) => windows,
+            Err(CommandError::Prompt) => return self.answer_prompt().await,
+            Err(error) => return Err(trouble::of(&error)),
+        };
+        match <[_; 2]>::try_from(windows) {
+            Ok([_, new]) => {
+                let moved = session.move_to(new).await;
+                moved.map_err(|error| trouble::of(&error))
+            }
+            Err(windows) if windows.len() > 2 => {
+                let message = format!("the page opens {} windows at once", windows.len() - 1);
+                Err(Trouble::Site(Fault::Script, message))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The one element that a selector means, once a person could act on it.
+    async fn find(
+        &mut self,
+        query: &Query,
+        seen: bool,
+        fit: impl Fn(&Value) -> Result<(), String> + Send,
+    ) -> Result<Value, Trouble> {
+        let start = self.clock.monotonic();
+        loop {
+            let found = self.call("locate", vec![json!(query.text)]).await?;
+            match hindrance(query, &found, seen, &fit) {
+                Ok(()) => return Ok(found),
+                Err(Hindrance::For(trouble)) => return Err(trouble),
+                Err(Hindrance::Yet(trouble)) => {
+                    if self.clock.monotonic().saturating_sub(start) > PATIENCE {
+                        // What the page became meanwhile is the evidence.
+                        self.look().await?;
+                        return Err(trouble);
+                    }
+                }
+            }
+            sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Gives the cookies of the browser to the engine that sends plain requests.
+    pub(super) async fn lend_cookies(&mut self) -> Result<(), Trouble> {
+        let session = self.session()?;
+        if !session.is_chromium() {
+            let message = "this browser cannot lend its cookies to a `request`".to_owned();
+            return Err(Trouble::Ours(Why::NotConfigured, message));
+        }
+        let urls: Vec<String> = self
+            .hosts
+            .iter()
+            .flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}/")))
+            .collect();
+        let cookies = session
+            .chromium("Network.getCookies", json!({ "urls": urls }))
+            .await;
+        let cookies = cookies.map_err(|error| trouble::of(&error))?;
+        for cookie in cookies["cookies"].as_array().into_iter().flatten() {
+            let (name, value) = (&cookie["name"], &cookie["value"]);
+            let (Some(name), Some(value)) = (name.as_str(), value.as_str()) else {
+                continue;
+            };
+            let domain = cookie["domain"].as_str().unwrap_or_default();
+            let path = cookie["path"].as_str().unwrap_or("/");
+            let scheme = if cookie["secure"] == true {
+                "https"
+            } else {
+                "http"
+            };
+            let host = domain.trim_start_matches('.');
+            let Ok(url) = Url::parse(&format!("{scheme}://{host}/")) else {
+                continue;
+            };
+            let mut line = format!("{name}={value}; Path={path}");
+            if domain.starts_with('.') {
+                line.push_str(&format!("; Domain={host}"));
+            }
+            self.plain.add_cookie(&line, &url);
+        }
+        Ok(())
+    }
+
+    /// Gives the browser the cookies that the answer to a plain request has set.
+    pub(super) async fn take_cookies_back(&mut self) -> Result<(), Trouble> {
+        let Some(answer) = self.plain.shown() else {
+            return Ok(());
+        };
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let Ok(cookie) = cookie.to_str() else {
+                continue;
+            };
+            let mut parts = cookie.split(';');
+            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+                continue;
+            };
+            let mut set = json!({
+                "url": answer.url.as_str(), "name": name.trim(), "value": value.trim(),
+            });
+            for part in parts {
+                match part.trim().split_once('=') {
+                    Some((key, path)) if key.eq_ignore_ascii_case("path") => {
+                        set["path"] = json!(path);
+                    }
+                    None if part.trim().eq_ignore_ascii_case("httponly") => {
+                        set["httpOnly"] = json!(true);
+                    }
+                    None if part.trim().eq_ignore_ascii_case("secure") => {
+                        set["secure"] = json!(true);
+                    }
+                    _ => {}
+                }
+            }
+            let done = self.session()?.chromium("Network.setCookie", set).await;
+            done.map_err(|error| trouble::of(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// What hinders a person from acting on what was found.
+fn hindrance(
+    query: &Query,
+    found: &Value,
+    seen: bool,
+    fit: impl Fn(&Value) -> Result<(), String>,
+) -> Result<(), Hindrance> {
+    use Hindrance::{For, Yet};
+    match found["count"].as_u64().unwrap_or_default() {
+        0 => {
+            if let Some(frame) = found["frame"].as_str() {
+                let message = format!(
+                    "`{}` is in a frame of the page, `{frame}`; visit that address in a step of its own",
+                    query.text
+                );
+                return Err(For(Trouble::Site(Fault::Content, message)));
+            }
+            return Err(Yet(missing(query, found)));
+        }
+        1 => {}
+        count => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            return Err(For(form_trouble(&FormError::Several(
+                query.text.clone(),
+                count,
+            ))));
+        }
+    }
+    if let Some(wish) = found["missing"].as_str() {
+        let has = found["has"].as_array().into_iter().flatten();
+        let mut has: Vec<&str> = has
+            .filter_map(Value::as_str)
+            .filter(|v| !v.is_empty())
+            .take(9)
+            .collect();
+        if has.len() == 9 {
+            has[8] = "…";
+        }
+        let error = FormError::NoOption(query.text.clone(), wish.to_owned(), has.join(", "));
+        // Scripts often fill in the options.
+        return Err(Yet(form_trouble(&error)));
+    }
+    if let Some(reason) = found["unfit"].as_str() {
+        return Err(Yet(unfit(query, reason.to_owned())));
+    }
+    if let Err(reason) = fit(found) {
+        return Err(For(unfit(query, reason)));
+    }
+    if found["disabled"] == true {
+        return Err(Yet(unfit(query, "disabled".to_owned())));
+    }
+    if seen && found["shown"] != true {
+        return Err(Yet(unfit(query, "hidden".to_owned())));
+    }
+    Ok(())
+}
+
+fn missing(query: &Query, found: &Value) -> Trouble {
+    let ids = found["ids"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    let near = query.text.strip_prefix('#').and_then(|id| nearest(id, ids));
+    let hint = near
+        .map(|near| format!("; it has `#{near}`"))
+        .unwrap_or_default();
+    form_trouble(&FormError::Missing(query.text.clone(), hint))
+}
+
+fn described(found: &Value) -> &str {
+    found["name"].as_str().unwrap_or_default()
+}
+
+fn unfit(query: &Query, what: String) -> Trouble {
+    form_trouble(&FormError::Unfit(query.text.clone(), what))
+}
+
+fn no_element(query: &Query) -> Trouble {
+    form_trouble(&FormError::Missing(query.text.clone(), String::new()))
+}
+
+fn form_trouble(error: &FormError) -> Trouble {
+    Trouble::Site(Fault::Content, error.to_string())
+}

@@ -1,0 +1,256 @@
+// What the monitor asks a page. Each function is called by name, with its arguments as JSON.
+// Nothing of it stays in the page.
+"use strict";
+
+// Elements without content.
+const EMPTY = new Set(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta",
+  "source", "track", "wbr"]);
+// Elements whose text is written as it stands.
+const RAW = new Set(["script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext"]);
+// Elements whose text nobody reads.
+const UNREAD = new Set(["SCRIPT", "STYLE", "TEMPLATE", "TITLE", "NOSCRIPT"]);
+// Elements that do not part words.
+const INLINE = new Set(["A", "ABBR", "B", "CODE", "EM", "FONT", "I", "SMALL", "SPAN", "STRONG",
+  "SUB", "U", "SLOT"]);
+
+// The document and every open shadow root in it.
+function roots(root = document, found = [document]) {
+  for (const element of root.querySelectorAll("*")) {
+    if (element.shadowRoot) {
+      found.push(element.shadowRoot);
+      roots(element.shadowRoot, found);
+    }
+  }
+  return found;
+}
+
+function all(css) {
+  const direct = [...document.querySelectorAll(css)];
+  if (direct.length > 0) return direct;
+  return roots().slice(1).flatMap((root) => [...root.querySelectorAll(css)]);
+}
+
+function isShown(element) {
+  const box = element.getBoundingClientRect();
+  return element.checkVisibility({ visibilityProperty: true }) && box.width > 0 && box.height > 0;
+}
+
+// Whether a frame of this page has what the page itself lacks.
+function inFrame(css) {
+  for (const frame of document.querySelectorAll("iframe, frame")) {
+    try {
+      if (frame.contentDocument && frame.contentDocument.querySelector(css)) return frame.src;
+    } catch {
+      // A frame of another origin is none of ours.
+    }
+  }
+  return null;
+}
+
+function name(element) {
+  const type = element.getAttribute("type");
+  return element.localName === "input" && type !== null
+    ? `an <input type="${type}">` : `a <${element.localName}>`;
+}
+
+// What a selector means: how many there are and, of a single one, what it is.
+function locate(css) {
+  const found = all(css);
+  if (found.length === 0) {
+    const ids = [...document.querySelectorAll("[id]")].slice(0, 1000).map((element) => element.id);
+    return { count: 0, frame: inFrame(css), ids: ids.filter((id) => id.length < 100) };
+  }
+  return { count: found.length, element: found[0], ...description(found[0]) };
+}
+
+function description(element) {
+  const tag = element.localName;
+  return {
+    tag, name: name(element),
+    kind: tag === "input" || tag === "button" || tag === "select" ? element.type : tag,
+    disabled: element.matches(":disabled"),
+    readonly: element.readOnly === true,
+    shown: isShown(element),
+    checked: element.checked === true,
+    editable: element.isContentEditable === true,
+    multiple: element.multiple === true,
+    link: Boolean(element.closest("a[href], area[href]")),
+    form: tag === "form" || Boolean(element.form),
+  };
+}
+
+function fire(element, ...types) {
+  for (const type of types) element.dispatchEvent(new Event(type, { bubbles: true, composed: true }));
+}
+
+// Writes a value as a script of the page would, with the events that typing has.
+function write(element, text) {
+  const prototype = Object.getPrototypeOf(element);
+  const setter = Object.getOwnPropertyDescriptor(prototype, "value");
+  element.focus();
+  if (setter && setter.set) setter.set.call(element, text);
+  else element.textContent = text;
+  fire(element, "input", "change");
+  return element.value;
+}
+
+function label(option) {
+  return (option.label || option.textContent).split(/\s+/).filter(Boolean).join(" ");
+}
+
+// Chooses options of a select, or finds the radio buttons to press.
+function choose(css, wanted) {
+  const found = all(css);
+  if (found.length === 0) return locate(css);
+  const first = found[0];
+  if (first.localName === "select") {
+    if (found.length > 1) return { count: found.length };
+    if (first.matches(":disabled")) return { count: 1, unfit: "disabled" };
+    const options = [...first.options];
+    const chosen = [];
+    for (const wish of wanted) {
+      const option = options.find((option) => option.value === wish)
+        || options.find((option) => label(option) === wish);
+      if (!option) return { count: 1, missing: wish, has: options.map((option) => option.value) };
+      if (option.matches(":disabled") || option.closest("optgroup:disabled")) {
+        return { count: 1, unfit: `offering \`${wish}\` only disabled` };
+      }
+      chosen.push(option);
+    }
+    if (chosen.length > 1 && !first.multiple) {
+      return { count: 1, unfit: "a select for one option only" };
+    }
+    first.focus();
+    for (const option of options) option.selected = chosen.includes(option);
+    fire(first, "input", "change");
+    return { count: 1, done: true };
+  }
+  if (found.every((element) => element.type === "radio" || element.type === "checkbox")) {
+    const group = first.type === "radio" && found.length === 1 && first.name
+      ? [...(first.form || document).querySelectorAll("input[type=radio]")]
+        .filter((other) => other.name === first.name && other.form === first.form)
+      : found;
+    const press = [];
+    for (const wish of wanted) {
+      const button = group.find((button) => button.value === wish)
+        || group.find((button) => [...(button.labels || [])].some((text) => label(text) === wish));
+      if (!button) return { count: 1, missing: wish, has: group.map((button) => button.value) };
+      if (button.matches(":disabled")) return { count: 1, unfit: "disabled" };
+      if (!button.checked) press.push(button);
+    }
+    return { count: 1, press };
+  }
+  return found.length > 1
+    ? { count: found.length } : { count: 1, unfit: `${name(first)}, which offers no choice` };
+}
+
+// The label to press in place of a control that the page's style hides.
+function labelOf(element) {
+  return [...(element.labels || [])].find(isShown) || null;
+}
+
+function press(element) {
+  element.click();
+}
+
+// Puts a made file on a field, or drops it where files can be dropped.
+function put(element, name, type, base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const files = new DataTransfer();
+  files.items.add(new File([bytes], name, { type }));
+  if (element.localName === "input") {
+    element.files = files.files;
+    fire(element, "input", "change");
+    return;
+  }
+  for (const type of ["dragenter", "dragover", "drop"]) {
+    element.dispatchEvent(new DragEvent(type,
+      { bubbles: true, composed: true, cancelable: true, dataTransfer: files }));
+  }
+}
+
+// Submits a form as the Enter key does: the page's own checks run first.
+function submit(form) {
+  form.requestSubmit();
+}
+
+// Where the page stands.
+function state() {
+  return { ready: document.readyState, document: performance.timeOrigin, url: location.href };
+}
+
+// The page as it is shown: its markup with open shadow roots in place, and what a person reads.
+function snapshot(limit) {
+  const out = [];
+  let length = 0;
+  const put = (text) => {
+    length += text.length;
+    if (length > limit) throw "too long";
+    out.push(text);
+  };
+  const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const write = (node, raw) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      put(raw ? node.data : escaped(node.data));
+    } else if (node.nodeType === Node.ELEMENT_NODE) {
+      const tag = node.localName;
+      put(`<${tag}`);
+      for (const { name, value } of node.attributes) {
+        put(` ${name}="${value.replace(/&/g, "&amp;").replace(/"/g, "&quot;")}"`);
+      }
+      put(">");
+      if (EMPTY.has(tag)) return;
+      if (node.shadowRoot) for (const child of node.shadowRoot.childNodes) write(child, false);
+      const inner = tag === "template" ? node.content : node;
+      // With scripts on, what is in a noscript is text to the page, and not part of it.
+      if (tag !== "noscript") for (const child of inner.childNodes) write(child, RAW.has(tag));
+      put(`</${tag}>`);
+    }
+  };
+  const text = [];
+  const read = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      const parent = node.parentElement;
+      if (!parent || parent.localName === "option"
+        || parent.checkVisibility({ visibilityProperty: true })) text.push(node.data);
+      return;
+    }
+    if (node.nodeType !== Node.ELEMENT_NODE || UNREAD.has(node.nodeName)) return;
+    const inline = INLINE.has(node.nodeName);
+    if (!inline) text.push(" ");
+    if (node.localName === "option" || node.localName === "optgroup" || node.checkVisibility()
+      || getComputedStyle(node).display === "contents") {
+      if (node.shadowRoot) for (const child of node.shadowRoot.childNodes) read(child);
+      for (const child of node.childNodes) read(child);
+    }
+    if (!inline) text.push(" ");
+  };
+  const entry = performance.getEntriesByType("navigation")[0];
+  const shown = {
+    url: location.href,
+    type: document.contentType,
+    document: performance.timeOrigin,
+    ready: document.readyState,
+    status: entry && entry.responseStatus ? entry.responseStatus : null,
+    title: document.title,
+    long: false,
+  };
+  try {
+    if (document.doctype) put(`<!DOCTYPE ${document.doctype.name}>`);
+    if (document.documentElement) write(document.documentElement, false);
+    if (document.body) read(document.body);
+    else if (document.documentElement) text.push(document.documentElement.textContent);
+  } catch (thrown) {
+    if (thrown !== "too long") throw thrown;
+    shown.long = true;
+  }
+  shown.html = out.join("");
+  shown.text = text.join("").split(/\s+/).filter(Boolean).join(" ");
+  // What is no page is shown within one that the browser makes.
+  const bare = document.body && document.body.firstElementChild;
+  shown.bare = document.contentType !== "text/html" && bare && bare.localName === "pre"
+    ? bare.textContent : null;
+  shown.embeds = Boolean(document.querySelector(
+    "img, script, iframe, frame, object, embed, svg, canvas, video, input, picture, button"));
+  return shown;
+}
