@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod import;
 pub mod rehearse;
 pub mod run;
 pub mod staff;
@@ -26,6 +27,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Validate(validate::Args),
+    Import(import::Args),
     Rehearse(rehearse::Args),
     Staff(staff::Args),
 }
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => Box::pin(run::run(args)).await,
             Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Validate(args) => validate::run(args).await,
+            Command::Import(args) => import::run(args).await,
             Command::Staff(args) => Box::pin(staff::run(args)).await,
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }

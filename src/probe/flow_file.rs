@@ -157,7 +157,8 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
     })
 }
 
-fn is_key(key: &str) -> bool {
+/// Whether a flow file can have this name, without `.toml`.
+pub fn is_key(key: &str) -> bool {
     !key.is_empty()
         && key
             .bytes()

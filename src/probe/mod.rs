@@ -16,6 +16,7 @@ pub mod http_page;
 pub mod mailbox;
 pub mod page;
 pub mod politeness;
+pub mod recording;
 pub mod redact;
 pub mod runner;
 pub mod scheduler;
