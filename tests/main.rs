@@ -29,6 +29,7 @@ mod office;
 mod outages;
 mod pages;
 mod personal_data;
+mod recordings;
 mod rehearsal_site;
 mod reports;
 mod store;

@@ -5,6 +5,7 @@
 //! command line.
 
 mod address;
+mod carried;
 mod element;
 mod export;
 mod secrets;

@@ -10,9 +10,11 @@ use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
 use siaga::probe::mailbox::ImapMailbox;
+use siaga::probe::recording;
 use siaga::probe::runner::{Target, Tools};
 use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
 use siaga::system::{SystemClock, SystemRandom};
+use siaga::toml_reader::Source;
 
 use super::{run, run_turn, target, tools, word};
 
@@ -92,6 +94,38 @@ async fn what_only_breaks_scripts_breaks_no_flow_without_them() {
         let report = run(&load("extension"), &target, &tools).await;
         assert_eq!(report.outcome, Outcome::Passed, "{kind:?}: {report:#?}");
     }
+    rehearsal.stop().await;
+}
+
+#[tokio::test]
+async fn a_recorded_journey_passes_once_imported() {
+    let (rehearsal, mut target, tools) = start().await;
+    // What the recording was made with was left out of the flow.
+    for (name, value) in [
+        ("PROBE_NIK", "3174000000000001"),
+        ("PROBE_PASSPORT", "UTO0000000"),
+    ] {
+        target.secrets.insert(name.to_owned(), value.to_owned());
+    }
+    let recording = include_str!("../recordings/extension.json");
+    let translation = recording::translate(recording, &recording::Options::default()).unwrap();
+    let source = Source::new("recorded.toml", translation.toml);
+    let flow = flow_file::read(&source, "recorded", None).unwrap();
+    assert_eq!(flow.needs, translation.needs);
+    let report = run(&flow, &target, &tools).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+    assert_eq!(report.steps.len(), flow.steps.len());
+
+    // It is the site that it watches: where uploads are refused, it fails at the upload.
+    let refused = Kind::UploadRefused { above_bytes: 1000 };
+    rehearsal.faults().set(vec![Fault::from(refused)]);
+    let report = run(&flow, &target, &tools).await;
+    let failed = report
+        .steps
+        .iter()
+        .find(|step| step.outcome != Outcome::Passed);
+    let failed = failed.expect("a step fails");
+    assert_eq!(failed.component.as_str(), "upload", "{failed:#?}");
     rehearsal.stop().await;
 }
 

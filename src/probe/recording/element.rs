@@ -229,7 +229,7 @@ fn cost(css: &str) -> usize {
         .filter(|part| !part.is_empty())
         .count();
     let nth = css.matches(":nth").count();
-    base + steps.saturating_sub(1) * 2 + nth * 3 + if made_up { UNSTEADY } else { 0 }
+    base + steps.saturating_sub(1) * 2 + nth * 3 + if made_up { 2 * UNSTEADY } else { 0 }
 }
 
 /// An XPath of plain steps as CSS: `//*[@id="login"]/p[2]/button`.

@@ -3,80 +3,23 @@
 //!
 //! Owns what becomes of each event. Must not know how a step is written.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use url::Url;
 
 use super::address;
+use super::carried::{Carried, Change, Step};
 use super::element::{Chosen, Doubt, Element};
 use super::export::{Deed, Event, Navigation};
 use super::secrets::{Secrets, is_file};
 use super::words;
 use super::{Note, Options};
 use crate::probe::definition::Query;
-use crate::probe::document::{DocumentName, Kind};
+use crate::probe::document::Kind;
 use crate::probe::http_page::host_of;
 
 /// The longest text that is typed into a field.
 const LONGEST_VALUE: usize = 10_000;
-
-/// A recording as steps.
-pub(super) struct Carried {
-    pub(super) steps: Vec<Step>,
-    /// Notes that stand after the last step.
-    pub(super) rest: Vec<Note>,
-    /// Hosts besides the site's own.
-    pub(super) hosts: BTreeSet<String>,
-    /// Whether something in it surely needs script.
-    pub(super) needs_browser: bool,
-}
-
-/// One step of the flow to be. Texts are as recorded, except addresses, which are written.
-#[derive(Default)]
-pub(super) struct Step {
-    pub(super) visit: Option<String>,
-    pub(super) changes: Vec<(String, Change)>,
-    /// `click` or `submit`, and what.
-    pub(super) end: Option<(&'static str, String)>,
-    pub(super) path: Option<String>,
-    pub(super) present: Vec<String>,
-    pub(super) absent: Vec<String>,
-    pub(super) notes: Vec<Note>,
-    /// The title of the page that it acts on.
-    pub(super) on: String,
-    /// The title of the page that it leads to.
-    pub(super) to: String,
-    /// What the thing clicked is called.
-    pub(super) called: String,
-    /// Words that tell what it is for.
-    pub(super) words: Vec<String>,
-    pub(super) signs_in: bool,
-}
-
-/// What was done to a field.
-#[derive(PartialEq)]
-pub(super) enum Change {
-    Fill(String),
-    Choose(String),
-    Check(bool),
-    Upload(DocumentName, Kind),
-}
-
-impl Step {
-    fn is_empty(&self) -> bool {
-        self.visit.is_none()
-            && self.changes.is_empty()
-            && self.end.is_none()
-            && self.present.is_empty()
-            && self.absent.is_empty()
-    }
-
-    /// Whether it uploads a document.
-    pub(super) fn uploads(&self) -> bool {
-        let mut changes = self.changes.iter();
-        changes.any(|(_, change)| matches!(change, Change::Upload(..)))
-    }
-}
 
 /// Groups the events to steps.
 pub(super) fn carry(events: &mut [Event], secrets: &Secrets, options: &Options) -> Carried {
@@ -93,14 +36,9 @@ pub(super) fn carry(events: &mut [Event], secrets: &Secrets, options: &Options) 
         field: None,
         title: String::new(),
         path_words: Vec::new(),
-        hovers: None,
+        hovered: false,
         draft: Step::default(),
-        carried: Carried {
-            steps: Vec::new(),
-            rest: Vec::new(),
-            hosts: BTreeSet::new(),
-            needs_browser: false,
-        },
+        carried: Carried::default(),
     };
     for at in 0..events.len() {
         carrier.event(events, at);
@@ -148,7 +86,7 @@ struct Carrier<'e> {
     field: Option<&'e Element>,
     title: String,
     path_words: Vec<String>,
-    hovers: Option<usize>,
+    hovered: bool,
     draft: Step,
     carried: Carried,
 }
@@ -178,10 +116,10 @@ impl<'e> Carrier<'e> {
             }
             Deed::KeyDown(_) | Deed::Idle => self.opened_by_itself(event),
             Deed::Hover => {
-                if self.hovers.is_none() {
+                if !self.hovered {
                     self.note(number, "the pointer rested on something (told once)", "a flow does not hover", "what only shows then can be clicked all the same by the HTTP engine; in a browser, `visit` the address behind it");
                 }
-                self.hovers = Some(number);
+                self.hovered = true;
                 self.opened_by_itself(event);
             }
             Deed::Present(present) => self.present(event, *present),
@@ -465,7 +403,11 @@ impl<'e> Carrier<'e> {
 
     fn chosen(&mut self, event: &Event, what: &str) -> Option<String> {
         let Some(Chosen { css, doubt }) = event.element.choose(self.secrets) else {
-            let called = event.element.name().unwrap_or("something without a name");
+            // What is to be read on a field is what was typed into it.
+            let read = matches!(event.deed, Deed::Click | Deed::DoubleClick);
+            let read = event.element.text().filter(|_| read);
+            let called = event.element.name().or(read);
+            let called = called.unwrap_or("something without a name");
             let what = format!("{what} on \"{}\"", words::one_line(called, 60));
             self.note(
                 event.number,

@@ -290,7 +290,7 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     let visible: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_format(*c))
+        .filter(|c| !is_unseen(*c))
         .take(most * 4)
         .collect();
     let mut line = String::new();
@@ -307,7 +307,11 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// Marks that turn the direction of a line or cannot be seen.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// Control characters, and marks that turn the direction of a line or have no width.
+pub(super) fn is_unseen(c: char) -> bool {
+    let mark = matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    );
+    mark || c.is_control()
 }

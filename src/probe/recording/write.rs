@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::carried::{Carried, Change, Step};
 use super::secrets::Secrets;
-use super::steps::{Carried, Change, Step};
 use super::{Note, Options, Translation, words};
 
 /// The longest name of a step or flow, in characters.
@@ -144,11 +144,17 @@ fn write_step(out: &mut String, step: &Step, name: &str, secrets: &Secrets, opti
     }
 }
 
-/// A basic string of TOML, which is that of JSON but for one character.
+/// A basic string of TOML, which is that of JSON; what cannot be seen is escaped besides.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text)
-        .to_string()
-        .replace('\u{7f}', "\\u007f")
+    let mut out = String::new();
+    for c in serde_json::Value::from(text).to_string().chars() {
+        if words::is_unseen(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn array<'t>(texts: impl Iterator<Item = &'t str>) -> String {
