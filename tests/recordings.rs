@@ -43,11 +43,11 @@ fn carried(steps: Vec<Value>) -> Translation {
     translation
 }
 
-fn change(selectors: Value, value: &str) -> Value {
+fn change(selectors: &Value, value: &str) -> Value {
     json!({"type": "change", "target": "main", "selectors": selectors, "value": value})
 }
 
-fn click(selectors: Value, to: Option<&str>) -> Value {
+fn click(selectors: &Value, to: Option<&str>) -> Value {
     let mut step = json!({"type": "click", "target": "main", "selectors": selectors, "offsetX": 1, "offsetY": 2});
     if let Some(to) = to {
         let url = format!("https://permits.example{to}");
@@ -105,7 +105,7 @@ fn the_steadiest_selector_is_taken() {
             "[aria-label=\"Go on\"], input[value=\"Go on\"]",
         ),
     ] {
-        let translation = carried(vec![click(selectors.clone(), Some("/next"))]);
+        let translation = carried(vec![click(&selectors, Some("/next"))]);
         let line = format!("click = {}", Value::from(taken));
         assert!(
             translation.toml.contains(&line),
@@ -115,7 +115,7 @@ fn the_steadiest_selector_is_taken() {
     }
     // What has no CSS is opened by its address.
     let translation = carried(vec![click(
-        json!([["text/Go on"], ["xpath///a[text()='Go']"]]),
+        &json!([["text/Go on"], ["xpath///a[text()='Go']"]]),
         Some("/next"),
     )]);
     assert!(

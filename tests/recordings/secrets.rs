@@ -55,7 +55,7 @@ fn by_what_the_field_is_called() {
         (json!([["aria/Nomor paspor"], ["#f7"]]), "PROBE_PASSPORT"),
         (json!([["#passportNumber"]]), "PROBE_PASSPORT"),
     ] {
-        let translation = carried(vec![change(selectors.clone(), "X1234567")]);
+        let translation = carried(vec![change(&selectors, "X1234567")]);
         assert_eq!(translation.needs, [name], "{selectors}");
         nowhere(&translation, "X1234567");
     }
@@ -64,7 +64,7 @@ fn by_what_the_field_is_called() {
         json!([["#passenger"]]),
         json!([["#email"]]),
     ] {
-        let translation = carried(vec![change(selectors.clone(), "X1234567")]);
+        let translation = carried(vec![change(&selectors, "X1234567")]);
         assert!(
             translation.needs.is_empty(),
             "{selectors}: {}",
@@ -75,18 +75,18 @@ fn by_what_the_field_is_called() {
 
 #[test]
 fn with_whom_the_password_signs_in() {
-    let user = change(json!([["#user"]]), "ani.wijaya");
-    let password = change(json!([["#pass-word"], ["aria/Password"]]), "hunter2 é+");
+    let user = change(&json!([["#user"]]), "ani.wijaya");
+    let password = change(&json!([["#pass-word"], ["aria/Password"]]), "hunter2 é+");
     let one_page = carried(vec![
         user.clone(),
         password.clone(),
-        click(json!([["#go"]]), Some("/in")),
+        click(&json!([["#go"]]), Some("/in")),
     ]);
     assert_eq!(one_page.needs, ["PROBE_PASSWORD", "PROBE_USERNAME"]);
     nowhere(&one_page, "ani.wijaya");
     let two_pages = carried(vec![
         user,
-        click(json!([["#next"]]), Some("/sign-in/password")),
+        click(&json!([["#next"]]), Some("/sign-in/password")),
         password,
     ]);
     assert_eq!(two_pages.needs, ["PROBE_PASSWORD", "PROBE_USERNAME"]);
@@ -108,13 +108,13 @@ fn with_whom_the_password_signs_in() {
 fn wherever_else_they_stand() {
     let secret = "Hunter 2/é";
     let mut steps = vec![
-        change(json!([["#password"]]), "Hunter"),
+        change(&json!([["#password"]]), "Hunter"),
         json!({"type": "keyDown", "key": "Backspace"}),
-        change(json!([["#password"], [format!("text/{secret}")]]), secret),
-        change(json!([["#again"]]), secret),
-        change(json!([["#note"]]), "I am hunter 2/É, or HUNTER 2/é; ${x}"),
+        change(&json!([["#password"], [format!("text/{secret}")]]), secret),
+        change(&json!([["#again"]]), secret),
+        change(&json!([["#note"]]), "I am hunter 2/É, or HUNTER 2/é; ${x}"),
         click(
-            json!([
+            &json!([
                 [format!("text/{secret}")],
                 [format!("aria/{secret}")],
                 ["#x"]
@@ -124,7 +124,7 @@ fn wherever_else_they_stand() {
         json!({"type": "navigate", "url": "https://permits.example/?q=Hunter+2%2F%C3%A9&token=abcdef"}),
         json!({"type": "navigate", "url": "https://me:hushhush@permits.example/?passport=X123456"}),
         click(
-            json!([
+            &json!([
                 [format!("[title='{secret}']")],
                 ["[title='\\48 unter\\ 2/é']"]
             ]),
