@@ -358,7 +358,7 @@ impl Config {
             .filter_map(|hook| hook.secret.as_ref());
         webhooks
             .chain(password)
-            .filter(|name| !matches!(self.secrets.get(name), Ok(Some(_))))
+            .filter(|name| matches!(self.secrets.get(name), Ok(None)))
             .cloned()
             .collect()
     }

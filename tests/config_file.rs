@@ -89,6 +89,27 @@ fn every_key_of_the_example_is_known_and_has_an_effect() {
 }
 
 #[test]
+fn what_runs_tells_every_secret_that_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("siaga.toml");
+    fs::write(&file, in_full()).unwrap();
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_siaga"))
+        .args(["run", "--config"])
+        .arg(&file)
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("not set: HOOK_SECRET, SMTP_PASSWORD"),
+        "{told}"
+    );
+    assert!(!folder.path().join("data").exists(), "nothing was started");
+}
+
+#[test]
 fn every_key_that_is_read_is_in_the_example() {
     // Asking for a key that is not there reports those that are known.
     for section in [

@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// Runs until the first signal, then finishes what is under way; a second signal aborts.
-/// Exit 2 where the configuration has mistakes.
+/// Exit 2 where the configuration has mistakes, or secrets are missing.
 ///
 /// # Errors
 /// When something cannot be opened, or a task of the service crashes.
@@ -44,6 +44,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
+    let missing = config.missing_secrets();
+    if !missing.is_empty() {
+        eprintln!(
+            "Secrets that alerts need are not set: {}. Set each as a variable of the \
+             environment, or as a file in `data.secrets_folder`; nothing was started",
+            missing.join(", ")
+        );
+        return Ok(ExitCode::from(2));
+    }
     telemetry::init(if args.json_logs {
         Format::Json
     } else {

@@ -210,12 +210,10 @@ impl Snapshot {
     /// names, else UTF-8; what cannot be decoded becomes U+FFFD.
     pub fn text(&self) -> &str {
         self.text.get_or_init(|| {
-            let label = charset_of(self.content_type()).or_else(|| {
-                let start = self.body.get(..1024).unwrap_or(&self.body);
-                charset_of(&String::from_utf8_lossy(start))
-            });
+            let label = charset_of(self.content_type().as_bytes())
+                .or_else(|| charset_of(self.body.get(..1024).unwrap_or(&self.body)));
             let encoding = label
-                .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
+                .and_then(encoding_rs::Encoding::for_label)
                 .unwrap_or(encoding_rs::UTF_8);
             encoding.decode(&self.body).0.into_owned()
         })
@@ -261,13 +259,20 @@ impl Snapshot {
 }
 
 /// `charset=…` in a content type or in the beginning of a page.
-fn charset_of(text: &str) -> Option<String> {
-    let lower = text.to_ascii_lowercase();
-    let behind = &lower[lower.find("charset=")? + "charset=".len()..];
-    let behind = behind.trim_start_matches(['"', '\'']);
-    let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:".contains(c));
-    let label = &behind[..end.unwrap_or(behind.len())];
-    (!label.is_empty()).then(|| label.to_owned())
+fn charset_of(text: &[u8]) -> Option<&[u8]> {
+    let mut parts = text.split(|byte| *byte == b'=');
+    parts.find(|name| {
+        let at = name.len().saturating_sub("charset".len());
+        name[at..].eq_ignore_ascii_case(b"charset")
+    })?;
+    let quoted = parts.next()?;
+    let start = quoted.iter().position(|byte| !b"\"'".contains(byte))?;
+    let label = &quoted[start..];
+    let end = label
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b"-_:".contains(byte));
+    let label = &label[..end.unwrap_or(label.len())];
+    (!label.is_empty()).then_some(label)
 }
 
 /// A text of the site's, for the end of a message.

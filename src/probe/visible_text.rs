@@ -1,6 +1,8 @@
 //! Owns: what a person reads on a page, taken from its HTML in one cheap pass (a whole
 //! document tree costs more than the request did). Must not know: what the words mean.
 
+use std::borrow::Cow;
+
 /// What a person reads on a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VisibleText {
@@ -13,66 +15,91 @@ pub struct VisibleText {
     pub embeds: bool,
 }
 
-const EMBEDDING: [&str; 12] = [
-    "img", "script", "iframe", "frame", "object", "embed", "svg", "canvas", "video", "input",
-    "picture", "button",
-];
+/// What a tag means for the text around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Parts no words.
+    Inline,
+    /// Its content is not text of the page.
+    Raw,
+    /// A raw element that may draw the page.
+    Script,
+    /// The page's title.
+    Title,
+    /// Shows something beside the text.
+    Embedding,
+    Other,
+}
+
+/// The longest of the names below.
+const LONGEST_NAME: usize = 8;
+
+fn kind_of(name: &str) -> Kind {
+    let mut lower = [0; LONGEST_NAME];
+    let Some(lower) = lower.get_mut(..name.len()) else {
+        return Kind::Other;
+    };
+    lower.copy_from_slice(name.as_bytes());
+    lower.make_ascii_lowercase();
+    match &*lower {
+        b"a" | b"abbr" | b"b" | b"code" | b"em" | b"font" | b"i" | b"small" | b"span"
+        | b"strong" | b"sub" | b"u" => Kind::Inline,
+        b"style" | b"template" => Kind::Raw,
+        b"script" => Kind::Script,
+        b"title" => Kind::Title,
+        b"img" | b"iframe" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video"
+        | b"input" | b"picture" | b"button" => Kind::Embedding,
+        _ => Kind::Other,
+    }
+}
 
 impl VisibleText {
     /// Reads HTML or plain text; broken markup gives broken text, never an error.
     pub fn of(html: &str) -> Self {
-        let (mut title, mut text) = (String::new(), String::new());
+        let (mut title, mut text) = ("", String::with_capacity(html.len() / 2));
         let mut embeds = false;
         let mut rest = html;
         while let Some(at) = rest.find('<') {
             text.push_str(&rest[..at]);
             rest = &rest[at..];
+            let opens = !rest.starts_with("</");
             let name = tag_name(rest[1..].trim_start_matches('/'));
-            embeds |= EMBEDDING
-                .into_iter()
-                .any(|it| name.eq_ignore_ascii_case(it));
-            if rest.starts_with("<!--") {
-                rest = after(rest, "-->");
-            } else if INLINE.into_iter().any(|it| name.eq_ignore_ascii_case(it)) {
-                rest = after_tag(rest);
-                continue;
-            } else if let Some(raw) = RAW
-                .into_iter()
-                .find(|raw| !rest.starts_with("</") && name.eq_ignore_ascii_case(raw))
-            {
-                let (inside, behind) = raw_element(after_tag(rest), raw);
-                if raw == "title" && title.is_empty() {
-                    title.push_str(inside);
+            let kind = kind_of(name);
+            embeds |= matches!(kind, Kind::Embedding | Kind::Script);
+            match kind {
+                Kind::Inline => {
+                    rest = after_tag(rest);
+                    continue;
                 }
-                rest = behind;
-            } else if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) {
-                text.push('<');
-                rest = &rest[1..];
-            } else {
-                rest = after_tag(rest);
+                Kind::Raw | Kind::Script | Kind::Title if opens => {
+                    let (inside, behind) = raw_element(after_tag(rest), name);
+                    if kind == Kind::Title && title.is_empty() {
+                        title = inside;
+                    }
+                    rest = behind;
+                }
+                _ if rest.starts_with("<!--") => rest = after(rest, "-->"),
+                _ if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) => {
+                    text.push('<');
+                    rest = &rest[1..];
+                }
+                _ => rest = after_tag(rest),
             }
             text.push(' ');
         }
         text.push_str(rest);
         VisibleText {
-            title: folded(&unescaped(&title)),
+            title: folded(&unescaped(title)),
             text: folded(&unescaped(&text)),
             embeds,
         }
     }
 }
 
-/// Elements whose content is not text of the page.
-const RAW: [&str; 4] = ["script", "style", "template", "title"];
-
-/// Elements that do not part words.
-const INLINE: [&str; 12] = [
-    "a", "abbr", "b", "code", "em", "font", "i", "small", "span", "strong", "sub", "u",
-];
-
 fn tag_name(after_bracket: &str) -> &str {
     let end = after_bracket
-        .find(|c: char| !c.is_ascii_alphanumeric())
+        .bytes()
+        .position(|byte| !byte.is_ascii_alphanumeric())
         .unwrap_or(after_bracket.len());
     match after_bracket.as_bytes().first() {
         Some(first) if first.is_ascii_alphabetic() => &after_bracket[..end],
@@ -86,21 +113,27 @@ fn after<'a>(text: &'a str, end: &str) -> &'a str {
 
 /// What follows the tag that `text` starts with; a `>` within quotes does not end it.
 fn after_tag(text: &str) -> &str {
-    let mut quote = None;
-    let mut before = b' ';
-    for (at, byte) in text.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return &text[at + 1..],
-            // Elsewhere than behind `=` a quote is a slip of the author's, not a quotation.
-            (None, b'"' | b'\'') if before == b'=' => quote = Some(byte),
-            (Some(open), byte) if open == byte => quote = None,
-            _ => {}
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = position(bytes, from, |byte| matches!(byte, b'>' | b'"' | b'\'')) {
+        from = at + 1;
+        if bytes[at] == b'>' {
+            return &text[from..];
         }
-        if !byte.is_ascii_whitespace() {
-            before = byte;
+        // Elsewhere than behind `=` a quote is a slip of the author's, not a quotation.
+        if bytes[..at].trim_ascii_end().ends_with(b"=") {
+            match position(bytes, from, |byte| byte == bytes[at]) {
+                Some(end) => from = end + 1,
+                None => break,
+            }
         }
     }
     ""
+}
+
+fn position(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let found = bytes[from..].iter().position(|byte| wanted(*byte));
+    found.map(|at| from + at)
 }
 
 /// The content of a raw element, and what follows its end tag.
@@ -126,7 +159,10 @@ fn folded(text: &str) -> String {
     out
 }
 
-fn unescaped(text: &str) -> String {
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('&') {
@@ -145,7 +181,7 @@ fn unescaped(text: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Cow::Owned(out)
 }
 
 /// The references that occur in error pages; others stay as they are written.

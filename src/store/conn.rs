@@ -7,7 +7,7 @@
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{FromRow, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
 
 use super::Error;
 
@@ -110,6 +110,33 @@ impl Conn<'_> {
         })
     }
 
+    /// Runs statements in their order. On SQLite in one trip to the connection's thread, which
+    /// costs more than a small insert.
+    pub async fn execute_all(
+        &mut self,
+        statements: Vec<(&'static str, Vec<Value>)>,
+    ) -> Result<(), Error> {
+        let Conn::Sqlite(conn) = self else {
+            for (sql, values) in statements {
+                self.execute(sql, values).await?;
+            }
+            return Ok(());
+        };
+        let (mut text, mut all) = (String::new(), Vec::new());
+        for (sql, values) in statements {
+            if !text.is_empty() {
+                text.push(';');
+            }
+            renumber(sql, all.len(), &mut text);
+            all.extend(values);
+        }
+        // Made of constants alone.
+        let query: Query<'_, Sqlite, SqliteArguments> =
+            bind!(sqlx::query(AssertSqlSafe(text)), all);
+        query.execute(&mut **conn).await?;
+        Ok(())
+    }
+
     /// All rows of a query. The statement itself bounds their number.
     pub async fn all<T: Record>(
         &mut self,
@@ -143,5 +170,19 @@ impl Conn<'_> {
     pub async fn number(&mut self, sql: &'static str, values: Vec<Value>) -> Result<i64, Error> {
         let row: Option<(i64,)> = self.optional(sql, values).await?;
         row.map(|(number,)| number).ok_or(Error::Missing)
+    }
+}
+
+/// Writes a statement to `out`, its placeholders counted from behind `before` others.
+fn renumber(sql: &str, before: usize, out: &mut String) {
+    let mut parts = sql.split('$');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        let number = number.parse().map_or(0, |number: usize| number + before);
+        out.push('$');
+        out.push_str(&number.to_string());
+        out.push_str(rest);
     }
 }

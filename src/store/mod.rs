@@ -1,10 +1,11 @@
 //! The two databases. Owns every SQL text and every table; knows rules and words of
 //! `domain`, and nothing of who probes, sends or serves.
 //!
-//! Reads go through a pool. On SQLite all writes go through one task (`writer`), which
+//! Reads have connections of their own. On SQLite all writes go through one task (`writer`), which
 //! commits what has gathered in one go; on PostgreSQL each has a transaction of its own.
 
 mod conn;
+mod readers;
 mod writer;
 
 pub mod case_steps;
@@ -23,11 +24,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::watch;
 
 pub use conn::{Conn, Record, Value};
+use readers::Readers;
 use writer::Writer;
 
 /// What can go wrong with the database.
@@ -135,7 +137,7 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Engine {
-    Sqlite { readers: SqlitePool, writer: Writer },
+    Sqlite { readers: Readers, writer: Writer },
     Postgres(PgPool),
 }
 
@@ -160,11 +162,8 @@ impl Store {
                 .pragma("secure_delete", "ON")
                 .busy_timeout(ACQUIRE_WITHIN);
             let writer = Writer::start(&options).await?;
-            let readers = SqlitePoolOptions::new()
-                .max_connections(4)
-                .acquire_timeout(ACQUIRE_WITHIN)
-                .connect_with(options.read_only(true).create_if_missing(false))
-                .await?;
+            let options = options.read_only(true).create_if_missing(false);
+            let readers = Readers::open(options, ACQUIRE_WITHIN).await?;
             Engine::Sqlite { readers, writer }
         } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(address)
@@ -197,10 +196,7 @@ impl Store {
         F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>> + Send,
     {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                let mut conn = readers.acquire().await?;
-                work(Conn::Sqlite(&mut conn)).await
-            }
+            Engine::Sqlite { readers, .. } => readers.read(work).await,
             Engine::Postgres(pool) => {
                 in_time(async {
                     let mut conn = pool.acquire().await?;
@@ -255,11 +251,16 @@ impl Store {
     /// Asks the engine whether it understands a statement.
     pub async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
         use sqlx::{Executor, SqlSafeStr};
-        match &self.engine {
-            Engine::Sqlite { readers, .. } => readers.prepare(sql.into_sql_str()).await.map(|_| ()),
-            Engine::Postgres(pool) => pool.prepare(sql.into_sql_str()).await.map(|_| ()),
-        }?;
-        Ok(())
+        self.read(|conn| {
+            Box::pin(async move {
+                match conn {
+                    Conn::Sqlite(conn) => conn.prepare(sql.into_sql_str()).await.map(|_| ()),
+                    Conn::Postgres(conn) => conn.prepare(sql.into_sql_str()).await.map(|_| ()),
+                }?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Waits for the fatal error of the writer: a commit that failed in a way after which

@@ -135,7 +135,7 @@ pub async fn insert(
     };
     let first = r.tried_at.first().copied().unwrap_or(new.received_at);
     let last = r.tried_at.last().copied().unwrap_or(new.received_at);
-    conn.execute(
+    let mut statements = vec![(
         INSERT,
         values![
             &new.id,
@@ -175,13 +175,12 @@ pub async fn insert(
             &new.language,
             new.erase_at
         ],
-    )
-    .await?;
+    )];
     for at in &r.tried_at {
-        conn.execute(INSERT_ATTEMPT, values![&new.id, *at]).await?;
+        statements.push((INSERT_ATTEMPT, values![&new.id, *at]));
     }
     for shot in &new.screenshots {
-        conn.execute(
+        statements.push((
             INSERT_SCREENSHOT,
             values![
                 &new.id,
@@ -193,10 +192,9 @@ pub async fn insert(
                 shot.height,
                 shot.size
             ],
-        )
-        .await?;
+        ));
     }
-    Ok(())
+    conn.execute_all(statements).await
 }
 
 /// What was answered to a request with this idempotency key.

@@ -61,7 +61,6 @@ statements! {
             MIN(kept_at) AS first_at, MAX(kept_at) AS last_at
         FROM evidence WHERE component = $1 AND kept_at >= $2 AND kept_at < $3
         GROUP BY step, kind, sha256, media_type ORDER BY times DESC, first_at LIMIT 40";
-    NEWEST_RUN = "SELECT MAX(ended_at) FROM runs WHERE vantage = $1";
     FIRST_OBSERVATION = "SELECT MIN(hour_at) FROM rollup_hours";
 }
 
@@ -387,12 +386,6 @@ pub async fn evidence(
     until: Moment,
 ) -> Result<Vec<EvidenceRow>, Error> {
     conn.all(EVIDENCE_OF, values![of, from, until]).await
-}
-
-/// End of the newest run from `vantage`.
-pub async fn newest_run(conn: &mut Conn<'_>, vantage: &str) -> Result<Option<Moment>, Error> {
-    let row: Option<(Option<i64>,)> = conn.optional(NEWEST_RUN, values![vantage]).await?;
-    Ok(row.and_then(|(at,)| at).map(Moment))
 }
 
 /// The first hour in which anything was observed.

@@ -4,7 +4,7 @@
 //! master key. Every ciphertext is bound to its table, column and row, so that none can be
 //! moved. Rotation wraps anew under a new master key; erasure forgets the data key.
 
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -153,6 +153,24 @@ impl DataKey {
         let mut out = nonce.to_vec();
         out.extend(sealed);
         Ok(out)
+    }
+
+    /// As [`seal`](Self::seal), of bytes that are too many to copy: they are encrypted where they
+    /// stand. What is given stands before them in what [`open`](Self::open) takes.
+    pub fn seal_in_place(
+        &self,
+        table: &str,
+        column: &str,
+        row: &str,
+        bytes: &mut Vec<u8>,
+        random: &dyn Random,
+    ) -> Result<[u8; NONCE], SealError> {
+        let nonce: [u8; NONCE] = random::bytes(random);
+        let place = place(table, column, row);
+        XChaCha20Poly1305::new(&self.0.into())
+            .encrypt_in_place(&XNonce::from(nonce), place.as_bytes(), bytes)
+            .map_err(|_| SealError::Broken(place))?;
+        Ok(nonce)
     }
 
     /// Decrypts what was sealed for the same place.

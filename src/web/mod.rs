@@ -6,6 +6,7 @@ pub mod archive;
 pub mod client;
 pub mod desk;
 pub mod errors;
+mod folder_sync;
 pub mod format;
 pub mod lang;
 pub mod layout;

@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
+use super::folder_sync::FolderSync;
 use crate::domain::{Moment, Random};
 use crate::store::reports::{self, Screenshot};
 use crate::store::seal::{DataKey, SealError};
@@ -109,6 +110,9 @@ pub enum Error {
     /// The key.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// They are not taken.
+    #[error("a screenshot is not taken")]
+    Unfit(Vec<Unfit>),
     /// What was sent holds a picture's head, but no picture.
     #[error("the picture cannot be decoded: {0}")]
     Broken(String),
@@ -118,51 +122,68 @@ fn place(report: &str, number: i64) -> String {
     format!("{report}/{number}")
 }
 
-/// Seals pictures and writes them to disk: when this gives `Ok`, they are durable; when it
-/// gives an error, nothing is left. Blocking.
+/// Looks at pictures, seals them and writes them to disk: when this gives `Ok`, they are
+/// durable; when it gives an error, nothing is left. Blocking.
 pub fn keep(
-    folder: &Path,
+    folder: &FolderSync,
     report: &str,
-    pictures: &[(Vec<u8>, Looked)],
+    pictures: Vec<Vec<u8>>,
     key: &DataKey,
     random: &dyn Random,
 ) -> Result<Vec<Screenshot>, Error> {
-    let mut kept: Vec<Screenshot> = Vec::with_capacity(pictures.len());
-    for (number, (bytes, looked)) in (1..).zip(pictures) {
-        let file = format!("{report}-{number}");
-        let row = Screenshot {
+    let looked = look_at_all(&pictures).map_err(Error::Unfit)?;
+    let kept: Vec<Screenshot> = (1..)
+        .zip(&pictures)
+        .zip(looked)
+        .map(|((number, bytes), looked)| Screenshot {
             number,
-            sha256: looked.sha256.clone(),
-            file: file.clone(),
+            sha256: looked.sha256,
+            file: format!("{report}-{number}"),
             media_type: looked.media_type.to_owned(),
             width: i64::from(looked.width),
             height: i64::from(looked.height),
             size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        };
-        kept.push(row);
-        let written = key
-            .seal("screenshots", "file", &place(report, number), bytes, random)
-            .map_err(Error::from)
-            .and_then(|sealed| write(&folder.join(&file), &sealed).map_err(Error::from));
-        if let Err(error) = written {
-            remove(folder, &kept);
-            return Err(error);
+        })
+        .collect();
+    let write_all = || -> Result<(), Error> {
+        for (shot, mut bytes) in kept.iter().zip(pictures) {
+            let place = place(report, shot.number);
+            let nonce = key.seal_in_place("screenshots", "file", &place, &mut bytes, random)?;
+            write(&folder.folder().join(&shot.file), &nonce, &bytes)?;
+        }
+        Ok(folder.sync()?)
+    };
+    match write_all() {
+        Ok(()) => Ok(kept),
+        Err(error) => {
+            remove(folder.folder(), &kept);
+            Err(error)
         }
     }
-    if !kept.is_empty()
-        && let Err(error) = fs::File::open(folder).and_then(|folder| folder.sync_all())
-    {
-        remove(folder, &kept);
-        return Err(error.into());
-    }
-    Ok(kept)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Looks at every picture; the error tells of each that is not taken.
+pub fn look_at_all(pictures: &[Vec<u8>]) -> Result<Vec<Looked>, Vec<Unfit>> {
+    let (mut looked, mut unfit) = (Vec::new(), Vec::new());
+    for bytes in pictures {
+        match look(bytes) {
+            Ok(one) => looked.push(one),
+            Err(one) => unfit.push(one),
+        }
+    }
+    if unfit.is_empty() {
+        Ok(looked)
+    } else {
+        Err(unfit)
+    }
+}
+
+fn write(path: &Path, head: &[u8], bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(path)?;
+    file.write_all(head)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

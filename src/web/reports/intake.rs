@@ -121,7 +121,7 @@ pub(super) async fn read(state: &ReportsState, request: Request<Body>, json: boo
     let mut intake = Intake::default();
     let settings = &state.settings;
     let length = content_length(request.headers());
-    // What is sealed stands beside what arrived for a moment: hence twice.
+    // What arrives stands with the parser first and then with us: hence twice.
     let bytes = length.map_or(settings.max_body, |length| length.min(settings.max_body));
     let kib = u32::try_from(bytes / 512 + 1).unwrap_or(u32::MAX);
     match std::sync::Arc::clone(&state.memory).try_acquire_many_owned(kib) {
@@ -135,7 +135,7 @@ pub(super) async fn read(state: &ReportsState, request: Request<Body>, json: boo
     let kind = media_type(request.headers());
     let reading = async {
         match kind.as_str() {
-            "multipart/form-data" => multipart(state, request, &mut intake).await,
+            "multipart/form-data" => multipart(state, request, length, &mut intake).await,
             "application/json" if json => object(request, &mut intake).await,
             _ => {
                 forget(request.into_body()).await;
@@ -185,6 +185,7 @@ fn media_type(headers: &HeaderMap) -> String {
 async fn multipart(
     state: &ReportsState,
     request: Request<Body>,
+    length: Option<u64>,
     intake: &mut Intake,
 ) -> Result<(), Refusal> {
     let settings = &state.settings;
@@ -216,6 +217,10 @@ async fn multipart(
             MOST_TEXT
         };
         let mut bytes = Vec::new();
+        if let (true, Some(length)) = (is_file, length) {
+            // Room for the rest of what was announced, so that no picture moves as it grows.
+            bytes.reserve_exact(to_usize(length).saturating_sub(held).min(most));
+        }
         let mut over = false;
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
             // What is over the limit is read on and forgotten: the fields behind it count.

@@ -19,7 +19,7 @@ use crate::domain::{Moment, random};
 use crate::store::reports::{self, Answered, NewReport};
 use crate::store::{self};
 use crate::web::Lang;
-use crate::web::screenshots::{self, Looked};
+use crate::web::screenshots::{self, Looked, Unfit};
 
 /// What the reporter is told.
 #[derive(Clone, Debug)]
@@ -63,15 +63,6 @@ pub(super) async fn keep(
 ) -> Result<Acknowledged, NotKept> {
     let now = state.desk.clock.now();
     let pictures = std::mem::take(&mut intake.pictures);
-    let looked = spawn_blocking(move || {
-        let look = |bytes: Vec<u8>| {
-            let looked = screenshots::look(&bytes);
-            (bytes, looked)
-        };
-        pictures.into_iter().map(look).collect::<Vec<_>>()
-    })
-    .await
-    .map_err(|_| NotKept::Storage)?;
     let mut wrong = std::mem::take(&mut intake.wrong);
     let parsed = report::parse(&intake.fields, &state.desk.component_ids(), now);
     let report = match parsed {
@@ -85,24 +76,17 @@ pub(super) async fn keep(
             None
         }
     };
-    let mut pictures = Vec::with_capacity(looked.len());
-    for (bytes, looked) in looked {
-        match looked {
-            Ok(looked) => pictures.push((bytes, looked)),
-            Err(unfit) => wrong.push(Wrong {
-                field: "screenshot".to_owned(),
-                problem: unfit.as_str(),
-            }),
-        }
-    }
-    wrong.dedup();
     let Some(report) = report.filter(|_| wrong.is_empty()) else {
+        if let Err(unfit) = look(pictures).await? {
+            wrong.extend(wrong_pictures(&unfit));
+        }
+        wrong.dedup();
         return Err(NotKept::Wrong(wrong));
     };
-    let content = canonical(&intake.fields, &pictures);
+    let repeatable = key.map(|key| (key, intake.fields.clone()));
     let (state, memory) = (state.clone(), intake.memory.take());
     tokio::spawn(async move {
-        let kept = settle(&state, report, pictures, content, key, lang, now).await;
+        let kept = settle(&state, report, pictures, repeatable, lang, now).await;
         drop(memory);
         kept
     })
@@ -110,19 +94,42 @@ pub(super) async fn keep(
     .unwrap_or(Err(NotKept::Storage))
 }
 
+/// Looks at pictures where that holds up nobody.
+async fn look(pictures: Vec<Vec<u8>>) -> Result<Result<Vec<Looked>, Vec<Unfit>>, NotKept> {
+    spawn_blocking(move || screenshots::look_at_all(&pictures))
+        .await
+        .map_err(|_| NotKept::Storage)
+}
+
+fn wrong_pictures(unfit: &[Unfit]) -> Vec<Wrong> {
+    let mut wrong: Vec<Wrong> = unfit
+        .iter()
+        .map(|unfit| Wrong {
+            field: "screenshot".to_owned(),
+            problem: unfit.as_str(),
+        })
+        .collect();
+    wrong.dedup();
+    wrong
+}
+
+/// `repeatable`: the idempotency key, and all that the request must have in common with
+/// another to be the same.
 async fn settle(
     state: &ReportsState,
     report: Report,
-    pictures: Vec<(Vec<u8>, Looked)>,
-    content: String,
-    key: Option<String>,
+    pictures: Vec<Vec<u8>>,
+    repeatable: Option<(String, Fields)>,
     lang: Lang,
     now: Moment,
 ) -> Result<Acknowledged, NotKept> {
     let desk = &state.desk;
-    if let Some(key) = &key
+    if let Some((key, fields)) = &repeatable
         && let Some(answered) = answered(state, key).await?
     {
+        let looked = look(pictures).await?;
+        let looked = looked.map_err(|unfit| NotKept::Wrong(wrong_pictures(&unfit)))?;
+        let content = canonical(fields, looked.iter().map(|one| one.sha256.as_str()));
         return repeat(state, &answered, &content).await;
     }
     let (component, tries) = (report.component.clone(), report.tried_at.clone());
@@ -142,22 +149,32 @@ async fn settle(
     let shots = if pictures.is_empty() {
         Vec::new()
     } else {
-        let (folder, random) = (Arc::clone(&desk.screenshots), Arc::clone(&desk.random));
+        let (folder, random) = (Arc::clone(&state.screenshots), Arc::clone(&desk.random));
         let (id, key) = (id.clone(), data_key.clone());
-        spawn_blocking(move || screenshots::keep(&folder, &id, &pictures, &key, &*random))
+        spawn_blocking(move || screenshots::keep(&folder, &id, pictures, &key, &*random))
             .await
             .map_err(|_| NotKept::Storage)?
-            .map_err(|error| {
-                tracing::error!(%error, "a report's screenshots could not be kept");
-                NotKept::Storage
+            .map_err(|error| match error {
+                screenshots::Error::Unfit(unfit) => NotKept::Wrong(wrong_pictures(&unfit)),
+                error => {
+                    tracing::error!(%error, "a report's screenshots could not be kept");
+                    NotKept::Storage
+                }
             })?
+    };
+    let (key, content) = match repeatable {
+        None => (None, None),
+        Some((key, fields)) => {
+            let pictures = shots.iter().map(|shot| shot.sha256.as_str());
+            (Some(key), Some(canonical(&fields, pictures)))
+        }
     };
     let new = NewReport {
         id,
         reference,
         secret_hash: Sha256::digest(secret).to_vec(),
         idempotency_key: key.clone(),
-        request_hash: key.is_some().then(|| desk.keys.lookup("request", &content)),
+        request_hash: (content.as_deref()).map(|text| desk.keys.lookup("request", text)),
         received_at: now,
         report,
         finding,
@@ -210,7 +227,7 @@ async fn settle(
         let _ = spawn_blocking(move || screenshots::remove(&folder, &shots)).await;
     }
     match other? {
-        Some(answered) => repeat(state, &answered, &content).await,
+        Some(answered) => repeat(state, &answered, content.as_deref().unwrap_or("")).await,
         None => Err(NotKept::Storage),
     }
 }
@@ -283,7 +300,7 @@ pub(super) fn secret_hash(text: &str) -> Vec<u8> {
 }
 
 /// The same text for the same request, in whatever order and spacing its fields came.
-fn canonical(fields: &Fields, pictures: &[(Vec<u8>, Looked)]) -> String {
+fn canonical<'a>(fields: &Fields, pictures: impl Iterator<Item = &'a str>) -> String {
     let mut fields: Vec<(&str, String)> = fields
         .iter()
         .filter(|(name, _)| name != FORM_KEY)
@@ -292,9 +309,6 @@ fn canonical(fields: &Fields, pictures: &[(Vec<u8>, Looked)]) -> String {
         .collect();
     // Stable: what repeats keeps its order.
     fields.sort_by_key(|(name, _)| *name);
-    let pictures: Vec<&str> = pictures
-        .iter()
-        .map(|(_, looked)| looked.sha256.as_str())
-        .collect();
+    let pictures: Vec<&str> = pictures.collect();
     json!([fields, pictures]).to_string()
 }
