@@ -313,7 +313,10 @@ impl Browser {
             free_memory: self.free_memory,
             patience: self.patience,
             sandbox: self.sandbox,
-            trusted_keys: roots.iter().flat_map(|pem| browser::key_hashes(pem)).collect(),
+            trusted_keys: roots
+                .iter()
+                .flat_map(|pem| browser::key_hashes(pem))
+                .collect(),
             ..browser::Settings::new(folder, user_agent)
         })
     }

@@ -99,7 +99,14 @@ impl Service {
             Arc::clone(&random),
         );
         let metrics = Metrics::new()?;
-        let browsers = browsers(&config, &flows, http.user_agent(), &clock, &random, &metrics)?;
+        let browsers = browsers(
+            &config,
+            &flows,
+            http.user_agent(),
+            &clock,
+            &random,
+            &metrics,
+        )?;
         Ok(Service {
             config,
             store,
@@ -469,9 +476,10 @@ fn browsers(
         return Ok(None);
     };
     let browsers = Browsers::open(settings, Arc::clone(random))?;
-    Ok(Some(
-        browsers.observed_by(Arc::clone(clock), metrics.browser_observer()),
-    ))
+    Ok(Some(browsers.observed_by(
+        Arc::clone(clock),
+        metrics.browser_observer(),
+    )))
 }
 
 /// Every flow below the configured folder, and the known error pages; or every mistake.

@@ -165,7 +165,10 @@ fn stopped_by_signals() -> anyhow::Result<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         signals.next().await;
-        let _ = writeln!(io::stderr(), "Stopping: the run cleans up. Once more aborts.");
+        let _ = writeln!(
+            io::stderr(),
+            "Stopping: the run cleans up. Once more aborts."
+        );
         let _ = stop.send(true);
         signals.next().await;
         std::process::exit(ABORTED);

@@ -162,7 +162,9 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
             }
         }
     }
-    let webdriver = config.as_ref().and_then(|config| config.browser.webdriver.as_ref());
+    let webdriver = config
+        .as_ref()
+        .and_then(|config| config.browser.webdriver.as_ref());
     if wants_browser
         && let Some(WebDriver::Own(program)) = webdriver
         && browser::find(program).is_none()

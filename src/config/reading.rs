@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::values::{Days, Driver, Host, Line, Mail, OneOrMore, Origin, SecretName, positive, unique};
+use self::values::{
+    Days, Driver, Host, Line, Mail, OneOrMore, Origin, SecretName, positive, unique,
+};
 use super::{
-    Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum, Reports,
-    Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components, default_controls,
+    Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum,
+    Reports, Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
+    default_controls,
 };
 use crate::domain::Secret;
 use crate::probe::mailbox::ImapMailbox;

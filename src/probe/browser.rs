@@ -349,7 +349,7 @@ impl Parts {
                 Some(session) => session.close().await,
                 // The driver may have been starting when the run was dropped.
                 None => {
-                    inhabitants::end_all(folder.path().to_owned()).await;
+                    inhabitants::end_all(folder.path().to_owned(), None).await;
                 }
             },
         }
@@ -405,7 +405,9 @@ fn enough_memory(wanted: u64) -> Result<(), BrowserError> {
             most.saturating_sub(used.saturating_sub(idle))
         });
     match machine.into_iter().chain(container).min() {
-        Some(free) if free < wanted => Err(BrowserError::Memory(free / 1_000_000, wanted / 1_000_000)),
+        Some(free) if free < wanted => {
+            Err(BrowserError::Memory(free / 1_000_000, wanted / 1_000_000))
+        }
         _ => Ok(()),
     }
 }

@@ -122,7 +122,8 @@ pub async fn run(
             };
             let interval = interval.mul_f64(settings.pace);
             // The first runs come soon, yet not all in one moment.
-            let spread = interval.min(apart.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)));
+            let spread =
+                interval.min(apart.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)));
             let delay = spread.mul_f64(index as f64 / count.max(1) as f64);
             let watch = Watch {
                 flow: Arc::clone(&flow),

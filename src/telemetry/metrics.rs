@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use crate::domain::outage::{Rules, Severity, State, Unseen};
@@ -188,10 +188,7 @@ impl Metrics {
                 "Runs without a browser: none became free (`busy`), too little memory (`memory`), or it did not start (`driver`, `browser`, `folder`).",
                 &["reason"],
             )?,
-            browsers_in_use: IntGauge::new(
-                "siaga_browsers_in_use",
-                "Browsers that run now.",
-            )?,
+            browsers_in_use: IntGauge::new("siaga_browsers_in_use", "Browsers that run now.")?,
             browser_seconds: Counter::new(
                 "siaga_browser_seconds_total",
                 "Time that browsers were in use, summed over them.",

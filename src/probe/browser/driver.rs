@@ -106,7 +106,7 @@ impl Driver {
         // An error means that nobody is left.
         let _ = kill_process_group(self.group, Signal::KILL);
         let is_gone = timeout(GONE_WITHIN, self.child.wait()).await.is_ok();
-        if !inhabitants::end_all(self.folder).await || !is_gone {
+        if !inhabitants::end_all(self.folder, Some(self.group)).await || !is_gone {
             tracing::warn!(group = %self.group, "a browser does not die");
         }
     }

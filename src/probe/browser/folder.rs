@@ -103,7 +103,7 @@ pub(super) fn clear(parent: &Path) -> io::Result<usize> {
         if !name.starts_with(PREFIX) || is_owned(&path) {
             continue;
         }
-        inhabitants::end(&path);
+        inhabitants::end(&path, None);
         cleared += usize::from(remove(&path));
     }
     Ok(cleared)

@@ -18,11 +18,12 @@ const LOOKS: u32 = 200;
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Kills all that live in `folder` until nobody is left, and reaps those that are our
-/// children; whether nobody is left. Blocks, for at most 10 s.
+/// children, those of a group that is `known` among them; whether nobody is left. Blocks, for
+/// about 10 s at most.
 ///
 /// To live there is to have the folder's name in one's environment or on one's command line.
-pub(super) fn end(folder: &Path) -> bool {
-    let mut groups = HashSet::new();
+pub(super) fn end(folder: &Path, known: Option<Pid>) -> bool {
+    let mut groups: HashSet<Pid> = known.into_iter().collect();
     let mut pause = Duration::from_millis(1);
     for _ in 0..LOOKS {
         let found = find(folder);
@@ -69,7 +70,10 @@ fn find(folder: &Path) -> Found {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
-        let Some(process) = name.to_str().and_then(|name| Pid::from_raw(name.parse().ok()?)) else {
+        let Some(process) = name
+            .to_str()
+            .and_then(|name| Pid::from_raw(name.parse().ok()?))
+        else {
             continue;
         };
         let of_process = entry.path();
@@ -120,7 +124,7 @@ fn stat(of_process: &Path) -> Option<Stat> {
 }
 
 /// [`end`], away from the runtime's own threads.
-pub(super) async fn end_all(folder: PathBuf) -> bool {
-    let ended = tokio::task::spawn_blocking(move || end(&folder));
+pub(super) async fn end_all(folder: PathBuf, known: Option<Pid>) -> bool {
+    let ended = tokio::task::spawn_blocking(move || end(&folder, known));
     ended.await.unwrap_or_default()
 }
