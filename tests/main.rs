@@ -14,6 +14,7 @@
 mod harness;
 
 mod alerts;
+mod browser_pool;
 mod config_file;
 mod definitions;
 mod detector;

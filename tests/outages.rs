@@ -274,7 +274,10 @@ fn who_is_told_of_what() {
 #[test]
 fn a_state_needs_a_fresh_pass_to_be_operational() {
     let rules = Rules {
-        fresh_for: BTreeMap::from([("extension".to_owned(), Duration::from_secs(300))]),
+        fresh_for: BTreeMap::from([(
+            ("extension".to_owned(), Engine::Http),
+            Duration::from_secs(300),
+        )]),
         ..Rules::default()
     };
     let after = |letters: &str, seconds: i64| {

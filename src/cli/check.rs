@@ -12,13 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use url::Url;
 
-use crate::config::{Config, Environment};
+use crate::app::life;
+use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
-use crate::probe::browser::{self, Browsers};
+use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
@@ -34,6 +36,10 @@ const PASSED: u8 = 0;
 const FAILED: u8 = 1;
 const BAD_FILE: u8 = 2;
 const INCONCLUSIVE: u8 = 3;
+/// As shells tell the end by Ctrl-C.
+const ABORTED: i32 = 130;
+/// How long a browser may take to be gone after its run.
+const BROWSER_GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Run one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
 #[derive(Debug, clap::Args)]
@@ -117,13 +123,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let occasion = Occasion {
         turn: args.rung,
-        stop: None,
+        stop: Some(stopped_by_signals()?),
         on_step: &mut on_step,
     };
     let report = match args.engine {
         Engine::Http => run_flow(&flow, &target, &tools, occasion).await,
         Engine::Browser => run_in_browser(&flow, &target, &tools, occasion).await,
     };
+    if let Some(browsers) = &tools.browsers {
+        browsers.rest(BROWSER_GONE_WITHIN).await;
+    }
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, &report)?;
@@ -147,6 +156,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Outcome::Failed(_) => FAILED,
         Outcome::NotReached | Outcome::Inconclusive(_) => INCONCLUSIVE,
     }))
+}
+
+/// Becomes true at the first signal to end: the run is broken off, and cleans up. The second
+/// ends the process as it stands.
+fn stopped_by_signals() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut signals = life::signals().context("signals cannot be watched")?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        signals.next().await;
+        let _ = writeln!(
+            io::stderr(),
+            "Stopping: the run cleans up. Once more aborts."
+        );
+        let _ = stop.send(true);
+        signals.next().await;
+        std::process::exit(ABORTED);
+    });
+    Ok(stopped)
 }
 
 fn bad_file(problems: impl Iterator<Item = Problem>) -> anyhow::Result<ExitCode> {
@@ -240,8 +267,17 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {
-            let folder = std::env::temp_dir().join("siaga-browsers");
-            let mut settings = browser::Settings::new(folder, http.user_agent());
+            let written = config.map_or_else(config::Browser::default, |c| c.browser.clone());
+            let folder = match config {
+                Some(config) => config.data.folder.join("browsers"),
+                None => std::env::temp_dir().join("siaga-browsers"),
+            };
+            let Some(mut settings) = written.settings(&folder, http.user_agent(), &roots) else {
+                anyhow::bail!(
+                    "there is no browser: install chromium-driver, or name a driver as \
+                     `webdriver` in `[browser]` of the configuration"
+                );
+            };
             settings.headed = args.headed;
             settings.pause = Duration::from_millis(args.slow_mo);
             Some(Browsers::open(settings, Arc::new(SystemRandom))?)

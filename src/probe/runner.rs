@@ -33,6 +33,10 @@ use crate::http_client::HttpClients;
 /// The time that all cleanup of a run has together.
 pub const CLEANUP_TIME: Duration = Duration::from_secs(60);
 
+/// What a run says where there is no browser for it.
+const NO_BROWSER: &str = "no browser is configured: install chromium-driver, or name a driver \
+                          as `webdriver` in `[browser]`";
+
 /// What a flow is run against.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -145,7 +149,7 @@ pub async fn run_in_browser(
         inconclusive(flow, target, Engine::Browser, now, on_step, why)
     };
     let Some(browsers) = &tools.browsers else {
-        return cannot(on_step, (Why::NotConfigured, "no browser is configured"));
+        return cannot(on_step, (Why::NotConfigured, NO_BROWSER));
     };
     let plain = HttpPage::new(
         &tools.http,
@@ -158,7 +162,23 @@ pub async fn run_in_browser(
         Ok(plain) => plain,
         Err(trouble) => return cannot(on_step, (Why::Ourselves, trouble.message())),
     };
-    let browser = match browsers.start().await {
+    let mut asked_to_stop = stop.clone();
+    let stopped = async {
+        let asked = match &mut asked_to_stop {
+            Some(stop) => stop.wait_for(|stop| *stop).await.is_ok(),
+            None => false,
+        };
+        if !asked {
+            std::future::pending::<()>().await;
+        }
+    };
+    // One that is just being started when the run is to stop is taken away in the background.
+    let started = tokio::select! {
+        biased;
+        () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
+        started = browsers.start() => started,
+    };
+    let browser = match started {
         Ok(browser) => browser,
         Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
     };

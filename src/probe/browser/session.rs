@@ -16,9 +16,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::BrowserError;
+use super::bounded::Bounded;
 
-/// How long a browser may take to start.
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// How long ending a session that others run may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How much longer than its own limit a command may take before the driver counts as gone.
@@ -72,24 +71,25 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a browser at a driver's address.
+    /// Starts a browser at a driver's address; it must be there within that time.
     pub async fn begin(
         address: &Url,
         wanted: serde_json::Map<String, Value>,
         is_near: bool,
+        within: Duration,
     ) -> Result<Self, BrowserError> {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_http1()
             .build();
-        let mut builder = ClientBuilder::new(connector);
+        let mut builder = ClientBuilder::new(Bounded(connector));
         builder.capabilities(wanted);
-        let client = match timeout(STARTS_WITHIN, builder.connect(address.as_str())).await {
+        let client = match timeout(within, builder.connect(address.as_str())).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(BrowserError::Browser(first_line(&error.to_string()))),
             Err(_) => {
-                let message = format!("none within {} s", STARTS_WITHIN.as_secs());
+                let message = format!("none within {} s", within.as_secs_f64());
                 return Err(BrowserError::Browser(message));
             }
         };
