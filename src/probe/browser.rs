@@ -4,6 +4,7 @@
 //! nothing of it is left afterwards, whatever became of the run. Must not know flows.
 
 mod capabilities;
+pub mod console;
 mod driver;
 mod folder;
 pub mod network;

@@ -201,6 +201,30 @@ fault-mail-missing = The expected e-mail did not arrive.
 fault-script = A part of the page did not run in the browser.
 fault-captcha = A robot test stood in the way where there should be none.
 
+# Where the fault lies: the same steps as plain requests and in a real browser.
+diagnosis-front-end = The site’s server answers; the page itself fails in the browser.
+diagnosis-script-error = The site’s server answers; the page itself fails in the browser: a script stops with an error.
+diagnosis-asset-answers = The site’s server answers, but part of the page is missing: { $path } answers { $status }.
+diagnosis-asset-stays-out = The site’s server answers, but part of the page is missing: { $path } does not arrive.
+diagnosis-asset = The site’s server answers, but part of the page is missing in the browser.
+diagnosis-data = The site’s server answers, but data that the page asks for in the browser does not arrive.
+diagnosis-server = The server itself fails: a plain request and a real browser both fail at the step “{ $step }”.
+diagnosis-dns = The site cannot be reached: its name does not resolve.
+diagnosis-connect = The site cannot be reached: no connection can be made, or it breaks off.
+diagnosis-tls = The site cannot be reached safely: its certificate or its encryption fails.
+diagnosis-plain-refused = In a real browser it works; only plain requests, without a browser, are refused or fail.
+diagnosis-http-only = Seen with plain requests only so far: no real browser has tried since.
+diagnosis-browser-only = Seen in a real browser only so far: no plain request has tried since.
+diagnosis-captcha = A robot test stands in the way of our checks; applicants may not meet it.
+diagnosis-other-steps = A plain request and a real browser both fail, but at different steps.
+diagnosis-at-times = One way of checking fails each time and the other at times; where the fault lies cannot be told yet.
+diagnosis-disagree = Our checks meet different failures; where the fault lies cannot be told from outside.
+diagnosis-short-front-end = Where: the page in the browser, not the server.
+diagnosis-short-server = Where: the server.
+diagnosis-short-network = Where: the way to the server.
+diagnosis-short-plain-refused = Where: requests without a browser only.
+diagnosis-detail = In the browser: { $text }
+
 ## Why something is unknown
 
 reason-no-data = Not checked yet.
