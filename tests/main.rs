@@ -17,6 +17,7 @@ mod alerts;
 mod config_file;
 mod definitions;
 mod detector;
+mod diagnosis;
 mod documents;
 mod domain_rules;
 mod end_to_end;

@@ -486,7 +486,10 @@ fn together(verdicts: &[(Moment, Diagnosis)]) -> Option<Diagnosis> {
             _ => Some(disagree),
         };
     };
+    // The network is it only where everything that fails says so.
+    let says_else = matches!(newest, Diagnosis::Network { .. }) && verdicts.len() > rest.len();
     let agree = rest.iter().all(|one| one.as_str() == newest.as_str())
+        && !says_else
         && !alone.iter().any(|engine| newest.is_refuted_by(*engine));
     if !agree {
         return Some(disagree);

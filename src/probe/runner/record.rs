@@ -135,6 +135,13 @@ impl<P: Page> Run<'_, P> {
             let trouble = Trouble::Site(Fault::SessionLost, signed_out(page));
             return (trouble, None);
         }
+        // Before a refusal: what no script could send nobody has refused.
+        if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
+            && page.status.is_none_or(|status| status < 300)
+        {
+            let message = format!("{broken}; {message}");
+            return (Trouble::Site(Fault::Script, message), None);
+        }
         let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
             ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
         });
@@ -148,12 +155,6 @@ impl<P: Page> Run<'_, P> {
         {
             let message = format!("the status is {status}, and {message}");
             return (Trouble::Site(Fault::Status, message), None);
-        }
-        if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
-            && page.status.is_none_or(|status| status < 300)
-        {
-            let message = format!("{broken}; {message}");
-            return (Trouble::Site(Fault::Script, message), None);
         }
         (trouble, None)
     }
