@@ -144,6 +144,7 @@ fn outage() -> Outage {
         closed_at: None,
         down_ms: 0,
         fault: Some(Fault::ErrorPage),
+        diagnosis: None,
         flow: "extension".to_owned(),
         step: "Upload the passport page".to_owned(),
         version: 1,

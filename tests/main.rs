@@ -18,6 +18,7 @@ mod browser_pool;
 mod config_file;
 mod definitions;
 mod detector;
+mod diagnosis;
 mod documents;
 mod domain_rules;
 mod end_to_end;

@@ -65,6 +65,7 @@ fn brief(effect: &Effect) -> String {
         }
         Effect::Eased { at, severity } => format!("eased {} {}", minute(at), severity.as_str()),
         Effect::Overran { at, .. } => format!("overran {}", minute(at)),
+        Effect::Diagnosed { .. } => panic!("a detector of one component makes no diagnosis"),
         Effect::Closed { ended, down } => {
             format!("close {} after {} down", minute(ended), down.as_secs() / 60)
         }

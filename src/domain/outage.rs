@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::diagnosis::Diagnosis;
 use super::{ComponentId, Engine, Fault, Moment};
 
 pub use watch::Watch;
@@ -167,6 +168,13 @@ pub enum Effect {
         /// How bad it is.
         severity: Severity,
     },
+    /// It became known where the fault lies, or that it lies elsewhere.
+    Diagnosed {
+        /// Start of the run that showed it.
+        at: Moment,
+        /// Where it lies.
+        diagnosis: Diagnosis,
+    },
     /// It ended.
     Closed {
         /// Start of the first passing run.
@@ -183,7 +191,7 @@ pub fn pages(effect: &Effect, planned: bool, in_maintenance: bool) -> bool {
         _ if planned => false,
         Effect::Opened { .. } | Effect::Worsened { .. } | Effect::Overran { .. } => !in_maintenance,
         Effect::Closed { .. } => true,
-        Effect::Eased { .. } => false,
+        Effect::Eased { .. } | Effect::Diagnosed { .. } => false,
     }
 }
 

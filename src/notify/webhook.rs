@@ -11,7 +11,8 @@
 //!     "severity": "down",                  // degraded, partial, down
 //!     "began_at": "2026-08-06T07:04:58.000Z", "ended_at": null,
 //!     "planned": false, "fault": "error_page", "step": "Upload the passport page",
-//!     "message": "expected status 200, got 503" } }
+//!     "message": "expected status 200, got 503",
+//!     "diagnosis": { "is": "server", "step": "…", "text_id": "…", "text_en": "…" } } }
 //! ```
 //!
 //! `Siaga-Signature: t=1786000000,v1=6c3f…`: `v1` is the HMAC-SHA256, in lower-case hex, of
@@ -32,7 +33,8 @@ use sha2::Sha256;
 use url::Url;
 
 use super::backoff::{Again, Failure};
-use super::words::{Subject, event, one_line};
+use super::words::{Subject, event, one_line, sentences};
+use crate::domain::diagnosis::Diagnosis;
 use crate::domain::{Clock, Moment, Secret};
 
 /// The name of the header with the signature.
@@ -61,6 +63,17 @@ struct OutageDocument<'a> {
     fault: Option<&'static str>,
     step: String,
     message: Option<String>,
+    diagnosis: Option<DiagnosisDocument<'a>>,
+}
+
+/// Where the fault lies: `is` (`front_end`, `server`, `network`, `plain_refused`,
+/// `one_engine`, `unclear`) with what belongs to it, and in words.
+#[derive(Serialize)]
+struct DiagnosisDocument<'a> {
+    #[serde(flatten)]
+    found: &'a Diagnosis,
+    text_id: String,
+    text_en: String,
 }
 
 /// The document of a message, as it is sent at `now`.
@@ -84,6 +97,14 @@ pub(super) fn body(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json
             fault: outage.fault.map(|fault| fault.as_str()),
             step: one_line(&outage.step, 200),
             message: subject.alert.message.as_ref().map(|m| one_line(m, 500)),
+            diagnosis: outage.diagnosis.as_ref().map(|found| {
+                let (text_id, text_en) = sentences(found);
+                DiagnosisDocument {
+                    found,
+                    text_id,
+                    text_en,
+                }
+            }),
         },
     })
 }

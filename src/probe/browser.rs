@@ -5,6 +5,7 @@
 
 mod bounded;
 mod capabilities;
+pub mod console;
 mod driver;
 mod folder;
 mod inhabitants;

@@ -4,6 +4,7 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod front_end;
 mod trouble;
 
 use std::collections::BTreeSet;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use url::Url;
 
+use super::browser::console::Console;
 use super::browser::network::{Network, Request};
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
@@ -23,7 +25,7 @@ use super::form::Change;
 use super::http_page::{HttpPage, host_of};
 use super::page::{Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble};
 use super::visible_text::VisibleText;
-use crate::domain::run::Phases;
+use crate::domain::run::{FrontEnd, Phases};
 use crate::domain::{Clock, Fault, Why};
 
 /// The functions that are called in the page.
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
+/// How long the browser may take to tell what it saw, once a step has failed.
+const TELLS_WITHIN: Duration = Duration::from_secs(3);
 /// The most boxes that are answered in one step.
 const MOST_PROMPTS: usize = 10;
 
@@ -53,6 +57,7 @@ pub struct BrowserPage {
     /// Whether what is shown is the answer to a request, which the browser does not show.
     is_elsewhere: bool,
     network: Network,
+    console: Console,
     /// How many of the network's requests were spent before this step.
     spent: usize,
     /// What boxes said in this step.
@@ -92,6 +97,7 @@ impl BrowserPage {
             is_stale: false,
             is_elsewhere: false,
             network: Network::default(),
+            console: Console::default(),
             spent: 0,
             prompts: Vec::new(),
             loaded_at: Duration::ZERO,
@@ -271,6 +277,29 @@ impl BrowserPage {
         Ok(())
     }
 
+    /// What the console has said so far. What it says now is asked for once in a while only:
+    /// the driver gathers it meanwhile.
+    pub async fn console(&mut self) -> &Console {
+        if let Ok(session) = self.session()
+            && session.is_chromium()
+        {
+            match session.log("browser").await {
+                Ok(entries) => self.console.read(&entries),
+                Err(error) => tracing::debug!(%error, "the browser tells no console"),
+            }
+        }
+        &self.console
+    }
+
+    /// Whether an address is the site's own: of a host that the flow may reach, or below
+    /// the site's.
+    fn is_own(&self, url: &Url) -> bool {
+        let site = self.site.host_str().unwrap_or_default();
+        let site = site.strip_prefix("www.").unwrap_or(site);
+        let below = |host: &str| host == site || host.ends_with(&format!(".{site}"));
+        self.hosts.contains(&host_of(url)) || url.host_str().is_some_and(below)
+    }
+
     /// The page did not come: why, by the network's own word.
     fn unreachable(&self) -> Trouble {
         let failed = self.network.requests.iter().rev().find_map(|request| {
@@ -404,6 +433,22 @@ impl Page for BrowserPage {
             ),
             Err(ours) => ours,
         }
+    }
+
+    async fn front_end(&mut self) -> Option<FrontEnd> {
+        if self.is_elsewhere {
+            return None;
+        }
+        let asked = timeout(TELLS_WITHIN, async {
+            self.listen().await.is_ok() && {
+                self.console().await;
+                true
+            }
+        });
+        if !matches!(asked.await, Ok(true)) {
+            tracing::debug!("the browser does not tell what it saw");
+        }
+        front_end::found(&self.network, &self.console, |url| self.is_own(url))
     }
 
     fn shown(&self) -> Option<Arc<Snapshot>> {

@@ -13,7 +13,7 @@ use url::Url;
 use super::definition::Query;
 use super::form::{Body, Change};
 use super::visible_text::VisibleText;
-use crate::domain::run::Phases;
+use crate::domain::run::{FrontEnd, Phases};
 use crate::domain::{Fault, Moment, Why};
 
 /// A page with less text than this, in bytes, is quoted besides its title.
@@ -127,6 +127,11 @@ pub trait Page: Send {
     /// What it really is that a step took too long: the site's fault, as given, or the
     /// engine's own.
     fn overdue(&mut self, trouble: Trouble) -> impl Future<Output = Trouble> + Send;
+    /// What there is to be seen of the page's own front end, once a step has failed on it;
+    /// texts are the site's, not yet masked.
+    fn front_end(&mut self) -> impl Future<Output = Option<FrontEnd>> + Send {
+        async { None }
+    }
     /// What is shown now; `None` before the first answer.
     fn shown(&self) -> Option<Arc<Snapshot>>;
     /// What was spent since the last call.

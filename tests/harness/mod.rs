@@ -381,6 +381,7 @@ impl Run {
             redirects: 0,
             certificate_expires_at: None,
             error_page: None,
+            front_end: None,
             evidence: Vec::new(),
             cleanup: false,
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use siaga::domain::diagnosis::{Diagnosis, Layer};
 use siaga::domain::history::{Day, Gap, Outage as Record, Tally, Update};
 use siaga::domain::outage::{Effect, Severity, State, Unseen};
 use siaga::domain::{ComponentId, Fault, Moment};
@@ -207,6 +208,12 @@ fn gap() -> Gap {
     }
 }
 
+fn server() -> Diagnosis {
+    Diagnosis::Server {
+        step: "Upload the passport page".to_owned(),
+    }
+}
+
 /// Upload, since 14.00 today.
 pub(super) fn current() -> Outage {
     Outage {
@@ -223,6 +230,7 @@ pub(super) fn current() -> Outage {
             closed_at: None,
             down_ms: 0,
             fault: Some(Fault::ErrorPage),
+            diagnosis: Some(server()),
             flow: "extension".to_owned(),
             step: "Upload the passport page".to_owned(),
             version: 2,
@@ -245,6 +253,14 @@ pub(super) fn current() -> Outage {
                     at: at(14, 20),
                     severity: Severity::Down,
                     fault: Some(Fault::ErrorPage),
+                },
+            },
+            Update {
+                at: at(14, 30),
+                recorded_at: at(14, 31),
+                effect: Effect::Diagnosed {
+                    at: at(14, 30),
+                    diagnosis: server(),
                 },
             },
         ],
@@ -280,6 +296,9 @@ pub(super) fn past() -> Outage {
             closed_at: Some(ended + Duration::from_secs(60)),
             down_ms: 95 * 60 * 1000,
             fault: Some(Fault::Connect),
+            diagnosis: Some(Diagnosis::Network {
+                layer: Layer::Connect,
+            }),
             flow: "extension".to_owned(),
             step: "Sign in".to_owned(),
             version: 2,

@@ -239,6 +239,7 @@ impl Running {
             closed_at: ended,
             down_ms: 0,
             fault: Some(Fault::Status),
+            diagnosis: None,
             flow: "extension".to_owned(),
             step: "Upload".to_owned(),
             version: 1,

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::Run;
 use super::step::signs_in;
-use crate::domain::run::{ErrorPage, EvidenceRef, Phases, StepReport};
-use crate::domain::{ComponentId, Fault, Moment, Outcome};
+use crate::domain::run::{AssetKind, ErrorPage, EvidenceRef, FrontEnd, Phases, StepReport};
+use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
 use crate::probe::definition::Step;
 use crate::probe::dom;
 use crate::probe::error_pages::Recognised;
@@ -19,6 +19,8 @@ use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
 
 /// The most characters of a message.
 const MESSAGE_KEPT: usize = 300;
+/// The most characters of a text of the front end's.
+const FRONT_END_KEPT: usize = 160;
 /// The most of a page that is kept as evidence, in bytes.
 const PAGE_KEPT: usize = 1_000_000;
 
@@ -31,6 +33,10 @@ impl<P: Page> Run<'_, P> {
         started_at: Moment,
         took: Duration,
     ) -> StepReport {
+        let front_end = match &carried_out {
+            Err(Trouble::Site(..)) if step.mail.is_none() => self.page.front_end().await,
+            _ => None,
+        };
         let spent = self.page.spent();
         let shown = self.page.shown();
         let is_new = match (&shown, before) {
@@ -69,7 +75,8 @@ impl<P: Page> Run<'_, P> {
         } else {
             answer
         };
-        let (trouble, known) = self.judge(step, trouble, met);
+        let front_end = front_end.map(|seen| self.masked(seen));
+        let (trouble, known) = self.judge(step, trouble, met, front_end.as_ref());
         let (outcome, message) = match trouble {
             Trouble::Site(fault, message) => {
                 let request = spent
@@ -87,7 +94,9 @@ impl<P: Page> Run<'_, P> {
         report.outcome = outcome;
         report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
-            if let Some(page) = met.filter(|page| on_page && page.complete) {
+            // The page that a script leaves unfinished is the usual one.
+            let is_usual = outcome == Outcome::Failed(Fault::Script);
+            if let Some(page) = met.filter(|page| on_page && page.complete && !is_usual) {
                 let (fingerprint, title) = fingerprint_of(page.visible());
                 report.error_page = Some(ErrorPage {
                     pattern: known.map(|known| known.key),
@@ -95,6 +104,7 @@ impl<P: Page> Run<'_, P> {
                     title: self.redactor.text(&title),
                 });
             }
+            report.front_end = front_end;
             report.evidence = self.keep(&report, met, &spent).await;
         }
         report
@@ -106,6 +116,7 @@ impl<P: Page> Run<'_, P> {
         step: &Step,
         trouble: Trouble,
         page: Option<&Arc<Snapshot>>,
+        front_end: Option<&FrontEnd>,
     ) -> (Trouble, Option<Recognised>) {
         let (Trouble::Site(fault, message), Some(page)) = (&trouble, page) else {
             return (trouble, None);
@@ -124,6 +135,13 @@ impl<P: Page> Run<'_, P> {
             let trouble = Trouble::Site(Fault::SessionLost, signed_out(page));
             return (trouble, None);
         }
+        // Before a refusal: what no script could send nobody has refused.
+        if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
+            && page.status.is_none_or(|status| status < 300)
+        {
+            let message = format!("{broken}; {message}");
+            return (Trouble::Site(Fault::Script, message), None);
+        }
         let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
             ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
         });
@@ -139,6 +157,23 @@ impl<P: Page> Run<'_, P> {
             return (Trouble::Site(Fault::Status, message), None);
         }
         (trouble, None)
+    }
+
+    /// What was seen of the front end, as it may be written down.
+    fn masked(&self, mut seen: FrontEnd) -> FrontEnd {
+        let mask = |text: &mut String| {
+            let clean = report::clean(&self.redactor.text(text)).replace('\n', " ");
+            *text = cut(&clean, FRONT_END_KEPT);
+        };
+        if let Some(error) = &mut seen.error {
+            mask(&mut error.message);
+            mask(&mut error.source);
+        }
+        if let Some(asset) = &mut seen.asset {
+            mask(&mut asset.path);
+            asset.error.iter_mut().for_each(mask);
+        }
+        seen
     }
 
     /// Whether a step that needs a session met the page to sign in on.
@@ -250,10 +285,35 @@ pub(super) fn known_page(known: &Recognised, page: &Snapshot) -> String {
 
 /// A message of a length that people read; only what is masked already may be cut.
 fn shortened(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_KEPT) {
+    cut(message, MESSAGE_KEPT)
+}
+
+fn cut(message: &str, most: usize) -> String {
+    match message.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", message[..end].trim_end()),
         None => message.to_owned(),
     }
+}
+
+/// What operators read of a page whose script is missing or stops; `None` where neither is so.
+fn broken_script(seen: &FrontEnd) -> Option<String> {
+    if let Some(asset) = seen
+        .asset
+        .as_ref()
+        .filter(|asset| asset.kind == AssetKind::Script)
+    {
+        let path = &asset.path;
+        let how = match asset.status {
+            Some(status) => format!("answers {status}"),
+            None => "does not come".to_owned(),
+        };
+        return Some(format!("a script of the page is missing: `{path}` {how}"));
+    }
+    let error = seen.error.as_ref()?;
+    let (message, source) = (&error.message, &error.source);
+    Some(format!(
+        "a script of the page stops with an error: {message} (`{source}`)"
+    ))
 }
 
 /// What operators read of a session that was lost.
@@ -292,6 +352,7 @@ pub(super) fn untouched(
         redirects: 0,
         certificate_expires_at: None,
         error_page: None,
+        front_end: None,
         evidence: Vec::new(),
         cleanup: false,
     }

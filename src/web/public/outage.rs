@@ -25,6 +25,7 @@ struct OutagePage<'a> {
     recovered: Badge,
     span: String,
     fault: Option<String>,
+    diagnosis: Option<String>,
     facts: Vec<Fact>,
     error_pages: Vec<Page>,
     timeline: Vec<Entry>,
@@ -64,6 +65,7 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
         recovered: Badge::recovered(t),
         span: span_line(t, format, outage, as_of),
         fault: record.fault.map(|fault| words::fault(t, fault)),
+        diagnosis: (record.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
         facts: facts(site, lang, outage),
         error_pages: outage
             .error_pages
