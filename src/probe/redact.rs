@@ -183,13 +183,31 @@ impl Redactor {
 
     /// The text with every secret masked.
     pub fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (form, mask) in &self.masks {
-            if text.contains(form) {
-                text = text.replace(form, mask);
-            }
+        // Where each form comes next; all in one go, so that a mask is not masked again.
+        let mut next: Vec<(usize, &str, &str)> = self
+            .masks
+            .iter()
+            .filter_map(|(form, mask)| Some((text.find(form)?, form.as_str(), mask.as_str())))
+            .collect();
+        let mut out = String::with_capacity(text.len());
+        let mut end = 0;
+        // Of those that begin at the same place the first is the longest.
+        while let Some(&(at, form, mask)) = next.iter().min_by_key(|(at, ..)| *at) {
+            out.push_str(&text[end..at]);
+            out.push_str(mask);
+            end = at + form.len();
+            next.retain_mut(|(at, form, _)| {
+                if *at < end {
+                    match text[end..].find(*form) {
+                        Some(further) => *at = end + further,
+                        None => return false,
+                    }
+                }
+                true
+            });
         }
-        text
+        out.push_str(&text[end..]);
+        out
     }
 
     /// The text of headers, one a line: secrets masked, and whatever authenticates.

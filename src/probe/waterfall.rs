@@ -12,7 +12,7 @@ const WIDTH: u64 = 420;
 const MARGIN: u64 = 12;
 const ROW: u64 = 40;
 const HEAD: u64 = 44;
-const FOOT: u64 = 40;
+const FOOT: u64 = 52;
 /// The longest name, in characters; longer ones are cut.
 const NAME: usize = 40;
 
@@ -24,6 +24,9 @@ const PARTS: [(&str, &str); 5] = [
     ("wait", "#2f6fb0"),
     ("receive", "#2c8a7d"),
 ];
+
+/// What is none of these: scripts, waiting, the monitor itself.
+const OTHER: (&str, &str) = ("other", "#9aa0a6");
 
 /// Draws the steps of a run, those not reached included.
 pub fn svg(title: &str, steps: &[StepReport]) -> String {
@@ -56,14 +59,15 @@ pub fn svg(title: &str, steps: &[StepReport]) -> String {
         WIDTH - MARGIN,
         time(total),
     );
-    for (place, (name, colour)) in (0..).zip(PARTS) {
-        let x = MARGIN + 36 + place * 64;
+    let legend = foot + 22;
+    for (place, (name, colour)) in (0..).zip(PARTS.into_iter().chain([OTHER])) {
+        let x = MARGIN + place * 66;
         let _ = write!(
             out,
             "<rect x=\"{x}\" y=\"{}\" width=\"9\" height=\"9\" fill=\"{colour}\"/>\
-             <text x=\"{}\" y=\"{foot}\" font-size=\"11\">{name}</text>",
-            foot - 9,
-            x + 12,
+             <text x=\"{}\" y=\"{legend}\" font-size=\"12\">{name}</text>",
+            legend - 9,
+            x + 13,
         );
     }
     out.push_str("</svg>\n");
@@ -110,7 +114,7 @@ fn one(out: &mut String, step: &StepReport, top: u64, start: Moment, scaled: &dy
             until.saturating_sub(from).max(1),
         );
     };
-    rect(out, from, until, "#9aa0a6");
+    rect(out, from, until, OTHER.1);
     let phases = step.phases;
     let times = [
         phases.resolve,

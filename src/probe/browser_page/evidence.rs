@@ -172,7 +172,9 @@ impl BrowserPage {
         let _ = self.listen().await;
         let own = self.plain.requests().await;
         let now = self.clock.now();
-        let seen = self.network.requests.iter();
+        // The browser asks itself too, for the page that it begins with.
+        let is_ours = |request: &&Request| request.url.starts_with("http");
+        let seen = self.network.requests.iter().filter(is_ours);
         let mut entries: Vec<Entry> = seen.map(|request| entry(request, now)).collect();
         entries.extend(own);
         entries.sort_by_key(|entry| entry.started_at);

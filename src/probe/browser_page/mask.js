@@ -18,7 +18,7 @@ const HIDE = `${FIELDS} { -webkit-text-fill-color: transparent !important; color
   input::file-selector-button { visibility: hidden !important; }
   ${OPAQUE} { visibility: hidden !important; }`;
 // Attributes whose value may be shown; changing others could start something.
-const SHOWN = new Set(["title", "alt", "placeholder", "value", "label", "content"]);
+const SHOWN = new Set(["title", "alt", "placeholder", "value", "label"]);
 
 function roots(root = document, found = [document]) {
   for (const element of root.querySelectorAll("*")) {
@@ -71,7 +71,7 @@ function mask(secrets) {
       text.data = after;
       kept.undo.push(() => { if (text.data === after) text.data = before; });
     }
-    for (const element of root.querySelectorAll("*")) {
+    for (const element of root.querySelectorAll("*:not(input[type=hidden])")) {
       for (const { name, value: before } of [...element.attributes]) {
         if (!SHOWN.has(name) && !name.startsWith("data-") && !name.startsWith("aria-")) continue;
         const after = masked(before);
