@@ -305,14 +305,14 @@ impl Detector {
         }
         let now = run.ended_at;
         let rules = &self.rules;
-        let fresh_for = |flow: &str| {
-            let fresh_for = rules.fresh_for.get(flow);
+        let fresh_for = |flow: &str, engine| {
+            let fresh_for = rules.fresh_for.get(&(flow.to_owned(), engine));
             fresh_for.copied().unwrap_or(rules.fresh_for_default)
         };
         let longest = rules.fresh_for.values().copied().max();
         let since = now - longest.unwrap_or_default().max(rules.fresh_for_default) * 2;
         let sights = runs::sights(conn, watch.component(), since, MOST_SIGHTS).await?;
-        let found = diagnosis::diagnose(&sights, now, |flow, _| fresh_for(flow));
+        let found = diagnosis::diagnose(&sights, now, fresh_for);
         let Some(found) = diagnosis::next(record.diagnosis.as_ref(), found) else {
             return Ok(None);
         };

@@ -31,6 +31,7 @@ use crate::store::{Store, seal};
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
 use crate::web::desk::Desk;
+use crate::web::duty::{self, DutyState};
 use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
@@ -195,7 +196,11 @@ impl Service {
             .observed_by(Arc::new(move || metrics.observe_report()));
         let reports = reports::router(reports);
         life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
-        let office = office::router(OfficeState::new(desk, office::Settings::default()));
+        let duty = DutyState::new(desk.clone(), reader.clone(), self.evidence.clone());
+        let pictures = crate::web::evidence::router(self.store.clone(), self.evidence.clone());
+        let office = office::router(OfficeState::new(desk, office::Settings::default()))
+            .merge(duty::router(duty))
+            .merge(pictures);
         let metrics = self.metrics.clone();
         let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
         let mut routes = archive.merge(reports).merge(office);

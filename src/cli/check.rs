@@ -4,6 +4,8 @@
 //! secrets and variables come from the environment under the names that the flow uses, and
 //! `SIAGA_MAILBOX` (`imaps://user:password@host/`) is where its mails arrive.
 
+mod folder;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,16 +22,16 @@ use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
-use crate::probe::browser::Browsers;
+use crate::probe::browser::{Browsers, WebDriver};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::Politeness;
 use crate::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use crate::system::{SystemClock, SystemRandom};
 use crate::toml_reader::Problem;
+use folder::Folder;
 
 /// Ends of a check, as exit codes.
 const PASSED: u8 = 0;
@@ -59,13 +61,16 @@ pub struct Args {
     /// Show the browser.
     #[arg(long)]
     pub headed: bool,
-    /// Pause so many milliseconds before each action in the browser.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    pub slow_mo: u64,
+    /// Pause so long before each action in the browser: milliseconds, or a duration such as 2s.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = pause)]
+    pub slow_mo: Duration,
+    /// Use the browser behind this WebDriver address, e.g. http://grid.example:4444.
+    #[arg(long, value_name = "URL")]
+    pub webdriver: Option<Url>,
     /// Print the whole record as JSON in place of a line a step.
     #[arg(long)]
     pub json: bool,
-    /// Keep evidence of failures in this folder.
+    /// Keep the run and evidence of failures in this folder; open its index.html.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Which rung of the flow's ladder to try, counted from 0.
@@ -82,6 +87,29 @@ pub struct Args {
 fn engine(text: &str) -> Result<Engine, String> {
     text.parse()
         .map_err(|_| "there are two engines: http and browser".to_owned())
+}
+
+/// The longest pause before an action.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "ms"),
+    };
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        _ => f64::NAN,
+    };
+    let number: f64 = number.trim().parse().unwrap_or(f64::NAN);
+    match Duration::try_from_secs_f64(number * scale) {
+        Ok(pause) if pause <= LONGEST_PAUSE => Ok(pause),
+        _ => Err(format!(
+            "give milliseconds (500) or a duration (500ms, 2s) of at most {} s",
+            LONGEST_PAUSE.as_secs()
+        )),
+    }
 }
 
 /// Carries out the command.
@@ -113,12 +141,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(BAD_FILE));
     };
-    let tools = tools(&args, config.as_ref(), error_pages)?;
+    if let Some(cannot) = no_browser(&args) {
+        writeln!(io::stderr(), "{cannot}")?;
+        return Ok(ExitCode::from(INCONCLUSIVE));
+    }
+    let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
+    let tools = tools(&args, config.as_ref(), error_pages, folder.as_ref())?;
     let json = args.json;
     let mut on_step = |step: &StepReport| {
         if !json {
             // A reader that went away is no reason to leave drafts on the site.
-            let _ = writeln!(io::stdout(), "{}", line(step));
+            let mut out = io::stdout();
+            let _ = writeln!(out, "{}", line(step));
+            let _ = out.flush();
         }
     };
     let occasion = Occasion {
@@ -133,22 +168,34 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(browsers) = &tools.browsers {
         browsers.rest(BROWSER_GONE_WITHIN).await;
     }
+    let summary = summary(&report);
+    let mut kept = Vec::new();
+    if let Some(folder) = &folder {
+        match folder.finish(&report, &target.site, &summary).await {
+            Ok(named) => kept = named,
+            // What the run found counts all the same.
+            Err(error) => writeln!(io::stderr(), "The evidence is not whole: {error:#}")?,
+        }
+    }
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, &report)?;
         writeln!(out)?;
     } else {
-        writeln!(out, "{}", summary(&report))?;
-        for step in &report.steps {
-            for piece in &step.evidence {
-                let (start, sha256) = (&piece.sha256[..2], &piece.sha256);
-                let folder = args.evidence.as_deref().unwrap_or(Path::new("")).display();
-                writeln!(
-                    out,
-                    "  {} of \"{}\": {folder}/{start}/{sha256}",
-                    piece.kind, step.name
-                )?;
-            }
+        writeln!(out, "{summary}")?;
+        for (path, step, piece) in &kept {
+            writeln!(
+                out,
+                "  {} of \"{}\": {}",
+                piece.kind,
+                step.name,
+                path.display()
+            )?;
+        }
+        if let Some(folder) = &folder
+            && folder.index().is_file()
+        {
+            writeln!(out, "  open {}", folder.index().display())?;
         }
     }
     Ok(ExitCode::from(match report.outcome {
@@ -238,7 +285,43 @@ fn target(flow: &Flow, args: &Args, config: Option<&Config>) -> anyhow::Result<O
     }))
 }
 
-fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyhow::Result<Tools> {
+/// What a person must do before a browser can run the flow; `None`: it can be tried.
+fn no_browser(args: &Args) -> Option<String> {
+    if args.engine != Engine::Browser {
+        return None;
+    }
+    if args.webdriver.is_some() {
+        return None;
+    }
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if args.headed && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") {
+        return Some(
+            "There is no display to show the browser on: neither DISPLAY nor WAYLAND_DISPLAY is \
+             set. Leave `--headed` out, or run it in a graphical session (or under xvfb-run)."
+                .to_owned(),
+        );
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |names: &[&str]| {
+        std::env::split_paths(&path).any(|folder| names.iter().any(|n| folder.join(n).is_file()))
+    };
+    if is_there(&["chromedriver"]) {
+        return None;
+    }
+    Some(
+        "The browser engine needs Chromium and chromedriver, and there is no `chromedriver` in \
+         PATH. On Debian: apt-get install chromium chromium-driver; on Ubuntu: snap install \
+         chromium. Or name a running one with `--webdriver URL`, or use `--engine http`."
+            .to_owned(),
+    )
+}
+
+fn tools(
+    args: &Args,
+    config: Option<&Config>,
+    error_pages: ErrorPages,
+    folder: Option<&Folder>,
+) -> anyhow::Result<Tools> {
     let mut roots = Vec::new();
     let certificates = config.map_or(&[][..], |config| &config.probe.certificates);
     for path in args.ca.iter().chain(certificates) {
@@ -257,10 +340,7 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
         Some(url) => Some(Arc::new(ImapMailbox::parse(&url)?)),
         None => None,
     };
-    let evidence = match &args.evidence {
-        Some(folder) => Some(EvidenceStore::open(folder)?),
-        None => None,
-    };
+    let evidence = folder.map(Folder::store).transpose()?;
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
     let http = Arc::new(HttpClients::new(contact, &roots)?);
@@ -279,7 +359,10 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
                 );
             };
             settings.headed = args.headed;
-            settings.pause = Duration::from_millis(args.slow_mo);
+            settings.pause = args.slow_mo;
+            if let Some(address) = &args.webdriver {
+                settings.webdriver = WebDriver::Remote(address.clone());
+            }
             Some(Browsers::open(settings, Arc::new(SystemRandom))?)
         }
     };
@@ -295,23 +378,33 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
     })
 }
 
-/// One step, one line.
-fn line(step: &StepReport) -> String {
-    let mark = match step.outcome {
+fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Passed | Outcome::Slow => "✓",
         Outcome::Failed(_) => "✗",
         Outcome::NotReached | Outcome::Inconclusive(_) => "–",
-    };
-    let component = if step.cleanup {
+    }
+}
+
+fn component(step: &StepReport) -> &str {
+    if step.cleanup {
         "(cleanup)"
     } else {
         step.component.as_str()
-    };
-    let took = match step.outcome {
+    }
+}
+
+fn took(step: &StepReport) -> String {
+    match step.outcome {
         Outcome::NotReached => "not reached".to_owned(),
         Outcome::Slow => format!("{} ms, slow", step.took_ms),
         _ => format!("{} ms", step.took_ms),
-    };
+    }
+}
+
+/// One step, one line.
+fn line(step: &StepReport) -> String {
+    let (mark, component, took) = (mark(step.outcome), component(step), took(step));
     let mut line = format!("{mark} {:<40} {component:<14} {took:>11}", step.name);
     if let Some(message) = &step.message {
         line.push_str("  ");

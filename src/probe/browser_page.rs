@@ -4,6 +4,7 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod evidence;
 mod front_end;
 mod trouble;
 
@@ -22,8 +23,10 @@ use super::browser::network::{Network, Request};
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
+use super::har::Entry;
 use super::http_page::{HttpPage, host_of};
-use super::page::{Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble};
+use super::page::{Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble};
+use super::redact::Redactor;
 use super::visible_text::VisibleText;
 use crate::domain::run::{FrontEnd, Phases};
 use crate::domain::{Clock, Fault, Why};
@@ -453,6 +456,14 @@ impl Page for BrowserPage {
 
     fn shown(&self) -> Option<Arc<Snapshot>> {
         self.shown.clone()
+    }
+
+    async fn requests(&mut self) -> Vec<Entry> {
+        self.all_requests().await
+    }
+
+    async fn evidence(&mut self, redactor: &Redactor, pieces: &mut Vec<Piece>) {
+        self.take_evidence(redactor, pieces).await;
     }
 
     fn spent(&mut self) -> Spent {

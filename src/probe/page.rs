@@ -12,6 +12,8 @@ use url::Url;
 
 use super::definition::Query;
 use super::form::{Body, Change};
+use super::har::Entry;
+use super::redact::Redactor;
 use super::visible_text::VisibleText;
 use crate::domain::run::{FrontEnd, Phases};
 use crate::domain::{Fault, Moment, Why};
@@ -79,6 +81,31 @@ pub struct Exchange {
     pub phases: Phases,
 }
 
+/// A piece of evidence, masked already.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// `screenshot`, `console`, `certificates` …
+    pub kind: &'static str,
+    /// Media type.
+    pub media_type: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Of a screenshot: whether the page had nothing to mask and nothing filled in.
+    pub is_bare: bool,
+}
+
+impl Piece {
+    /// A piece that is not bare.
+    pub fn new(kind: &'static str, media_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        Piece {
+            kind,
+            media_type,
+            bytes: bytes.into(),
+            is_bare: false,
+        }
+    }
+}
+
 /// How long an engine's page may take to become what a step expects without being asked again.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -136,6 +163,15 @@ pub trait Page: Send {
     fn shown(&self) -> Option<Arc<Snapshot>>;
     /// What was spent since the last call.
     fn spent(&mut self) -> Spent;
+    /// Every request of the run so far, for the evidence of a failure.
+    fn requests(&mut self) -> impl Future<Output = Vec<Entry>> + Send;
+    /// Adds to `pieces` what only the engine can show of a failure, masked. The page is
+    /// afterwards as it was. The future may be dropped: what was added by then counts.
+    fn evidence(
+        &mut self,
+        redactor: &Redactor,
+        pieces: &mut Vec<Piece>,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// A page as it was received.

@@ -4,6 +4,7 @@
 //! any case, secrets kept out of the record. A run is tried once; trying again, controls and
 //! intervals are the scheduler's.
 
+mod evidence;
 mod ladder;
 mod record;
 mod step;
@@ -235,14 +236,17 @@ pub async fn run_on<P: Page>(
         sign_in: None,
         rung: None,
         uploaded: false,
+        done: Vec::with_capacity(flow.steps.len()),
+        filled: Vec::new(),
+        kept: 0,
         page,
+        engine,
         flow,
         target,
         tools,
         turn: occasion.turn,
         stop: occasion.stop,
     };
-    let mut steps = Vec::with_capacity(flow.steps.len());
     let mut rest = None;
     for step in &flow.steps {
         let report = match rest {
@@ -255,10 +259,11 @@ pub async fn run_on<P: Page>(
             _ => None,
         });
         (occasion.on_step)(&report);
-        steps.push(report);
+        run.done.push(report);
     }
     let ended_at = tools.clock.now();
-    run.clean_up(&mut steps, occasion.on_step).await;
+    run.clean_up(occasion.on_step).await;
+    let steps = run.done;
     RunReport {
         flow: flow.key.clone(),
         name: flow.name.clone(),
@@ -285,6 +290,7 @@ struct SignIn {
 /// One run under way.
 struct Run<'r, P> {
     page: &'r mut P,
+    engine: Engine,
     flow: &'r Flow,
     target: &'r Target,
     tools: &'r Tools,
@@ -300,15 +306,17 @@ struct Run<'r, P> {
     rung: Option<Rung>,
     /// Whether the step under way has sent its document.
     uploaded: bool,
+    /// The record so far.
+    done: Vec<StepReport>,
+    /// What was filled in so far.
+    filled: Vec<String>,
+    /// Bytes of evidence that were kept so far.
+    kept: usize,
 }
 
 impl<P: Page> Run<'_, P> {
     /// Every cleanup step for which there is something to clean up, whatever the others do.
-    async fn clean_up(
-        &mut self,
-        steps: &mut Vec<StepReport>,
-        on_step: &mut (dyn FnMut(&StepReport) + Send),
-    ) {
+    async fn clean_up(&mut self, on_step: &mut (dyn FnMut(&StepReport) + Send)) {
         self.left = CLEANUP_TIME;
         self.stop = None;
         for step in &self.flow.cleanup {
@@ -318,7 +326,7 @@ impl<P: Page> Run<'_, P> {
             let mut report = self.step(step).await;
             report.cleanup = true;
             on_step(&report);
-            steps.push(report);
+            self.done.push(report);
         }
     }
 }

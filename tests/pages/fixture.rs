@@ -267,6 +267,7 @@ pub(super) fn current() -> Outage {
         failures: 1_214,
         vantages: vec!["jakarta".to_owned(), "surabaya".to_owned()],
         vantage_count: 3,
+        screenshot: None,
         error_pages: vec![ErrorPage {
             title: "500 • KENDALA SERVER <b>".to_owned(),
             fingerprint: "9f86d081884c7d65".to_owned(),
@@ -326,6 +327,7 @@ pub(super) fn past() -> Outage {
         failures: 1,
         vantages: Vec::new(),
         vantage_count: 1,
+        screenshot: None,
         error_pages: Vec::new(),
         gaps: vec![Gap {
             vantage: "jakarta".to_owned(),

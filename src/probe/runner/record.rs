@@ -1,28 +1,25 @@
-//! What is written down of a step: the fault it really was, and the evidence.
+//! What is written down of a step, and the fault that it really was.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use scraper::Html;
-use serde_json::json;
 
 use super::Run;
 use super::step::signs_in;
-use crate::domain::run::{AssetKind, ErrorPage, EvidenceRef, FrontEnd, Phases, StepReport};
+use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
 use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
 use crate::probe::definition::Step;
 use crate::probe::dom;
 use crate::probe::error_pages::Recognised;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
-use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
+use crate::probe::page::{Page, Snapshot, Trouble, milliseconds};
 
 /// The most characters of a message.
 const MESSAGE_KEPT: usize = 300;
 /// The most characters of a text of the front end's.
 const FRONT_END_KEPT: usize = 160;
-/// The most of a page that is kept as evidence, in bytes.
-const PAGE_KEPT: usize = 1_000_000;
 
 impl<P: Page> Run<'_, P> {
     pub(super) async fn record(
@@ -50,7 +47,7 @@ impl<P: Page> Run<'_, P> {
         report.redirects = spent.redirects;
         report.certificate_expires_at = spent.certificate_expires_at;
         report.status = answer.and_then(|page| page.status);
-        report.final_url = answer.map(|page| self.redactor.text(page.url.as_str()));
+        report.final_url = answer.map(|page| self.redactor.url(page.url.as_str()));
         if let Some(slow) = step.slow.filter(|slow| took > *slow) {
             report.outcome = Outcome::Slow;
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
@@ -201,75 +198,6 @@ impl<P: Page> Run<'_, P> {
             .error_pages
             .recognise_in(page.status, page.body.len(), page.visible())
     }
-
-    /// Keeps the page, the headers and the times. What cannot be kept is told in the log: the
-    /// failure itself counts all the same.
-    async fn keep(
-        &self,
-        report: &StepReport,
-        page: Option<&Arc<Snapshot>>,
-        spent: &Spent,
-    ) -> Vec<EvidenceRef> {
-        let Some(store) = &self.tools.evidence else {
-            return Vec::new();
-        };
-        let mut pieces: Vec<(&str, &str, String)> = Vec::new();
-        if let Some(page) = page {
-            if !page.body.is_empty() && is_text(page) {
-                let text = page.text();
-                let start = text.floor_char_boundary(PAGE_KEPT);
-                // Masked before it is cut, so that no half of a secret is left at the end.
-                let mut masked = self
-                    .redactor
-                    .text(&text[..text.floor_char_boundary(2 * start)]);
-                masked.truncate(masked.floor_char_boundary(PAGE_KEPT));
-                let kind = if page.is_html() {
-                    "text/html;charset=utf-8"
-                } else {
-                    "text/plain;charset=utf-8"
-                };
-                pieces.push(("page", kind, masked));
-            }
-            let status = page
-                .status
-                .map_or(String::new(), |status| format!("HTTP {status}\n"));
-            let headers = format!("{status}{}", self.redactor.headers(&page.headers));
-            pieces.push(("headers", "text/plain;charset=utf-8", headers));
-        }
-        pieces.push(("timings", "application/json", self.timings(report, spent)));
-        let mut kept = Vec::new();
-        for (kind, media_type, text) in pieces {
-            match store.keep(kind, media_type, text.as_bytes()).await {
-                Ok(reference) => kept.push(reference),
-                Err(error) => tracing::warn!(%error, kind, "evidence was not kept"),
-            }
-        }
-        kept
-    }
-
-    fn timings(&self, report: &StepReport, spent: &Spent) -> String {
-        let exchanges: Vec<_> = spent
-            .exchanges
-            .iter()
-            .map(|exchange| {
-                json!({
-                    "method": exchange.method.as_str(),
-                    "url": self.redactor.text(exchange.url.as_str()),
-                    "status": exchange.status,
-                    "phases_ms": exchange.phases,
-                })
-            })
-            .collect();
-        json!({
-            "step": report.name,
-            "started_at": report.started_at.to_string(),
-            "took_ms": report.took_ms,
-            "outcome": report.outcome,
-            "message": report.message,
-            "requests": exchanges,
-        })
-        .to_string()
-    }
 }
 
 /// What operators read of a known error page.
@@ -320,16 +248,6 @@ fn broken_script(seen: &FrontEnd) -> Option<String> {
 pub(super) fn signed_out(page: &Snapshot) -> String {
     let path = page.url.path();
     format!("signed out in the middle: the site asks to sign in again (`{path}`)")
-}
-
-fn is_text(page: &Snapshot) -> bool {
-    let media_type = page.media_type();
-    page.is_html()
-        || media_type.is_empty()
-        || media_type.starts_with("text/")
-        || ["json", "xml", "javascript"]
-            .into_iter()
-            .any(|kind| media_type.contains(kind))
 }
 
 /// The record of a step that did nothing.
