@@ -148,12 +148,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
     let tools = tools(&args, config.as_ref(), error_pages, folder.as_ref())?;
     let json = args.json;
+    let mut said = None;
     let mut on_step = |step: &StepReport| {
         if !json {
+            // Why nothing is known is said once, and not for every step that shares it.
+            let is_said = matches!(step.outcome, Outcome::Inconclusive(_)) && said == step.message;
             // A reader that went away is no reason to leave drafts on the site.
             let mut out = io::stdout();
-            let _ = writeln!(out, "{}", line(step));
+            let _ = writeln!(out, "{}", line(step, is_said));
             let _ = out.flush();
+            said.clone_from(&step.message);
         }
     };
     let occasion = Occasion {
@@ -403,10 +407,10 @@ fn took(step: &StepReport) -> String {
 }
 
 /// One step, one line.
-fn line(step: &StepReport) -> String {
+fn line(step: &StepReport, is_said: bool) -> String {
     let (mark, component, took) = (mark(step.outcome), component(step), took(step));
     let mut line = format!("{mark} {:<40} {component:<14} {took:>11}", step.name);
-    if let Some(message) = &step.message {
+    if let Some(message) = step.message.as_ref().filter(|_| !is_said) {
         line.push_str("  ");
         if let Some(detail) = step.outcome.detail() {
             line.push_str(&format!("{detail}: "));

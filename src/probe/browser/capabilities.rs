@@ -94,14 +94,19 @@ fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
+    // Of a browser elsewhere we do not know who runs it.
+    let sandbox = match folder {
+        Some(_) => has_sandbox(settings),
+        None => settings.sandbox != Some(false),
+    };
+    if !sandbox {
+        arguments.push("--no-sandbox".to_owned());
+    }
     if let Some(folder) = folder {
         arguments.push(format!(
             "--user-data-dir={}",
             folder.join("profile").display()
         ));
-        if !has_sandbox(settings) {
-            arguments.push("--no-sandbox".to_owned());
-        }
         let shared = rustix::fs::statvfs("/dev/shm");
         if shared.map_or(true, |shared| {
             shared.f_bavail * shared.f_frsize < SHARED_MEMORY

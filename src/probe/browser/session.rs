@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long a driver or a browser may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// What the web is asked for in the first place.
-const LANGUAGES: &str = "id,en;q=0.8";
+const LANGUAGES: &str = "id,en";
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug)]
