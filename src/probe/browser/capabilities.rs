@@ -94,14 +94,15 @@ fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
+    // Of a browser elsewhere only what was written is known.
+    if settings.sandbox == Some(false) || folder.is_some() && !has_sandbox(settings) {
+        arguments.push("--no-sandbox".to_owned());
+    }
     if let Some(folder) = folder {
         arguments.push(format!(
             "--user-data-dir={}",
             folder.join("profile").display()
         ));
-        if !has_sandbox(settings) {
-            arguments.push("--no-sandbox".to_owned());
-        }
         let shared = rustix::fs::statvfs("/dev/shm");
         if shared.map_or(true, |shared| {
             shared.f_bavail * shared.f_frsize < SHARED_MEMORY
