@@ -94,12 +94,8 @@ fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
-    // Of a browser elsewhere we do not know who runs it.
-    let sandbox = match folder {
-        Some(_) => has_sandbox(settings),
-        None => settings.sandbox != Some(false),
-    };
-    if !sandbox {
+    // Of a browser elsewhere only what was written is known.
+    if settings.sandbox == Some(false) || folder.is_some() && !has_sandbox(settings) {
         arguments.push("--no-sandbox".to_owned());
     }
     if let Some(folder) = folder {

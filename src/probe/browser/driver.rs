@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::BrowserError;
+use super::capabilities::Kind;
 use super::inhabitants;
 
 /// How long a killed driver may take to be gone.
@@ -42,9 +43,20 @@ impl Driver {
         within: Duration,
     ) -> Result<Self, BrowserError> {
         let failed = |what: String| BrowserError::Driver(program.to_owned(), what);
-        let mut child = Command::new(program)
+        // Chromium puts sockets there, whose paths may only be a hundred bytes long.
+        let temporary = match Kind::of(program) {
+            Kind::Chromium => PathBuf::from("tmp"),
+            Kind::Firefox => folder.join("tmp"),
+        };
+        // A name is looked up on the PATH; a path is not meant from the run's folder.
+        let executable = match program.components().count() {
+            1 => program.to_owned(),
+            _ => std::path::absolute(program).unwrap_or_else(|_| program.to_owned()),
+        };
+        let mut child = Command::new(executable)
             .arg("--port=0")
-            .env("TMPDIR", folder.join("tmp"))
+            .current_dir(folder)
+            .env("TMPDIR", temporary)
             .env("HOME", folder.join("home"))
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_CACHE_HOME")

@@ -24,6 +24,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a driver or a browser may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// The advice of chromedriver to those who run it themselves.
+const LOOK_INTO_THE_LOG: &str = ". Examine ChromeDriver verbose log to determine the cause.";
 /// What the web is asked for in the first place.
 const LANGUAGES: &str = "id,en";
 
@@ -87,7 +89,12 @@ impl Session {
         builder.capabilities(wanted);
         let client = match timeout(within, builder.connect(address.as_str())).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(BrowserError::Browser(first_line(&error.to_string()))),
+            Ok(Err(error)) => {
+                let message = first_line(&error.to_string());
+                // Nobody can: the driver is ours, and gone.
+                let message = message.replace(LOOK_INTO_THE_LOG, "");
+                return Err(BrowserError::Browser(message));
+            }
             Err(_) => {
                 let message = format!("none within {} s", within.as_secs_f64());
                 return Err(BrowserError::Browser(message));
