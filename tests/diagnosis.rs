@@ -2,6 +2,7 @@
 //! rehearsal site's faults.
 
 mod browsers;
+mod console;
 mod kept;
 mod rules;
 
