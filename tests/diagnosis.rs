@@ -4,6 +4,7 @@
 mod browsers;
 mod console;
 mod kept;
+mod program;
 mod rules;
 
 use siaga::domain::run::{AssetKind, FailedAsset, FrontEnd, ScriptError};

@@ -72,7 +72,6 @@ async fn stage() -> Stage {
     // Of what comes after the documents nothing is asked here.
     let documents = flow.steps.iter().position(|step| step.name == UPLOAD);
     flow.steps.truncate(documents.unwrap() + 1);
-    flow.ladder = None;
     Stage {
         site,
         target,
@@ -174,6 +173,7 @@ async fn a_missing_bundle_is_named_as_the_front_ends_fault() {
             Outcome::Failed(Class::Script),
             "{report:#?}"
         );
+        assert_eq!(report.rung, None, "nothing was refused");
         let outage = of(&outages, "upload");
         assert_eq!(outages.len(), 1, "{outages:#?}");
         let Some(Diagnosis::FrontEnd { step, cause }) = &outage.diagnosis else {
