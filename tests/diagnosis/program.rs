@@ -20,7 +20,12 @@ fn flow() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_lost_its_script_is_told_from_a_server_that_fails() {
     let site = Site::start().await;
-    let setup = Setup::of(&site).flows(&[("extension", flow().as_str())]);
+    // Chromium's sockets lie below it, and the path of a socket is short.
+    let data = tempfile::Builder::new().prefix("s").tempdir();
+    let data = data.expect("a folder");
+    let setup = Setup::of(&site)
+        .flows(&[("extension", flow().as_str())])
+        .data(data.path());
     let mut siaga = setup.run().await;
     siaga.until("upload", "operational", SOON * 2).await;
 
