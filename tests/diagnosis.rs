@@ -2,7 +2,9 @@
 //! rehearsal site's faults.
 
 mod browsers;
+mod console;
 mod kept;
+mod program;
 mod rules;
 
 use siaga::domain::run::{AssetKind, FailedAsset, FrontEnd, ScriptError};

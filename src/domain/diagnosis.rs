@@ -143,6 +143,16 @@ impl FailedAsset {
     }
 }
 
+impl Cause {
+    /// The name used in JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Cause::MissingAsset(_) => "missing_asset",
+            Cause::ScriptError(_) => "script_error",
+        }
+    }
+}
+
 /// In words for staff: the site's own, as the browser told them.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,6 +177,25 @@ impl Diagnosis {
             Diagnosis::PlainRefused { .. } => "plain_refused",
             Diagnosis::OneEngine { .. } => "one_engine",
             Diagnosis::Unclear { .. } => "unclear",
+        }
+    }
+
+    /// The step that fails, where it is of one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Diagnosis::FrontEnd { step, .. }
+            | Diagnosis::Server { step }
+            | Diagnosis::PlainRefused { step }
+            | Diagnosis::OneEngine { step, .. } => Some(step),
+            Diagnosis::Network { .. } | Diagnosis::Unclear { .. } => None,
+        }
+    }
+
+    /// What stops the page in the browser, where that is known.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Diagnosis::FrontEnd { cause, .. } => cause.as_ref(),
+            _ => None,
         }
     }
 

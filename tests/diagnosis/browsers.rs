@@ -59,40 +59,52 @@ async fn stage() -> Stage {
     let pages = std::fs::read_to_string(probes.join("error-pages.toml")).unwrap();
     let folder = folder();
     let browsers = BrowserSettings::new(folder.path().join("browsers"), "Siaga (test)");
-    let target = Target {
-        site: Url::parse(&address).unwrap(),
-        hosts: Default::default(),
-        controls: Vec::new(),
-        variables: Default::default(),
-        secrets: [
-            ("PROBE_EMAIL".to_owned(), email),
-            ("PROBE_PASSWORD".to_owned(), password),
-        ]
-        .into(),
-        vantage: "jakarta".to_owned(),
-        time_zone: jiff::tz::TimeZone::UTC,
-    };
-    let tools = Tools {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(None, &[]).unwrap()),
-        mailbox: Some(Arc::new(mailbox.looking_every(Duration::from_millis(100)))),
-        browsers: Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap()),
-        evidence: None,
-        error_pages: Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap()),
-        politeness: Arc::new(Politeness::default()),
-    };
+    let mut target = target(&address);
+    target.secrets.extend([
+        ("PROBE_EMAIL".to_owned(), email),
+        ("PROBE_PASSWORD".to_owned(), password),
+    ]);
+    let mut tools = tools();
+    tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
+    tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
+    tools.error_pages = Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap());
     let mut flow = flow_file::open(&probes.join("extension.toml"), None).unwrap();
     // Of what comes after the documents nothing is asked here.
     let documents = flow.steps.iter().position(|step| step.name == UPLOAD);
     flow.steps.truncate(documents.unwrap() + 1);
-    flow.ladder = None;
     Stage {
         site,
         target,
         tools,
         flow,
         _folder: folder,
+    }
+}
+
+/// A site at this address.
+pub(super) fn target(address: &str) -> Target {
+    Target {
+        site: Url::parse(address).unwrap(),
+        hosts: Default::default(),
+        controls: Vec::new(),
+        variables: Default::default(),
+        secrets: Default::default(),
+        vantage: "jakarta".to_owned(),
+        time_zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// What runs need, without a mailbox, browsers and known error pages.
+pub(super) fn tools() -> Tools {
+    Tools {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        http: Arc::new(HttpClients::new(None, &[]).unwrap()),
+        mailbox: None,
+        browsers: None,
+        evidence: None,
+        error_pages: Arc::new(ErrorPages::default()),
+        politeness: Arc::new(Politeness::default()),
     }
 }
 
@@ -161,6 +173,7 @@ async fn a_missing_bundle_is_named_as_the_front_ends_fault() {
             Outcome::Failed(Class::Script),
             "{report:#?}"
         );
+        assert_eq!(report.rung, None, "nothing was refused");
         let outage = of(&outages, "upload");
         assert_eq!(outages.len(), 1, "{outages:#?}");
         let Some(Diagnosis::FrontEnd { step, cause }) = &outage.diagnosis else {

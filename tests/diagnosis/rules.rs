@@ -210,18 +210,18 @@ fn flows_and_vantages_are_held_together_and_not_mixed() {
     let both = [sight("http 0 status"), sight("browser 5 status")];
     let alone = by("http 9 status", "home", "jakarta");
     assert_eq!(
-        verdict(&[both.as_slice(), &[alone.clone()]].concat()),
+        verdict(&[both.as_slice(), std::slice::from_ref(&alone)].concat()),
         "server"
     );
     // …or contradicts it.
     let front = [sight("browser 0 content"), sight("http 5 passed")];
     assert_eq!(
-        verdict(&[front.as_slice(), &[alone.clone()]].concat()),
+        verdict(&[front.as_slice(), std::slice::from_ref(&alone)].concat()),
         "disagree"
     );
     let browser = by("browser 9 content", "portal", "jakarta");
     assert_eq!(
-        verdict(&[front.as_slice(), &[browser.clone()]].concat()),
+        verdict(&[front.as_slice(), std::slice::from_ref(&browser)].concat()),
         "front_end"
     );
     assert_eq!(verdict(&[alone.clone(), browser]), "disagree");
@@ -444,7 +444,8 @@ proptest! {
     fn a_diagnosis_is_kept_and_read_as_it_was(sights in sights(), now in 0_i64..2_500) {
         let told = diagnose(&sights, at(now), fresh_for);
         let text = serde_json::to_string(&told).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Option<Diagnosis>>(&text).unwrap(), told.clone());
+        let read: Option<Diagnosis> = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&read, &told);
         // The same again is no news.
         if let Some(told) = told {
             prop_assert_eq!(next(Some(&told), Some(told.clone())), None);

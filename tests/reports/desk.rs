@@ -7,8 +7,10 @@ use std::time::Duration;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
 use serde_json::Value;
+use siaga::domain::diagnosis::{Cause, Diagnosis};
 use siaga::domain::history::Outage;
 use siaga::domain::outage::Severity;
+use siaga::domain::run::ScriptError;
 use siaga::domain::{Fault, Moment};
 use siaga::http_client::HttpClients;
 use siaga::store::Store;
@@ -239,7 +241,13 @@ impl Running {
             closed_at: ended,
             down_ms: 0,
             fault: Some(Fault::Status),
-            diagnosis: None,
+            diagnosis: Some(Diagnosis::FrontEnd {
+                step: "Upload".to_owned(),
+                cause: Some(Cause::ScriptError(ScriptError {
+                    message: "TypeError: <b>x</b> is undefined".to_owned(),
+                    source: "/assets/app.js:82".to_owned(),
+                })),
+            }),
             flow: "extension".to_owned(),
             step: "Upload".to_owned(),
             version: 1,

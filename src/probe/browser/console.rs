@@ -87,7 +87,7 @@ fn line(entry: &Value) -> Line {
 fn numbers(place: &str) -> Option<(u64, u64)> {
     let (line, column) = place.split_once(':')?;
     Some((
-        line.parse::<u64>().ok()? + 1,
-        column.parse::<u64>().ok()? + 1,
+        u64::from(line.parse::<u32>().ok()?) + 1,
+        u64::from(column.parse::<u32>().ok()?) + 1,
     ))
 }

@@ -28,7 +28,7 @@ pub(super) fn found(
     let assets = || {
         requests
             .iter()
-            .filter_map(|request| failed(request, own(&request.url)?))
+            .filter_map(|request| failed(request, &own(&request.url)?))
     };
     let asset = assets()
         .find(|asset| asset.kind == AssetKind::Script)
@@ -55,7 +55,7 @@ fn error(line: &Line, url: &Url) -> ScriptError {
 }
 
 /// A part of the page that did not come; what the page itself gave up is none.
-fn failed(request: &Request, url: Url) -> Option<FailedAsset> {
+fn failed(request: &Request, url: &Url) -> Option<FailedAsset> {
     let kind = match request.kind.as_str() {
         "Script" => AssetKind::Script,
         "Stylesheet" => AssetKind::Style,

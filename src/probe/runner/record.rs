@@ -89,6 +89,10 @@ impl<P: Page> Run<'_, P> {
             Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
         };
         report.outcome = outcome;
+        // What no script could send says nothing of what the site takes.
+        if outcome == Outcome::Failed(Fault::Script) {
+            self.rung.take_if(|rung| rung.step == step.name);
+        }
         report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
             // The page that a script leaves unfinished is the usual one.

@@ -115,11 +115,15 @@ struct DiagnosisOut<'a> {
 #[derive(Serialize)]
 struct CauseOut<'a> {
     is: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten)]
+    part: Option<PartOut<'a>>,
+}
+
+/// The part that is missing; the path only where everyone may read it.
+#[derive(Serialize)]
+struct PartOut<'a> {
+    kind: &'static str,
     path: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
 }
 
@@ -287,36 +291,28 @@ fn time(moment: Option<Moment>) -> Option<String> {
 
 fn diagnosis(diagnosis: &Diagnosis) -> DiagnosisOut<'_> {
     let text = |lang| words::diagnosis(Texts::of(lang), diagnosis);
-    let (step, cause, layer, engine) = match diagnosis {
-        Diagnosis::FrontEnd { step, cause } => (Some(step.as_str()), cause.as_ref(), None, None),
-        Diagnosis::Server { step } | Diagnosis::PlainRefused { step } => {
-            (Some(step.as_str()), None, None, None)
-        }
-        Diagnosis::Network { layer } => (None, None, Some(layer.as_str()), None),
-        Diagnosis::OneEngine { engine, step } => {
-            (Some(step.as_str()), None, None, Some(engine.as_str()))
-        }
-        Diagnosis::Unclear { .. } => (None, None, None, None),
-    };
     DiagnosisOut {
         is: diagnosis.as_str(),
-        step,
-        cause: cause.map(|cause| match cause {
-            Cause::ScriptError(_) => CauseOut {
-                is: "script_error",
-                kind: None,
-                path: None,
-                status: None,
-            },
-            Cause::MissingAsset(asset) => CauseOut {
-                is: "missing_asset",
-                kind: Some(asset.kind.as_str()),
-                path: asset.public_path(),
-                status: asset.status,
+        step: diagnosis.step(),
+        cause: diagnosis.cause().map(|cause| CauseOut {
+            is: cause.as_str(),
+            part: match cause {
+                Cause::ScriptError(_) => None,
+                Cause::MissingAsset(asset) => Some(PartOut {
+                    kind: asset.kind.as_str(),
+                    path: asset.public_path(),
+                    status: asset.status,
+                }),
             },
         }),
-        layer,
-        engine,
+        layer: match diagnosis {
+            Diagnosis::Network { layer } => Some(layer.as_str()),
+            _ => None,
+        },
+        engine: match diagnosis {
+            Diagnosis::OneEngine { engine, .. } => Some(engine.as_str()),
+            _ => None,
+        },
         text: Name {
             id: text(Lang::Id),
             en: text(Lang::En),

@@ -230,13 +230,8 @@ pub fn diagnosis_short(t: Texts, diagnosis: &Diagnosis) -> Option<String> {
 
 /// What the browser said of it, for staff: the site's own words, quoted as text.
 pub fn diagnosis_detail(t: Texts, diagnosis: &Diagnosis) -> Option<String> {
-    let Diagnosis::FrontEnd {
-        cause: Some(cause), ..
-    } = diagnosis
-    else {
-        return None;
-    };
-    Some(t.with("diagnosis-detail", [("text", cause.to_string().into())]))
+    let text = diagnosis.cause()?.to_string();
+    Some(t.with("diagnosis-detail", [("text", text.into())]))
 }
 
 /// Why nothing is known of a component.
