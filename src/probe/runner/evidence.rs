@@ -149,7 +149,7 @@ impl<P: Page> Run<'_, P> {
         let text = page.text();
         // Masked before it is cut, so that no half of a secret is left at the end.
         let most = text.floor_char_boundary(2 * PAGE_KEPT);
-        let mut masked = redactor.text(&text[..most]);
+        let mut masked = redactor.addresses(&text[..most]);
         masked.truncate(masked.floor_char_boundary(PAGE_KEPT));
         let kind = if page.is_html() {
             "text/html;charset=utf-8"
