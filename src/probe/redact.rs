@@ -139,14 +139,18 @@ impl Redactor {
         &self.shown
     }
 
-    /// A text with addresses in it: secrets masked, and whatever the names of parameters say
-    /// to be one.
+    /// An address, or a text with addresses in it: secrets masked, names and passwords in
+    /// front of hosts, and whatever the names of parameters say to be one.
     pub fn addresses(&self, text: &str) -> String {
+        #[allow(clippy::expect_used, reason = "a constant")]
+        static WHO: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r#"://[^\s"'<>/?\#@]+@"#).expect("a constant"));
         #[allow(clippy::expect_used, reason = "a constant")]
         static VALUE: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(r#"([?&;#])([^\s"'<>=?&;#/]+)=([^\s"'<>&;#]+)"#).expect("a constant")
         });
-        let masked = VALUE.replace_all(text, |found: &regex::Captures<'_>| {
+        let text = WHO.replace_all(text, "://•••@");
+        let masked = VALUE.replace_all(&text, |found: &regex::Captures<'_>| {
             let (mark, name) = (&found[1], &found[2]);
             if TELLING.is_match(name) {
                 format!("{mark}{name}=•••")
@@ -155,18 +159,6 @@ impl Redactor {
             }
         });
         self.text(&masked)
-    }
-
-    /// An address: what [`Redactor::addresses`] masks, and a name and password in it.
-    pub fn url(&self, address: &str) -> String {
-        let mut address = self.addresses(address);
-        if let Ok(mut parsed) = url::Url::parse(&address)
-            && (!parsed.username().is_empty() || parsed.password().is_some())
-        {
-            let _ = (parsed.set_username(""), parsed.set_password(None));
-            address = parsed.into();
-        }
-        address
     }
 
     /// The value of one header: secrets masked, and whatever authenticates.
@@ -182,7 +174,7 @@ impl Redactor {
             .iter()
             .any(|other| name.eq_ignore_ascii_case(other))
         {
-            return self.url(value);
+            return self.addresses(value);
         }
         self.text(value)
     }

@@ -204,21 +204,68 @@ async fn over_http_a_failure_leaves_what_there_is() {
             assert!(!text.contains(&secret), "{secret} in {}", piece.kind);
         }
     }
+    rehearsal.stop().await;
+}
 
-    // How far an upload came that the site stops reading.
-    rehearsal
-        .faults()
-        .set(vec![Fault::from(Kind::UploadHangs { at_percent: 10 })]);
-    let mut flow = journey();
-    flow.steps[5].timeout = std::time::Duration::from_secs(2);
+/// A site with a form that it never reads to the end.
+async fn deaf() -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut start = [0; 500];
+                while stream.read(&mut start).await.is_ok_and(|n| n > 0) {
+                    if start.starts_with(b"POST") {
+                        std::future::pending::<()>().await;
+                    }
+                    let form = "<form method=post enctype=multipart/form-data><input type=file id=f name=f>";
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length:";
+                    let answer = format!("{head} {}\r\n\r\n{form}", form.len());
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn it_is_told_how_far_an_upload_came_and_when_it_stood_still() {
+    let scene = Scene::of(&deaf().await);
+    let flow = flow(
+        "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n\
+         upload = { \"#f\" = { document = \"photo\", kind = \"pdf\", size = \"20MB\" } }\n\
+         submit = \"form\"\ntimeout = \"3s\"\n",
+    );
     let report = scene.over_http(&flow).await;
-    assert_eq!(report.outcome, Outcome::Failed(Found::Timeout));
+    assert_eq!(
+        report.outcome,
+        Outcome::Failed(Found::Timeout),
+        "{report:#?}"
+    );
     let upload = scene.text(&report, "upload").await;
     assert!(upload.starts_with("POST http://127.0.0.1:"), "{upload}");
-    assert!(upload.contains("body to be sent: 19"), "{upload}");
-    assert!(upload.contains("taken by the connection: "), "{upload}");
-    assert!(upload.contains("no answer within 2"), "{upload}");
-    rehearsal.stop().await;
+    assert!(upload.contains("body to be sent: 20000"), "{upload}");
+    assert!(upload.contains("it then stood still for "), "{upload}");
+    assert!(
+        upload.contains("no answer within 2") || upload.contains("no answer within 3"),
+        "{upload}"
+    );
+    assert!(!upload.contains("(100 %)"), "{upload}");
+
+    // The browser tells the size only.
+    let report = scene.in_browser(&flow).await;
+    assert_eq!(
+        report.outcome,
+        Outcome::Failed(Found::Timeout),
+        "{report:#?}"
+    );
+    let upload = scene.text(&report, "upload").await;
+    assert!(upload.contains("body to be sent: 20000"), "{upload}");
+    assert!(upload.contains("is not told by the browser"), "{upload}");
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ fn timings(report: &StepReport, spent: &Spent, redactor: &Redactor) -> String {
         .map(|exchange| {
             json!({
                 "method": exchange.method.as_str(),
-                "url": redactor.url(exchange.url.as_str()),
+                "url": redactor.addresses(exchange.url.as_str()),
                 "status": exchange.status,
                 "phases_ms": exchange.phases,
             })
