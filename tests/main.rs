@@ -26,6 +26,7 @@ mod evidence;
 mod faults;
 mod floors;
 mod http_engine;
+mod left_behind;
 mod mailbox;
 mod office;
 mod outages;

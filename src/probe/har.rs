@@ -127,7 +127,7 @@ fn page_id(number: usize) -> String {
 }
 
 fn told(entry: &Entry, redactor: &Redactor) -> Value {
-    let url = redactor.url(&entry.url);
+    let url = redactor.addresses(&entry.url);
     let query: Vec<Value> = Url::parse(&url)
         .iter()
         .flat_map(Url::query_pairs)
@@ -164,7 +164,7 @@ fn told(entry: &Entry, redactor: &Redactor) -> Value {
                 "size": entry.received.unwrap_or_default(),
                 "mimeType": if entry.media_type.is_empty() { "x-unknown" } else { &entry.media_type },
             },
-            "redirectURL": location.map_or(String::new(), |(_, to)| redactor.url(to)),
+            "redirectURL": location.map_or(String::new(), |(_, to)| redactor.addresses(to)),
             "headersSize": -1,
             "bodySize": received,
         },
@@ -240,7 +240,7 @@ pub fn uploads(entries: &[Entry], redactor: &Redactor) -> Option<String> {
         let Some(size) = entry.request_size.filter(|size| *size >= LARGE) else {
             continue;
         };
-        let url = redactor.url(&entry.url);
+        let url = redactor.addresses(&entry.url);
         out.push_str(&format!(
             "{} {url}\nbegan {}\nbody to be sent: {size} bytes\n",
             entry.method, entry.started_at

@@ -47,7 +47,7 @@ impl Redactor {
 
     /// Masks this value too, wherever it turns up from now on.
     pub fn add(&mut self, name: &str, value: &str) {
-        if value.len() < SHORTEST || self.shown.iter().any(|(known, _)| known == value) {
+        if value.trim().len() < SHORTEST || self.shown.iter().any(|(known, _)| known == value) {
             return;
         }
         let mask = format!("•••{name}•••");
@@ -139,28 +139,26 @@ impl Redactor {
         &self.shown
     }
 
-    /// An address: secrets masked, and whatever its names say to be one.
-    pub fn url(&self, address: &str) -> String {
+    /// An address, or a text with addresses in it: secrets masked, names and passwords in
+    /// front of hosts, and whatever the names of parameters say to be one.
+    pub fn addresses(&self, text: &str) -> String {
         #[allow(clippy::expect_used, reason = "a constant")]
-        static VALUE: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new("([?&;#])([^=?&;#/]+)=([^&;#]*)").expect("a constant"));
-        let address = VALUE.replace_all(address, |found: &regex::Captures<'_>| {
-            let (mark, name, value) = (&found[1], &found[2], &found[3]);
-            if TELLING.is_match(name) && !value.is_empty() {
+        static WHO: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r#"://[^\s"'<>/?\#@]+@"#).expect("a constant"));
+        #[allow(clippy::expect_used, reason = "a constant")]
+        static VALUE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r#"([?&;#])([^\s"'<>=?&;#/]+)=([^\s"'<>&;#]+)"#).expect("a constant")
+        });
+        let text = WHO.replace_all(text, "://•••@");
+        let masked = VALUE.replace_all(&text, |found: &regex::Captures<'_>| {
+            let (mark, name) = (&found[1], &found[2]);
+            if TELLING.is_match(name) {
                 format!("{mark}{name}=•••")
             } else {
                 found[0].to_owned()
             }
         });
-        let mut address = self.text(&address);
-        // A name and a password in front of the host.
-        if let Ok(mut parsed) = url::Url::parse(&address)
-            && (!parsed.username().is_empty() || parsed.password().is_some())
-        {
-            let _ = (parsed.set_username(""), parsed.set_password(None));
-            address = parsed.into();
-        }
-        address
+        self.text(&masked)
     }
 
     /// The value of one header: secrets masked, and whatever authenticates.
@@ -176,7 +174,7 @@ impl Redactor {
             .iter()
             .any(|other| name.eq_ignore_ascii_case(other))
         {
-            return self.url(value);
+            return self.addresses(value);
         }
         self.text(value)
     }

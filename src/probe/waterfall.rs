@@ -60,8 +60,8 @@ pub fn svg(title: &str, steps: &[StepReport]) -> String {
         time(total),
     );
     let legend = foot + 22;
-    for (place, (name, colour)) in (0..).zip(PARTS.into_iter().chain([OTHER])) {
-        let x = MARGIN + place * 66;
+    let mut x = MARGIN;
+    for (name, colour) in PARTS.into_iter().chain([OTHER]) {
         let _ = write!(
             out,
             "<rect x=\"{x}\" y=\"{}\" width=\"9\" height=\"9\" fill=\"{colour}\"/>\
@@ -69,6 +69,7 @@ pub fn svg(title: &str, steps: &[StepReport]) -> String {
             legend - 9,
             x + 13,
         );
+        x += 30 + 7 * name.len() as u64;
     }
     out.push_str("</svg>\n");
     out

@@ -448,6 +448,11 @@ impl Run {
         });
         self
     }
+    /// Whose last step left this evidence, that a store of files has.
+    pub(crate) fn kept(mut self, reference: EvidenceRef) -> Self {
+        self.last().evidence.push(reference);
+        self
+    }
     /// Whose last step cleans up.
     pub(crate) fn cleanup(mut self) -> Self {
         self.last().cleanup = true;

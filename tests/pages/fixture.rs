@@ -11,7 +11,9 @@ use siaga::domain::outage::{Effect, Severity, State, Unseen};
 use siaga::domain::{ComponentId, Fault, Moment};
 use siaga::web::Site;
 use siaga::web::format::Zone;
-use siaga::web::snapshot::{Component, DAYS, ErrorPage, LadderRung, Maintenance, Outage, Snapshot};
+use siaga::web::snapshot::{
+    Component, DAYS, ErrorPage, LadderRung, Maintenance, Outage, Screenshot, Snapshot,
+};
 
 pub(super) fn site() -> Site {
     Site {
@@ -267,7 +269,10 @@ pub(super) fn current() -> Outage {
         failures: 1_214,
         vantages: vec!["jakarta".to_owned(), "surabaya".to_owned()],
         vantage_count: 3,
-        screenshot: None,
+        screenshot: Some(Screenshot {
+            sha256: "ab".repeat(32),
+            taken_at: at(14, 3),
+        }),
         error_pages: vec![ErrorPage {
             title: "500 • KENDALA SERVER <b>".to_owned(),
             fingerprint: "9f86d081884c7d65".to_owned(),

@@ -130,7 +130,7 @@ impl BrowserPage {
         let lines: Vec<String> = lines
             .iter()
             .map(|line| {
-                let mut line = redactor.text(line);
+                let mut line = redactor.addresses(line);
                 line.truncate(line.floor_char_boundary(LONGEST_LINE));
                 line
             })

@@ -149,7 +149,7 @@ impl<P: Page> Run<'_, P> {
         let text = page.text();
         // Masked before it is cut, so that no half of a secret is left at the end.
         let most = text.floor_char_boundary(2 * PAGE_KEPT);
-        let mut masked = redactor.text(&text[..most]);
+        let mut masked = redactor.addresses(&text[..most]);
         masked.truncate(masked.floor_char_boundary(PAGE_KEPT));
         let kind = if page.is_html() {
             "text/html;charset=utf-8"
@@ -215,7 +215,7 @@ fn timings(report: &StepReport, spent: &Spent, redactor: &Redactor) -> String {
         .map(|exchange| {
             json!({
                 "method": exchange.method.as_str(),
-                "url": redactor.url(exchange.url.as_str()),
+                "url": redactor.addresses(exchange.url.as_str()),
                 "status": exchange.status,
                 "phases_ms": exchange.phases,
             })

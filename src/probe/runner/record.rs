@@ -47,7 +47,7 @@ impl<P: Page> Run<'_, P> {
         report.redirects = spent.redirects;
         report.certificate_expires_at = spent.certificate_expires_at;
         report.status = answer.and_then(|page| page.status);
-        report.final_url = answer.map(|page| self.redactor.url(page.url.as_str()));
+        report.final_url = answer.map(|page| self.redactor.addresses(page.url.as_str()));
         if let Some(slow) = step.slow.filter(|slow| took > *slow) {
             report.outcome = Outcome::Slow;
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
