@@ -9,6 +9,7 @@ mod folder;
 pub mod network;
 mod session;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,8 +131,9 @@ impl Browsers {
         self.settings.pause
     }
 
-    /// Starts a fresh browser as soon as there is a place for it.
-    pub async fn start(&self) -> Result<Browser, BrowserError> {
+    /// Starts a fresh browser as soon as there is a place for it. Whatever its pages want, it
+    /// reaches `hosts` only: names, each with `:port` where the port is not the scheme's own.
+    pub async fn start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
         let settings = &self.settings;
         let place = timeout(settings.patience, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
@@ -149,7 +151,7 @@ impl Browsers {
             folder,
             _place: place,
         };
-        match browser.begin(settings).await {
+        match browser.begin(settings, hosts).await {
             Ok(()) => Ok(browser),
             Err(error) => {
                 browser.end().await;
@@ -168,7 +170,11 @@ pub struct Browser {
 }
 
 impl Browser {
-    async fn begin(&mut self, settings: &Settings) -> Result<(), BrowserError> {
+    async fn begin(
+        &mut self,
+        settings: &Settings,
+        hosts: &BTreeSet<String>,
+    ) -> Result<(), BrowserError> {
         let (address, kind) = match &settings.webdriver {
             WebDriver::Own(program) => {
                 let driver = Driver::start(program, self.folder.path()).await?;
@@ -179,7 +185,7 @@ impl Browser {
             WebDriver::Remote(address) => (address.clone(), capabilities::Kind::Chromium),
         };
         let is_own = self.driver.is_some();
-        let wanted = capabilities::of(settings, kind, is_own.then(|| self.folder.path()));
+        let wanted = capabilities::of(settings, hosts, kind, is_own.then(|| self.folder.path()));
         let session = Session::begin(&address, wanted, is_own).await?;
         session.introduce(&settings.user_agent).await?;
         self.session = Some(session);

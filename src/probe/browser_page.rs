@@ -16,12 +16,14 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
-use super::browser::network::{Network, Request};
+use super::browser::network::{Answer, Network, Request};
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
-use super::http_page::{HttpPage, host_of};
-use super::page::{Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble};
+use super::http_page::{ALLOWING, HttpPage, host_of};
+use super::page::{
+    Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, no_page, quoted,
+};
 use super::visible_text::VisibleText;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Why};
@@ -30,12 +32,18 @@ use crate::domain::{Clock, Fault, Why};
 const SCRIPT: &str = include_str!("browser_page/page.js");
 /// How long something may take to appear, or to come to rest, before it is missing.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long until the page is looked at again meanwhile.
+/// How long until the page is looked at again for the first time; then twice as long …
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
+/// … up to this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
 /// The most boxes that are answered in one step.
 const MOST_PROMPTS: usize = 10;
+/// The most hosts that are told of which pages wanted and did not get.
+const MOST_REFUSED: usize = 3;
+/// Chromium's word for an error status without a body, for which it shows a page of its own.
+const NO_ERROR_PAGE: &str = "ERR_HTTP_RESPONSE_CODE_FAILURE";
 
 /// A run's page in a browser.
 pub struct BrowserPage {
@@ -57,16 +65,33 @@ pub struct BrowserPage {
     spent: usize,
     /// What boxes said in this step.
     prompts: Vec<String>,
+    /// The hosts that pages of this step wanted and did not get.
+    refused: BTreeSet<String>,
     /// When the page was last asked for, on the monotonic clock.
     loaded_at: Duration,
+    /// The document that is never complete, by the moment at which it began.
+    endless: f64,
+    /// How many documents have been put on fields.
+    uploads: usize,
     pause: Duration,
 }
 
-/// Where the page stands.
-#[derive(Debug, PartialEq)]
-struct State {
-    is_ready: bool,
-    document: f64,
+/// Waiting for something to come about, looking ever less often.
+struct Wait {
+    clock: Arc<dyn Clock>,
+    start: Duration,
+    pause: Duration,
+}
+
+impl Wait {
+    fn is_over(&self) -> bool {
+        self.clock.monotonic().saturating_sub(self.start) > PATIENCE
+    }
+
+    async fn pause(&mut self) {
+        sleep(self.pause).await;
+        self.pause = (2 * self.pause).min(LOOK_AGAIN_AFTER);
+    }
 }
 
 impl BrowserPage {
@@ -94,7 +119,10 @@ impl BrowserPage {
             network: Network::default(),
             spent: 0,
             prompts: Vec::new(),
+            refused: BTreeSet::new(),
             loaded_at: Duration::ZERO,
+            endless: 0.0,
+            uploads: 0,
             pause,
         }
     }
@@ -141,24 +169,12 @@ impl BrowserPage {
         answered.map_err(|error| trouble::of(&error))
     }
 
-    async fn state(&mut self) -> Result<State, Trouble> {
-        let state = self.call("state", Vec::new()).await?;
-        Ok(State {
-            is_ready: state["ready"] == "complete",
-            document: state["document"].as_f64().unwrap_or_default(),
-        })
-    }
-
-    /// Waits until the page is complete. One that never is, is looked at as it stands.
-    async fn rest(&mut self) -> Result<(), Trouble> {
-        let start = self.clock.monotonic();
-        while !self.state().await?.is_ready {
-            if self.clock.monotonic().saturating_sub(start) > PATIENCE {
-                break;
-            }
-            sleep(LOOK_AGAIN_AFTER).await;
+    fn waiting(&self) -> Wait {
+        Wait {
+            clock: Arc::clone(&self.clock),
+            start: self.clock.monotonic(),
+            pause: FIRST_LOOK_AFTER,
         }
-        Ok(())
     }
 
     /// Loads an address and looks at it.
@@ -166,94 +182,142 @@ impl BrowserPage {
         self.loaded_at = self.clock.monotonic();
         let opened = match self.session()?.open(url, self.limit).await {
             Err(CommandError::Prompt) => self.answer_prompt().await,
+            // An error without a page of its own; the browser shows one of its.
+            Err(CommandError::Refused(message)) if message.contains(NO_ERROR_PAGE) => Ok(()),
             Err(error) => Err(trouble::of(&error)),
             Ok(()) => Ok(()),
         };
         if let Err(trouble) = opened {
             // What was sent belongs to the record of the failure.
+            let begun = self.network.requests.len();
             let _ = self.listen().await;
+            self.refuse_download(begun)?;
+            self.refuse_host()?;
             return Err(trouble);
         }
         self.look().await
     }
 
+    /// The page once it is complete, or as it stands where it never is.
+    async fn complete(&mut self) -> Result<Value, Trouble> {
+        let mut wait = self.waiting();
+        loop {
+            let forced = wait.is_over();
+            let arguments = vec![json!(self.body_limit), json!(forced), json!(self.endless)];
+            let shown = self.call("snapshot", arguments).await?;
+            if forced && let Some(document) = shown["document"].as_f64() {
+                self.endless = document;
+            }
+            if shown["html"].is_string() {
+                return Ok(shown);
+            }
+            wait.pause().await;
+        }
+    }
+
     /// Looks at the page once it is at rest.
     async fn look(&mut self) -> Result<(), Trouble> {
-        self.rest().await?;
+        let shown = self.complete().await?;
         self.listen().await?;
-        let shown = self.call("snapshot", vec![json!(self.body_limit)]).await?;
         let url = shown["url"].as_str().and_then(|url| Url::parse(url).ok());
         let Some(url) = url else {
-            return Err(Trouble::Ours(
-                Why::Ourselves,
-                "the page has no address".to_owned(),
-            ));
+            let message = "the page has no address".to_owned();
+            return Err(Trouble::Ours(Why::Ourselves, message));
         };
-        if url.scheme() == "chrome-error" || url.scheme() == "about" && self.shown.is_some() {
-            return Err(self.unreachable());
-        }
-        if !matches!(url.scheme(), "http" | "https") {
-            let message = format!(
-                "the page leads to an address of another kind, `{}:`",
-                url.scheme()
-            );
-            return Err(Trouble::Site(Fault::Content, message));
-        }
-        let host = host_of(&url);
-        let snapshot = self.snapshot(&shown, url);
-        self.shown = Some(Arc::new(snapshot));
         self.is_elsewhere = false;
         self.is_stale = false;
+        match url.scheme() {
+            "http" | "https" => {}
+            "chrome-error" => return self.not_come(),
+            "about" if url.path() == "neterror" => return self.not_come(),
+            scheme => {
+                let message = format!("the page leads to an address of another kind, `{scheme}:`");
+                return Err(Trouble::Site(Fault::Content, message));
+            }
+        }
+        let host = host_of(&url);
+        let name = shown["name"].as_str().unwrap_or_default();
+        let asked = self.network.document(name).or(self.network.page());
+        let broke = asked.and_then(|asked| asked.failed.clone());
+        let snapshot = snapshot(&shown, url, asked);
+        self.shown = Some(Arc::new(snapshot));
         if !self.hosts.contains(&host) {
-            let message = format!(
-                "the page leads to `{host}`, which this flow may not reach; if it should, name \
-                 that host in the flow's `hosts`"
-            );
-            return Err(Trouble::Site(Fault::Content, message));
+            return Err(leads_to(&host));
         }
         if shown["long"] == true {
             let message = format!("the page is longer than {} bytes", self.body_limit);
             return Err(Trouble::Site(Fault::Content, message));
         }
-        Ok(())
+        match broke {
+            Some(broke) if !broke.contains("ERR_ABORTED") => {
+                Err(trouble::of(&CommandError::Refused(broke)))
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn snapshot(&self, shown: &Value, url: Url) -> Snapshot {
-        let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
-        let asked = self.network.page();
-        let answer = asked.and_then(|request| request.answer.as_ref());
-        let mut headers = HeaderMap::new();
-        for (name, value) in answer.iter().flat_map(|answer| &answer.headers) {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::try_from(name.as_str()),
-                HeaderValue::try_from(value.as_str()),
-            ) {
-                headers.append(name, value);
-            }
-        }
-        // The bytes are those of a text by now, and in UTF-8.
-        let media_type = format!("{};charset=utf-8", text("type"));
-        if let Ok(media_type) = HeaderValue::try_from(media_type) {
-            headers.insert(header::CONTENT_TYPE, media_type);
-        }
-        let status = answer.map(|answer| answer.status).or_else(|| {
-            let status = shown["status"].as_u64()?;
-            u16::try_from(status).ok()
-        });
-        let method = asked.and_then(|request| Method::from_bytes(request.method.as_bytes()).ok());
-        let method = method.unwrap_or(Method::GET);
-        let complete = shown["long"] != true;
-        if let Some(bare) = shown["bare"].as_str() {
-            let body = bare.as_bytes().to_vec();
-            return Snapshot::new(status, method, url, headers, body, complete);
-        }
-        let visible = VisibleText {
-            title: text("title"),
-            text: text("text"),
-            embeds: shown["embeds"] == true,
+    /// A navigation that ended in a download leaves the page as it was. `begun` is how many
+    /// requests there were before it.
+    fn refuse_download(&mut self, begun: usize) -> Result<(), Trouble> {
+        let sent = self.network.requests.get(begun..).unwrap_or_default();
+        let last = sent.iter().rev().find(|request| request.is_page);
+        let Some((request, answer)) = last.and_then(|last| Some((last, last.answer.as_ref()?)))
+        else {
+            return Ok(());
         };
-        let body = text("html").into_bytes();
-        Snapshot::new(status, method, url, headers, body, complete).with_visible(visible)
+        let headers = headers(answer);
+        let Some(name) = download(&headers) else {
+            return Ok(());
+        };
+        if let Ok(url) = Url::parse(&request.url) {
+            let shown = Snapshot::new(
+                Some(answer.status),
+                method(request),
+                url,
+                headers,
+                Vec::new(),
+                false,
+            );
+            self.shown = Some(Arc::new(shown));
+            self.is_stale = true;
+        }
+        Err(no_page(&name))
+    }
+
+    /// A page that wanted to go where this flow may not.
+    fn refuse_host(&self) -> Result<(), Trouble> {
+        let failed = self.network.requests.iter().rev();
+        let mut failed = failed.filter(|request| request.is_page && request.failed.is_some());
+        let host = failed.next().and_then(|request| Url::parse(&request.url).ok());
+        match host.map(|url| host_of(&url)) {
+            Some(host) if !self.hosts.contains(&host) => Err(leads_to(&host)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The browser shows a page of its own: why, by the network's word.
+    fn not_come(&mut self) -> Result<(), Trouble> {
+        self.refuse_host()?;
+        let failed = self.network.requests.iter().rev();
+        let failed = failed
+            .filter(|request| request.kind == "Document")
+            .find_map(|request| Some((request, request.failed.clone()?)));
+        let Some((request, why)) = failed else {
+            let message = "no connection".to_owned();
+            return Err(Trouble::Site(Fault::Connect, message));
+        };
+        // An answer without a body, and of a kind that browsers have a page for.
+        if let (Some(answer), true, Ok(url)) = (
+            &request.answer,
+            why.contains(NO_ERROR_PAGE),
+            Url::parse(&request.url),
+        ) {
+            let (status, headers) = (Some(answer.status), headers(answer));
+            let empty = Snapshot::new(status, method(request), url, headers, Vec::new(), true);
+            self.shown = Some(Arc::new(empty));
+            return Ok(());
+        }
+        Err(trouble::of(&CommandError::Refused(why)))
     }
 
     /// Reads what the network did meanwhile.
@@ -268,17 +332,22 @@ impl BrowserPage {
             // A grid may keep the log to itself; status and headers are then unknown.
             Err(error) => tracing::debug!(%error, "the browser tells no log"),
         }
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        let failed = requests.iter().filter(|request| request.failed.is_some());
+        let hosts = failed.filter_map(|request| Some(host_of(&Url::parse(&request.url).ok()?)));
+        let refused = hosts.filter(|host| !host.is_empty() && !self.hosts.contains(host));
+        self.refused.extend(refused.take(MOST_REFUSED));
         Ok(())
     }
 
-    /// The page did not come: why, by the network's own word.
-    fn unreachable(&self) -> Trouble {
-        let failed = self.network.requests.iter().rev().find_map(|request| {
-            let failed = request.failed.as_ref()?;
-            (request.kind == "Document").then_some(failed)
-        });
-        let failed = failed.map_or("no connection", String::as_str);
-        trouble::of(&CommandError::Refused(failed.to_owned()))
+    /// Whether the page's scripts are sending something of this step.
+    fn is_sending(&self) -> bool {
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        requests.iter().any(|request| {
+            matches!(request.kind.as_str(), "XHR" | "Fetch")
+                && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH")
+                && request.ended.is_none()
+        })
     }
 
     fn address(&self, address: &str) -> Result<Url, Trouble> {
@@ -293,19 +362,27 @@ impl BrowserPage {
 }
 
 impl Page for BrowserPage {
-    const PATIENCE: Patience = Patience {
-        grace: PATIENCE,
-        again_after: LOOK_AGAIN_AFTER,
-    };
+    const IS_LIVE: bool = true;
+
+    fn patience(&self) -> Patience {
+        let grace = match self.is_elsewhere {
+            true => self.plain.patience().grace,
+            // A document on its way takes as long as it takes.
+            false if self.is_sending() => Duration::MAX,
+            false => PATIENCE,
+        };
+        Patience {
+            grace,
+            first_after: FIRST_LOOK_AFTER,
+            again_after: LOOK_AGAIN_AFTER,
+        }
+    }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
         let url = self.address(address)?;
         let host = host_of(&url);
         if !self.hosts.contains(&host) {
-            let message = format!(
-                "this flow may not reach `{host}`; if it should, name that host in the flow's \
-                 `hosts`"
-            );
+            let message = format!("this flow may not reach `{host}`{ALLOWING}");
             return Err(Trouble::Ours(Why::NotConfigured, message));
         }
         sleep(self.pause).await;
@@ -313,7 +390,10 @@ impl Page for BrowserPage {
     }
 
     async fn change(&mut self, query: Query, change: Change) -> Result<(), Trouble> {
-        self.here(&query)?;
+        if self.is_elsewhere {
+            return self.plain.change(query, change).await;
+        }
+        self.here()?;
         sleep(self.pause).await;
         self.is_stale = true;
         match change {
@@ -325,36 +405,34 @@ impl Page for BrowserPage {
     }
 
     async fn submit(&mut self, query: &Query) -> Result<(), Trouble> {
-        self.here(query)?;
-        sleep(self.pause).await;
-        self.loaded_at = self.clock.monotonic();
-        self.press(query, true).await?;
-        self.look().await
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let submitted = self.plain.submit(query).await;
+            return self.answered(submitted).await;
+        }
+        self.act(query, true).await
     }
 
     async fn click(&mut self, query: &Query) -> Result<(), Trouble> {
-        self.here(query)?;
-        sleep(self.pause).await;
-        self.loaded_at = self.clock.monotonic();
-        self.press(query, false).await?;
-        self.look().await
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let clicked = self.plain.click(query).await;
+            return self.answered(clicked).await;
+        }
+        self.act(query, false).await
     }
 
     async fn request(&mut self, request: PlainRequest) -> Result<(), Trouble> {
         self.lend_cookies().await?;
         let answered = self.plain.request(request).await;
-        self.take_cookies_back().await?;
-        if let Some(shown) = self.plain.shown() {
-            self.shown = Some(shown);
-            self.is_elsewhere = true;
-        }
-        answered
+        self.answered(answered).await
     }
 
     async fn look_again(&mut self) -> Result<(), Trouble> {
         if self.is_elsewhere {
             return self.plain.look_again().await;
         }
+        self.follow_windows().await?;
         // A page that has had its time is loaded anew, as people do who wait for something.
         let waited = self.clock.monotonic().saturating_sub(self.loaded_at);
         match &self.shown {
@@ -367,7 +445,10 @@ impl Page for BrowserPage {
     }
 
     async fn settle(&mut self) -> Result<(), Trouble> {
-        if self.is_stale && !self.is_elsewhere {
+        if self.is_elsewhere {
+            return self.plain.settle().await;
+        }
+        if self.is_stale {
             return self.look().await;
         }
         Ok(())
@@ -385,6 +466,7 @@ impl Page for BrowserPage {
 
     async fn limit_time(&mut self, limit: Duration) -> Result<(), Trouble> {
         self.prompts.clear();
+        self.refused.clear();
         if limit == self.limit {
             return Ok(());
         }
@@ -439,6 +521,76 @@ impl Page for BrowserPage {
         self.spent = self.network.requests.len();
         spent
     }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.prompts.is_empty() {
+            let asked: Vec<String> = self.prompts.iter().map(|text| quoted(text)).collect();
+            remarks.push(format!("a box of the page's said {}", asked.join(", ")));
+        }
+        if !self.refused.is_empty() {
+            let hosts: Vec<String> = self.refused.iter().map(|host| format!("`{host}`")).collect();
+            let hosts = hosts.join(", ");
+            remarks.push(format!(
+                "the page wanted {hosts}, which this flow may not reach{ALLOWING}"
+            ));
+        }
+        remarks
+    }
+}
+
+fn leads_to(host: &str) -> Trouble {
+    let message = format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
+    Trouble::Site(Fault::Content, message)
+}
+
+fn method(request: &Request) -> Method {
+    Method::from_bytes(request.method.as_bytes()).unwrap_or_default()
+}
+
+fn headers(answer: &Answer) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::try_from(name.as_str()),
+            HeaderValue::try_from(value.as_str()),
+        ) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// What the page's script told of it, and the network of the request for it.
+fn snapshot(shown: &Value, url: Url, asked: Option<&Request>) -> Snapshot {
+    let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
+    let answer = asked.and_then(|request| request.answer.as_ref());
+    let mut headers = answer.map(headers).unwrap_or_default();
+    if !headers.contains_key(header::CONTENT_TYPE)
+        && let Ok(media_type) = HeaderValue::try_from(text("type"))
+    {
+        headers.insert(header::CONTENT_TYPE, media_type);
+    }
+    let status = answer.map(|answer| answer.status).or_else(|| {
+        let status = shown["status"].as_u64()?;
+        u16::try_from(status).ok()
+    });
+    let method = asked.map(method).unwrap_or_default();
+    let complete = shown["long"] != true;
+    if let Some(bare) = shown["bare"].as_str() {
+        let body = bare.as_bytes().to_vec();
+        return Snapshot::new(status, method, url, headers, body, complete)
+            .with_text(bare.to_owned());
+    }
+    let visible = VisibleText {
+        title: text("title"),
+        text: text("text"),
+        embeds: shown["embeds"] == true,
+    };
+    let html = text("html");
+    Snapshot::new(status, method, url, headers, html.clone().into_bytes(), complete)
+        .with_text(html)
+        .with_visible(visible)
 }
 
 /// Where a request's time went, by Chromium's `ResourceTiming`.

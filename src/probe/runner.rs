@@ -158,7 +158,7 @@ pub async fn run_in_browser(
         Ok(plain) => plain,
         Err(trouble) => return cannot(on_step, (Why::Ourselves, trouble.message())),
     };
-    let browser = match browsers.start().await {
+    let browser = match browsers.start(&hosts).await {
         Ok(browser) => browser,
         Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
     };
@@ -192,6 +192,10 @@ pub async fn run_on<P: Page>(
     occasion: Occasion<'_>,
 ) -> RunReport {
     let started_at = tools.clock.now();
+    if !flow.steps.iter().any(|step| step.runs_on(engine)) {
+        let why = (Why::NotConfigured, "every step needs a browser");
+        return inconclusive(flow, target, engine, started_at, occasion.on_step, why);
+    }
     let given = match given(flow, target) {
         Ok(given) => given,
         Err(missing) => {
@@ -216,6 +220,7 @@ pub async fn run_on<P: Page>(
         rung: None,
         uploaded: false,
         page,
+        engine,
         flow,
         target,
         tools,
@@ -224,7 +229,7 @@ pub async fn run_on<P: Page>(
     };
     let mut steps = Vec::with_capacity(flow.steps.len());
     let mut rest = None;
-    for step in &flow.steps {
+    for step in flow.steps.iter().filter(|step| step.runs_on(engine)) {
         let report = match rest {
             None => run.step(step).await,
             Some(outcome) => record::untouched(step, outcome, tools.clock.now(), None),
@@ -265,6 +270,7 @@ struct SignIn {
 /// One run under way.
 struct Run<'r, P> {
     page: &'r mut P,
+    engine: Engine,
     flow: &'r Flow,
     target: &'r Target,
     tools: &'r Tools,
@@ -292,7 +298,7 @@ impl<P: Page> Run<'_, P> {
         self.left = CLEANUP_TIME;
         self.stop = None;
         for step in &self.flow.cleanup {
-            if !step::can_expand(step, &self.scope) {
+            if !step.runs_on(self.engine) || !step::can_expand(step, &self.scope) {
                 continue;
             }
             let mut report = self.step(step).await;
@@ -446,7 +452,12 @@ fn inconclusive(
         started_at: now,
         ended_at: now,
         outcome,
-        steps: flow.steps.iter().map(report).collect(),
+        steps: flow
+            .steps
+            .iter()
+            .filter(|step| step.runs_on(engine))
+            .map(report)
+            .collect(),
         rung: None,
     }
 }

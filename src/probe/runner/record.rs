@@ -85,6 +85,8 @@ impl<P: Page> Run<'_, P> {
             Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
         };
         report.outcome = outcome;
+        let remarks = self.page.remarks();
+        let message = [vec![message], remarks].concat().join("; ");
         report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
             if let Some(page) = met.filter(|page| on_page && page.complete) {
@@ -152,7 +154,7 @@ impl<P: Page> Run<'_, P> {
         self.sign_in.as_ref().is_some_and(|sign_in| {
             let selector = &sign_in.field.selector;
             page.url.path() == sign_in.path
-                && dom::select(&Html::parse_document(page.text()), selector)
+                && dom::select(&Html::parse_document(&page.markup()), selector)
                     .next()
                     .is_some()
         })
