@@ -219,7 +219,13 @@ fn the_flows_that_come_with_siaga_are_right() {
     let keys: Vec<&str> = flows.iter().map(|flow| flow.key.as_str()).collect();
     assert_eq!(
         keys,
-        ["controls", "extension", "front-end", "public-pages", "tracking"]
+        [
+            "controls",
+            "extension",
+            "front-end",
+            "public-pages",
+            "tracking"
+        ]
     );
 }
 

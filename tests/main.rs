@@ -15,6 +15,7 @@ mod harness;
 
 mod alerts;
 mod config_file;
+mod conformance;
 mod definitions;
 mod detector;
 mod documents;

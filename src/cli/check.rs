@@ -116,7 +116,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .collect();
     if !json && !left_out.is_empty() {
         let names = left_out.join(", ");
-        writeln!(io::stdout(), "Left out, for they need --engine browser: {names}")?;
+        writeln!(
+            io::stdout(),
+            "Left out, for they need --engine browser: {names}"
+        )?;
     }
     let mut on_step = |step: &StepReport| {
         if !json {

@@ -4,6 +4,7 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod seen;
 mod trouble;
 
 use std::collections::BTreeSet;
@@ -11,12 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
-use super::browser::network::{Answer, Network, Request};
+use super::browser::network::{Network, Request};
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
@@ -24,8 +24,6 @@ use super::http_page::{ALLOWING, HttpPage, host_of};
 use super::page::{
     Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, no_page, quoted,
 };
-use super::visible_text::VisibleText;
-use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Why};
 
 /// The functions that are called in the page.
@@ -42,6 +40,8 @@ const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
 const MOST_PROMPTS: usize = 10;
 /// The most hosts that are told of which pages wanted and did not get.
 const MOST_REFUSED: usize = 3;
+/// How often the log is looked at for the end of a request that failed.
+const LAST_LOOKS: usize = 5;
 /// Chromium's word for an error status without a body, for which it shows a page of its own.
 const NO_ERROR_PAGE: &str = "ERR_HTTP_RESPONSE_CODE_FAILURE";
 
@@ -73,6 +73,10 @@ pub struct BrowserPage {
     endless: f64,
     /// How many documents have been put on fields.
     uploads: usize,
+    /// How many requests there were before something was last opened or pressed.
+    begun: usize,
+    /// The document that was last looked at, by the moment at which it began.
+    document: f64,
     pause: Duration,
 }
 
@@ -80,12 +84,13 @@ pub struct BrowserPage {
 struct Wait {
     clock: Arc<dyn Clock>,
     start: Duration,
+    most: Duration,
     pause: Duration,
 }
 
 impl Wait {
     fn is_over(&self) -> bool {
-        self.clock.monotonic().saturating_sub(self.start) > PATIENCE
+        self.clock.monotonic().saturating_sub(self.start) > self.most
     }
 
     async fn pause(&mut self) {
@@ -123,6 +128,8 @@ impl BrowserPage {
             loaded_at: Duration::ZERO,
             endless: 0.0,
             uploads: 0,
+            begun: 0,
+            document: 0.0,
             pause,
         }
     }
@@ -153,6 +160,17 @@ impl BrowserPage {
         }
     }
 
+    /// A command of Chromium's own. A box in the way is read and answered first.
+    async fn chromium(&mut self, command: &str, parameters: Value) -> Result<Value, Trouble> {
+        loop {
+            match self.session()?.chromium(command, parameters.clone()).await {
+                Ok(value) => return Ok(value),
+                Err(CommandError::Prompt) => self.answer_prompt().await?,
+                Err(error) => return Err(trouble::of(&error)),
+            }
+        }
+    }
+
     /// Reads the page's box, remembers it, and agrees to it, as the applicant would who has
     /// just asked for what it asks about.
     async fn answer_prompt(&mut self) -> Result<(), Trouble> {
@@ -169,10 +187,17 @@ impl BrowserPage {
         answered.map_err(|error| trouble::of(&error))
     }
 
+    /// How long something may take to come about: what is missing is to be told before the
+    /// step's own time is over.
+    fn grace(&self) -> Duration {
+        PATIENCE.min(self.limit / 2)
+    }
+
     fn waiting(&self) -> Wait {
         Wait {
             clock: Arc::clone(&self.clock),
             start: self.clock.monotonic(),
+            most: self.grace(),
             pause: FIRST_LOOK_AFTER,
         }
     }
@@ -180,36 +205,94 @@ impl BrowserPage {
     /// Loads an address and looks at it.
     async fn open(&mut self, url: &Url) -> Result<(), Trouble> {
         self.loaded_at = self.clock.monotonic();
-        let opened = match self.session()?.open(url, self.limit).await {
-            Err(CommandError::Prompt) => self.answer_prompt().await,
-            // An error without a page of its own; the browser shows one of its.
-            Err(CommandError::Refused(message)) if message.contains(NO_ERROR_PAGE) => Ok(()),
-            Err(error) => Err(trouble::of(&error)),
-            Ok(()) => Ok(()),
-        };
-        if let Err(trouble) = opened {
-            // What was sent belongs to the record of the failure.
-            let begun = self.network.requests.len();
-            let _ = self.listen().await;
-            self.refuse_download(begun)?;
-            self.refuse_host()?;
-            return Err(trouble);
+        self.begun = self.network.requests.len();
+        let before = self.document;
+        for _ in 0..MOST_PROMPTS {
+            match self.session()?.open(url, self.limit).await {
+                // Was it a box of the page before, or does this page begin with one?
+                Err(CommandError::Prompt) => {
+                    self.answer_prompt().await?;
+                    let stands = self.call("snapshot", vec![json!(0)]).await?;
+                    if stands["document"] != json!(before) {
+                        break;
+                    }
+                }
+                // An error without a page of its own; the browser shows one of its.
+                Err(CommandError::Refused(message)) if message.contains(NO_ERROR_PAGE) => break,
+                Err(error) => return Err(self.not_opened(trouble::of(&error)).await?),
+                Ok(()) => break,
+            }
         }
-        self.look().await
+        let is_anew = url.fragment().is_none();
+        self.look_from(is_anew.then_some(before)).await?;
+        self.refuse_download()
     }
 
-    /// The page once it is complete, or as it stands where it never is.
-    async fn complete(&mut self) -> Result<Value, Trouble> {
+    /// What it is that an address cannot be opened.
+    async fn not_opened(&mut self, trouble: Trouble) -> Result<Trouble, Trouble> {
+        let is_late = matches!(trouble, Trouble::Site(Fault::Timeout, _));
+        self.hear_the_end(if is_late { 1 } else { LAST_LOOKS })
+            .await?;
+        self.refuse_download()?;
+        self.show_redirect();
+        self.refuse_host()?;
+        Ok(trouble)
+    }
+
+    /// Where no page came, what did come is what was met, and not the page before.
+    fn show_redirect(&mut self) {
+        let answered = self.sent().filter(|asked| asked.answer.is_some()).last();
+        if let Some(answer) = answered.and_then(|asked| seen::begun(asked, false)) {
+            self.shown = Some(Arc::new(answer));
+        }
+    }
+
+    /// The requests for the page itself since something was last opened or pressed.
+    fn sent(&self) -> impl Iterator<Item = &Request> {
+        let sent = self.network.requests.get(self.begun..).unwrap_or_default();
+        sent.iter().filter(|request| request.is_page)
+    }
+
+    /// What was sent belongs to the record of a failure, and the log comes a little late.
+    async fn hear_the_end(&mut self, looks: usize) -> Result<(), Trouble> {
+        let mut wait = self.waiting();
+        for look in 0..looks {
+            if look > 0 {
+                wait.pause().await;
+            }
+            self.listen().await?;
+            if self
+                .sent()
+                .last()
+                .is_some_and(|asked| asked.ended.is_some())
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The page once it is complete, or as it stands where it never is. A page `before` is
+    /// about to go.
+    async fn complete(&mut self, before: Option<f64>) -> Result<Value, Trouble> {
         let mut wait = self.waiting();
         loop {
             let forced = wait.is_over();
             let arguments = vec![json!(self.body_limit), json!(forced), json!(self.endless)];
             let shown = self.call("snapshot", arguments).await?;
-            if forced && let Some(document) = shown["document"].as_f64() {
+            let document = shown["document"].as_f64().unwrap_or_default();
+            let goes = before == Some(document) || shown["leaves"] == true;
+            if forced {
                 self.endless = document;
             }
-            if shown["html"].is_string() {
+            if shown["html"].is_string() && (forced || !goes) {
+                self.document = document;
                 return Ok(shown);
+            }
+            if goes {
+                // Where it leads to a download, the page stays.
+                self.listen().await?;
+                self.refuse_download()?;
             }
             wait.pause().await;
         }
@@ -217,7 +300,11 @@ impl BrowserPage {
 
     /// Looks at the page once it is at rest.
     async fn look(&mut self) -> Result<(), Trouble> {
-        let shown = self.complete().await?;
+        self.look_from(None).await
+    }
+
+    async fn look_from(&mut self, before: Option<f64>) -> Result<(), Trouble> {
+        let shown = self.complete(before).await?;
         self.listen().await?;
         let url = shown["url"].as_str().and_then(|url| Url::parse(url).ok());
         let Some(url) = url else {
@@ -228,8 +315,8 @@ impl BrowserPage {
         self.is_stale = false;
         match url.scheme() {
             "http" | "https" => {}
-            "chrome-error" => return self.not_come(),
-            "about" if url.path() == "neterror" => return self.not_come(),
+            "chrome-error" => return self.not_come().await,
+            "about" if url.path() == "neterror" => return self.not_come().await,
             scheme => {
                 let message = format!("the page leads to an address of another kind, `{scheme}:`");
                 return Err(Trouble::Site(Fault::Content, message));
@@ -239,7 +326,7 @@ impl BrowserPage {
         let name = shown["name"].as_str().unwrap_or_default();
         let asked = self.network.document(name).or(self.network.page());
         let broke = asked.and_then(|asked| asked.failed.clone());
-        let snapshot = snapshot(&shown, url, asked);
+        let snapshot = seen::snapshot(&shown, url, asked);
         self.shown = Some(Arc::new(snapshot));
         if !self.hosts.contains(&host) {
             return Err(leads_to(&host));
@@ -256,39 +343,27 @@ impl BrowserPage {
         }
     }
 
-    /// A navigation that ended in a download leaves the page as it was. `begun` is how many
-    /// requests there were before it.
-    fn refuse_download(&mut self, begun: usize) -> Result<(), Trouble> {
-        let sent = self.network.requests.get(begun..).unwrap_or_default();
-        let last = sent.iter().rev().find(|request| request.is_page);
-        let Some((request, answer)) = last.and_then(|last| Some((last, last.answer.as_ref()?)))
-        else {
-            return Ok(());
-        };
-        let headers = headers(answer);
-        let Some(name) = download(&headers) else {
-            return Ok(());
-        };
-        if let Ok(url) = Url::parse(&request.url) {
-            let shown = Snapshot::new(
-                Some(answer.status),
-                method(request),
-                url,
-                headers,
-                Vec::new(),
-                false,
-            );
-            self.shown = Some(Arc::new(shown));
-            self.is_stale = true;
+    /// A navigation that ended in a download leaves the page as it was.
+    fn refuse_download(&mut self) -> Result<(), Trouble> {
+        let answer = self.sent().last();
+        let answer = answer.and_then(|asked| seen::begun(asked, false));
+        let name = answer.as_ref().and_then(|answer| download(&answer.headers));
+        match (answer, name) {
+            (Some(answer), Some(name)) => {
+                self.shown = Some(Arc::new(answer));
+                self.is_stale = true;
+                Err(no_page(&name))
+            }
+            _ => Ok(()),
         }
-        Err(no_page(&name))
     }
 
     /// A page that wanted to go where this flow may not.
     fn refuse_host(&self) -> Result<(), Trouble> {
-        let failed = self.network.requests.iter().rev();
-        let mut failed = failed.filter(|request| request.is_page && request.failed.is_some());
-        let host = failed.next().and_then(|request| Url::parse(&request.url).ok());
+        let host = self
+            .sent()
+            .last()
+            .and_then(|asked| Url::parse(&asked.url).ok());
         match host.map(|url| host_of(&url)) {
             Some(host) if !self.hosts.contains(&host) => Err(leads_to(&host)),
             _ => Ok(()),
@@ -296,27 +371,23 @@ impl BrowserPage {
     }
 
     /// The browser shows a page of its own: why, by the network's word.
-    fn not_come(&mut self) -> Result<(), Trouble> {
-        self.refuse_host()?;
-        let failed = self.network.requests.iter().rev();
-        let failed = failed
-            .filter(|request| request.kind == "Document")
-            .find_map(|request| Some((request, request.failed.clone()?)));
-        let Some((request, why)) = failed else {
+    async fn not_come(&mut self) -> Result<(), Trouble> {
+        self.hear_the_end(LAST_LOOKS).await?;
+        let failed = self.sent().filter(|asked| asked.failed.is_some()).last();
+        let Some((request, why)) = failed.and_then(|asked| Some((asked, asked.failed.clone()?)))
+        else {
             let message = "no connection".to_owned();
             return Err(Trouble::Site(Fault::Connect, message));
         };
         // An answer without a body, and of a kind that browsers have a page for.
-        if let (Some(answer), true, Ok(url)) = (
-            &request.answer,
-            why.contains(NO_ERROR_PAGE),
-            Url::parse(&request.url),
-        ) {
-            let (status, headers) = (Some(answer.status), headers(answer));
-            let empty = Snapshot::new(status, method(request), url, headers, Vec::new(), true);
+        if why.contains(NO_ERROR_PAGE)
+            && let Some(empty) = seen::begun(request, true)
+        {
             self.shown = Some(Arc::new(empty));
             return Ok(());
         }
+        self.show_redirect();
+        self.refuse_host()?;
         Err(trouble::of(&CommandError::Refused(why)))
     }
 
@@ -369,7 +440,7 @@ impl Page for BrowserPage {
             true => self.plain.patience().grace,
             // A document on its way takes as long as it takes.
             false if self.is_sending() => Duration::MAX,
-            false => PATIENCE,
+            false => self.grace(),
         };
         Patience {
             grace,
@@ -499,7 +570,7 @@ impl Page for BrowserPage {
             let Ok(url) = Url::parse(&request.url) else {
                 continue;
             };
-            let phases = phases(request);
+            let phases = seen::phases(request);
             let status = request.answer.as_ref().map(|answer| answer.status);
             if request.is_page {
                 spent.redirects += u32::from(status.is_some_and(|s| (300..400).contains(&s)));
@@ -529,7 +600,11 @@ impl Page for BrowserPage {
             remarks.push(format!("a box of the page's said {}", asked.join(", ")));
         }
         if !self.refused.is_empty() {
-            let hosts: Vec<String> = self.refused.iter().map(|host| format!("`{host}`")).collect();
+            let hosts: Vec<String> = self
+                .refused
+                .iter()
+                .map(|host| format!("`{host}`"))
+                .collect();
             let hosts = hosts.join(", ");
             remarks.push(format!(
                 "the page wanted {hosts}, which this flow may not reach{ALLOWING}"
@@ -542,78 +617,4 @@ impl Page for BrowserPage {
 fn leads_to(host: &str) -> Trouble {
     let message = format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
     Trouble::Site(Fault::Content, message)
-}
-
-fn method(request: &Request) -> Method {
-    Method::from_bytes(request.method.as_bytes()).unwrap_or_default()
-}
-
-fn headers(answer: &Answer) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &answer.headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::try_from(name.as_str()),
-            HeaderValue::try_from(value.as_str()),
-        ) {
-            headers.append(name, value);
-        }
-    }
-    headers
-}
-
-/// What the page's script told of it, and the network of the request for it.
-fn snapshot(shown: &Value, url: Url, asked: Option<&Request>) -> Snapshot {
-    let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
-    let answer = asked.and_then(|request| request.answer.as_ref());
-    let mut headers = answer.map(headers).unwrap_or_default();
-    if !headers.contains_key(header::CONTENT_TYPE)
-        && let Ok(media_type) = HeaderValue::try_from(text("type"))
-    {
-        headers.insert(header::CONTENT_TYPE, media_type);
-    }
-    let status = answer.map(|answer| answer.status).or_else(|| {
-        let status = shown["status"].as_u64()?;
-        u16::try_from(status).ok()
-    });
-    let method = asked.map(method).unwrap_or_default();
-    let complete = shown["long"] != true;
-    if let Some(bare) = shown["bare"].as_str() {
-        let body = bare.as_bytes().to_vec();
-        return Snapshot::new(status, method, url, headers, body, complete)
-            .with_text(bare.to_owned());
-    }
-    let visible = VisibleText {
-        title: text("title"),
-        text: text("text"),
-        embeds: shown["embeds"] == true,
-    };
-    let html = text("html");
-    Snapshot::new(status, method, url, headers, html.clone().into_bytes(), complete)
-        .with_text(html)
-        .with_visible(visible)
-}
-
-/// Where a request's time went, by Chromium's `ResourceTiming`.
-fn phases(request: &Request) -> Phases {
-    let Some(answer) = &request.answer else {
-        return Phases::default();
-    };
-    let at = |key: &str| answer.timing[key].as_f64().filter(|at| *at >= 0.0);
-    let between = |from: &str, to: &str| match (at(from), at(to)) {
-        (Some(from), Some(to)) if to > from => (to - from).round() as u64,
-        _ => 0,
-    };
-    let tls = between("sslStart", "sslEnd");
-    let began = answer.timing["requestTime"]
-        .as_f64()
-        .unwrap_or(request.sent);
-    let headers = at("receiveHeadersEnd").unwrap_or_default() / 1000.0;
-    let transfer = request.ended.map_or(0.0, |ended| ended - began - headers);
-    Phases {
-        resolve: between("dnsStart", "dnsEnd"),
-        connect: between("connectStart", "connectEnd").saturating_sub(tls),
-        tls,
-        first_byte: between("sendStart", "receiveHeadersEnd"),
-        transfer: (transfer.max(0.0) * 1000.0).round() as u64,
-    }
 }

@@ -66,7 +66,10 @@ pub fn similar(html: &Html, selector: &str) -> Option<String> {
 
 /// A hint that what is missing may be in one of these frames, if there are any.
 pub fn in_frames(addresses: &[&str]) -> Option<String> {
-    let named: Vec<String> = addresses.iter().map(|address| format!("`{address}`")).collect();
+    let named: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("`{address}`"))
+        .collect();
     (!named.is_empty()).then(|| {
         let named = named.join(", ");
         format!("; what is in a frame of it ({named}) is a page of its own: visit that address")

@@ -17,7 +17,8 @@ use url::Url;
 use super::definition::Query;
 use super::form::{self, Change, Dom, FormError, Submission};
 use super::page::{
-    Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, milliseconds, no_page,
+    Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, milliseconds,
+    no_page,
 };
 use crate::domain::random::bytes;
 use crate::domain::run::Phases;
@@ -179,8 +180,11 @@ impl HttpPage {
     async fn go_to(&mut self, going: &mut Going) -> Result<(), Trouble> {
         self.changes.clear();
         let mut redirects = 0;
+        let mut redirected = None;
         loop {
             if !self.hosts.contains(&host_of(&going.url)) {
+                // Not the page before it, but the redirect is what was met.
+                self.shown = redirected.or(self.shown.take());
                 return Err(forbidden(going, redirects));
             }
             let response = self.send(going).await?;
@@ -190,6 +194,14 @@ impl HttpPage {
                 self.settle(Some(status.as_u16()));
                 redirects += 1;
                 self.spent.redirects += 1;
+                redirected = Some(Arc::new(Snapshot::new(
+                    Some(status.as_u16()),
+                    going.method.clone(),
+                    going.url.clone(),
+                    response.headers().clone(),
+                    Vec::new(),
+                    false,
+                )));
                 going.follow(status, location);
                 continue;
             }

@@ -54,8 +54,8 @@ fn kind_of(name: &str) -> Kind {
         b"iframe" => Kind::Frame,
         b"script" => Kind::Script,
         b"title" => Kind::Title,
-        b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video"
-        | b"input" | b"picture" | b"button" => Kind::Embedding,
+        b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video" | b"input"
+        | b"picture" | b"button" => Kind::Embedding,
         _ => Kind::Other,
     }
 }
@@ -63,24 +63,45 @@ fn kind_of(name: &str) -> Kind {
 impl VisibleText {
     /// Reads HTML or plain text; broken markup gives broken text, never an error.
     pub fn of(html: &str) -> Self {
-        let (mut title, mut text) = ("", String::with_capacity(html.len() / 2));
-        let mut embeds = false;
+        let mut found = Found {
+            title: "",
+            text: String::with_capacity(html.len() / 2),
+            embeds: false,
+        };
+        found.read(html);
+        VisibleText {
+            title: folded(&unescaped(found.title)),
+            text: folded(&unescaped(&found.text)),
+            embeds: found.embeds,
+        }
+    }
+}
+
+/// What is found on a page, as it is written there.
+struct Found<'h> {
+    title: &'h str,
+    text: String,
+    embeds: bool,
+}
+
+impl<'h> Found<'h> {
+    fn read(&mut self, html: &'h str) {
         let mut rest = html;
         let hides = html.contains("hidden") || html.contains("<details");
         while let Some(at) = rest.find('<') {
-            text.push_str(&rest[..at]);
+            self.text.push_str(&rest[..at]);
             rest = &rest[at..];
             let opens = !rest.starts_with("</");
             let name = tag_name(rest[1..].trim_start_matches('/'));
             let kind = kind_of(name);
-            embeds |= matches!(kind, Kind::Embedding | Kind::Script | Kind::Frame);
+            self.embeds |= matches!(kind, Kind::Embedding | Kind::Script | Kind::Frame);
             if hides
                 && opens
                 && let Some((seen, behind)) = unseen(rest, name)
             {
-                text.push(' ');
-                text.push_str(seen);
-                text.push(' ');
+                self.text.push(' ');
+                self.read(seen);
+                self.text.push(' ');
                 rest = behind;
                 continue;
             }
@@ -91,26 +112,21 @@ impl VisibleText {
                 }
                 Kind::Raw | Kind::Script | Kind::Title | Kind::Frame if opens => {
                     let (inside, behind) = raw_element(after_tag(rest), name);
-                    if kind == Kind::Title && title.is_empty() {
-                        title = inside;
+                    if kind == Kind::Title && self.title.is_empty() {
+                        self.title = inside;
                     }
                     rest = behind;
                 }
                 _ if rest.starts_with("<!--") => rest = after(rest, "-->"),
                 _ if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) => {
-                    text.push('<');
+                    self.text.push('<');
                     rest = &rest[1..];
                 }
                 _ => rest = after_tag(rest),
             }
-            text.push(' ');
+            self.text.push(' ');
         }
-        text.push_str(rest);
-        VisibleText {
-            title: folded(&unescaped(title)),
-            text: folded(&unescaped(&text)),
-            embeds,
-        }
+        self.text.push_str(rest);
     }
 }
 
@@ -159,8 +175,12 @@ fn attributes(tag: &str) -> impl Iterator<Item = &str> {
             let value = value.trim_start();
             let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
             rest = match quote {
-                Some(quote) => value[1..].split_once(quote).map_or("", |(_, behind)| behind),
-                None => value.find(char::is_whitespace).map_or("", |at| &value[at..]),
+                Some(quote) => value[1..]
+                    .split_once(quote)
+                    .map_or("", |(_, behind)| behind),
+                None => value
+                    .find(char::is_whitespace)
+                    .map_or("", |at| &value[at..]),
             };
         }
         (!name.is_empty()).then_some(name)

@@ -81,19 +81,21 @@ pub(super) fn of(
 fn only(hosts: &BTreeSet<String>) -> String {
     let mut rules = Vec::new();
     for host in hosts {
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let ports: &[&str] = if has_port { &[""] } else { &[":80", ":443"] };
-        rules.extend(ports.iter().map(|port| format!("MAP {host}{port} {host}{port}")));
+        rules.extend(
+            ports
+                .iter()
+                .map(|port| format!("MAP {host}{port} {host}{port}")),
+        );
     }
     rules.push("MAP * ~NOTFOUND".to_owned());
     format!("--host-resolver-rules={}", rules.join(", "))
 }
 
-fn arguments(
-    settings: &Settings,
-    hosts: &BTreeSet<String>,
-    folder: Option<&Path>,
-) -> Vec<String> {
+fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path>) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--disable-gpu",
         "--disable-quic",
@@ -115,17 +117,16 @@ fn arguments(
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
+    // Of a browser that others run, nobody here knows whether it is root's.
+    let cannot = || folder.is_some() && rustix::process::geteuid().is_root();
+    if !settings.sandbox.unwrap_or_else(|| !cannot()) {
+        arguments.push("--no-sandbox".to_owned());
+    }
     if let Some(folder) = folder {
         arguments.push(format!(
             "--user-data-dir={}",
             folder.join("profile").display()
         ));
-        let sandbox = settings
-            .sandbox
-            .unwrap_or_else(|| !rustix::process::geteuid().is_root());
-        if !sandbox {
-            arguments.push("--no-sandbox".to_owned());
-        }
         let shared = rustix::fs::statvfs("/dev/shm");
         if shared.map_or(true, |shared| {
             shared.f_bavail * shared.f_frsize < SHARED_MEMORY

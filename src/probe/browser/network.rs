@@ -133,7 +133,9 @@ impl Network {
     /// The last request that was answered with the document of this address.
     pub fn document(&self, url: &str) -> Option<&Request> {
         let mut last = self.requests.iter().rev();
-        last.find(|request| request.kind == "Document" && request.url == url && request.answer.is_some())
+        last.find(|request| {
+            request.kind == "Document" && request.url == url && request.answer.is_some()
+        })
     }
 
     fn navigated(&mut self, frame: &Value) {

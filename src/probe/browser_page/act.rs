@@ -38,10 +38,10 @@ impl BrowserPage {
         self.here()?;
         sleep(self.pause).await;
         self.loaded_at = self.clock.monotonic();
-        let begun = self.network.requests.len();
+        self.begun = self.network.requests.len();
         self.press(query, submits).await?;
         self.look().await?;
-        self.refuse_download(begun)
+        self.refuse_download()
     }
 
     /// What came of a request that the browser did not send becomes the page.
@@ -78,7 +78,10 @@ impl BrowserPage {
             if found["readonly"] == true {
                 return Err("read-only".to_owned());
             }
-            match found["most"].as_u64().and_then(|most| usize::try_from(most).ok()) {
+            match found["most"]
+                .as_u64()
+                .and_then(|most| usize::try_from(most).ok())
+            {
                 Some(most) if text.encode_utf16().count() > most => Err(too_long(most)),
                 _ => Ok(()),
             }
@@ -103,8 +106,10 @@ impl BrowserPage {
     /// Writes into the field that was found; whether it took the text.
     async fn write(&mut self, found: &Value, text: &str) -> Result<bool, CommandError> {
         let kind = found["kind"].as_str().unwrap_or_default();
-        let is_typed = matches!(kind, "text" | "email" | "password" | "search" | "tel" | "url")
-            || found["editable"] == true && found["tag"] != "textarea";
+        let is_typed = matches!(
+            kind,
+            "text" | "email" | "password" | "search" | "tel" | "url"
+        ) || found["editable"] == true && found["tag"] != "textarea";
         let lines = found["tag"] == "textarea";
         let text = if lines {
             text.to_owned()
@@ -228,7 +233,11 @@ impl BrowserPage {
             };
             // Each in a folder of its own: the browser may still read what was put before.
             self.uploads += 1;
-            let folder = self.browser.folder().join("uploads").join(self.uploads.to_string());
+            let folder = self
+                .browser
+                .folder()
+                .join("uploads")
+                .join(self.uploads.to_string());
             let path = folder.join(&file.name);
             let written = match tokio::fs::create_dir_all(&folder).await {
                 Ok(()) => tokio::fs::write(&path, &file.bytes).await,
@@ -283,7 +292,7 @@ impl BrowserPage {
         let is_form = |found: &Value| submits && found["tag"] == "form";
         let mut wait = self.waiting();
         loop {
-            let found = self.find(query, true, fit).await?;
+            let found = self.find_to(query, true, true, fit).await?;
             if submits && let Some(held) = found["held"].as_str() {
                 let message = format!("the page holds the form `{}` back: {held}", query.text);
                 return Err(Trouble::Site(Fault::Content, message));
@@ -333,7 +342,9 @@ impl BrowserPage {
         }
         let names: Vec<String> = windows.iter().cloned().map(String::from).collect();
         let current = self.network.frame();
-        let new = names.iter().rposition(|name| Some(name.as_str()) != current);
+        let new = names
+            .iter()
+            .rposition(|name| Some(name.as_str()) != current);
         let new = new.unwrap_or(names.len() - 1);
         let moved = session.move_to(windows[new].clone()).await;
         moved.map_err(|error| trouble::of(&error))?;
@@ -348,9 +359,22 @@ impl BrowserPage {
         seen: bool,
         fit: impl Fn(&Value) -> Result<(), String> + Send,
     ) -> Result<Value, Trouble> {
+        self.find_to(query, seen, false, fit).await
+    }
+
+    /// The same, `leaving` where the page may be left by what is done to it.
+    async fn find_to(
+        &mut self,
+        query: &Query,
+        seen: bool,
+        leaving: bool,
+        fit: impl Fn(&Value) -> Result<(), String> + Send,
+    ) -> Result<Value, Trouble> {
         let mut wait = self.waiting();
         loop {
-            let found = self.call("locate", vec![json!(query.text)]).await?;
+            let found = self
+                .call("locate", vec![json!(query.text), json!(leaving)])
+                .await?;
             match hindrance(query, &found, seen, &fit) {
                 Ok(()) => return Ok(found),
                 Err(Hindrance::For(trouble)) => return Err(trouble),
@@ -378,10 +402,8 @@ impl BrowserPage {
             .iter()
             .flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}/")))
             .collect();
-        let cookies = session
-            .chromium("Network.getCookies", json!({ "urls": urls }))
-            .await;
-        let cookies = cookies.map_err(|error| trouble::of(&error))?;
+        let urls = json!({ "urls": urls });
+        let cookies = self.chromium("Network.getCookies", urls).await?;
         for cookie in cookies["cookies"].as_array().into_iter().flatten() {
             let (name, value) = (&cookie["name"], &cookie["value"]);
             let (Some(name), Some(value)) = (name.as_str(), value.as_str()) else {
@@ -437,8 +459,7 @@ impl BrowserPage {
                     _ => {}
                 }
             }
-            let done = self.session()?.chromium("Network.setCookie", set).await;
-            done.map_err(|error| trouble::of(&error))?;
+            self.chromium("Network.setCookie", set).await?;
         }
         Ok(())
     }
@@ -495,7 +516,8 @@ fn hindrance(
     if found["disabled"] == true {
         return Err(Yet(unfit(query, "disabled".to_owned())));
     }
-    if seen && found["shown"] != true {
+    // A form may have no size; it is what is in it that is seen.
+    if seen && found["shown"] != true && found["tag"] != "form" {
         return Err(Yet(unfit(query, "hidden".to_owned())));
     }
     Ok(())
@@ -516,9 +538,13 @@ fn missing(query: &Query, found: &Value) -> Trouble {
     let hint = hint.or_else(|| {
         let closed = words("closed");
         let closed = closed.first()?;
-        Some(format!("; it may be inside `<{closed}>`, which shows its inside to no script"))
+        Some(format!(
+            "; it may be inside `<{closed}>`, which shows its inside to no script"
+        ))
     });
-    let hint = hint.or_else(|| in_frames(&words("frames"))).unwrap_or_default();
+    let hint = hint
+        .or_else(|| in_frames(&words("frames")))
+        .unwrap_or_default();
     form_trouble(&FormError::Missing(query.text.clone(), hint))
 }
 

@@ -65,9 +65,33 @@ function closedPlaces() {
   };
 }
 
+// Notes whether the next press leads away from this page: a navigation begins a moment later,
+// and until then the page looks as if nothing came of it.
+const LEAVES = Symbol.for("leaves");
+
+function watch() {
+  if (window[LEAVES]) return;
+  Object.defineProperty(window, LEAVES, { value: { now: false } });
+  const stays = (target) => target && target !== "_self" && target !== "_top";
+  addEventListener("submit", (event) => {
+    const button = event.submitter;
+    const target = button && button.hasAttribute("formtarget") ? button.formTarget : event.target.target;
+    const method = button && button.hasAttribute("formmethod") ? button.formMethod : event.target.method;
+    if (!event.defaultPrevented && method !== "dialog" && !stays(target)) window[LEAVES].now = true;
+  });
+  addEventListener("click", (event) => {
+    const link = event.composedPath().find((node) => node.localName === "a" || node.localName === "area");
+    if (!link || !link.href || event.defaultPrevented || stays(link.target)) return;
+    const isPage = /^https?:/.test(link.href);
+    const isHere = link.hash && link.href.replace(/#.*/, "") === location.href.replace(/#.*/, "");
+    if (isPage && !isHere && !link.hasAttribute("download")) window[LEAVES].now = true;
+  });
+}
+
 // What a selector means: how many there are and, of a single one, what it is.
-function locate(css) {
+function locate(css, leaving) {
   const found = all(css);
+  if (leaving && found.length === 1) watch();
   if (found.length === 0) {
     const ids = [...document.querySelectorAll("[id]")].slice(0, 1000).map((element) => element.id);
     return {
@@ -225,7 +249,9 @@ function snapshot(limit, forced, endless) {
   const begun = performance.timeOrigin;
   const waits = document.readyState !== "complete" && begun !== endless
     || location.href === "about:blank" || leadsOn() && begun !== endless;
-  if (waits && !forced) return { document: begun };
+  const leaves = Boolean(window[LEAVES] && window[LEAVES].now);
+  if ((waits || leaves) && !forced) return { document: begun, leaves };
+  if (leaves) window[LEAVES].now = false;
   const out = [];
   let length = 0;
   const put = (text) => {

@@ -315,7 +315,10 @@ fn takes(query: &Query, element: ElementRef<'_>, text: &str) -> Result<(), FormE
         return Err(unfit(query, &too_long(most)));
     }
     if !text.is_empty() && sanitized(element, text.to_owned()).is_empty() {
-        return Err(unfit(query, &format!("{}, which does not take `{text}`", what(element))));
+        return Err(unfit(
+            query,
+            &format!("{}, which does not take `{text}`", what(element)),
+        ));
     }
     Ok(())
 }

@@ -227,7 +227,9 @@ impl<P: Page> Run<'_, P> {
             (None, None) => true,
             _ => false,
         };
-        P::IS_LIVE || !same || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
+        P::IS_LIVE
+            || !same
+            || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
     }
 
     async fn plain(
