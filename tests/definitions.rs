@@ -217,7 +217,16 @@ fn the_flows_that_come_with_siaga_are_right() {
     let flows = siaga::probe::flow_file::open_all(&folder, Some(&Default::default()));
     let flows = flows.unwrap_or_else(|problems| panic!("{:#?}", lines(&problems)));
     let keys: Vec<&str> = flows.iter().map(|flow| flow.key.as_str()).collect();
-    assert_eq!(keys, ["controls", "extension", "public-pages", "tracking"]);
+    assert_eq!(
+        keys,
+        [
+            "controls",
+            "extension",
+            "front-end",
+            "public-pages",
+            "tracking"
+        ]
+    );
 }
 
 #[test]

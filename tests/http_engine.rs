@@ -8,7 +8,7 @@ mod rehearsed;
 mod runs;
 mod scheduled;
 mod secrets;
-mod server;
+pub(crate) mod server;
 mod strangers;
 
 use std::collections::BTreeMap;

@@ -59,7 +59,7 @@ impl Browser {
         let client = Client::builder()
             .cookie_store(true)
             .timeout(PATIENCE)
-            .redirect(redirect::Policy::limited(30))
+            .redirect(redirect::Policy::limited(40))
             .build()
             .unwrap();
         Browser {
@@ -817,7 +817,7 @@ async fn hostile_answers_are_what_they_claim_to_be() {
     let answer = browser.client.get(&url).send().await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), answer.url().query()),
-        (200, Some("hop=20"))
+        (200, Some("hop=30"))
     );
 
     rehearsal.faults().set(vec![Kind::GzipBomb {}.into()]);

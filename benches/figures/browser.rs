@@ -10,6 +10,7 @@
 //! first and after many, and what is left of them.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -264,7 +265,7 @@ impl Siaga {
 /// What Siaga tells its browser at its start, as it stands in the list of processes; without
 /// the names of folders, and what the driver adds for each browser.
 async fn arguments_of(siaga: &Siaga) -> anyhow::Result<Vec<String>> {
-    let browser = siaga.browsers.start().await?;
+    let browser = siaga.browsers.start(&BTreeSet::new()).await?;
     let folder = browser.folder().display().to_string();
     let lines = fs::read_dir("/proc")?.flatten().filter_map(|entry| {
         let line = fs::read(entry.path().join("cmdline")).ok()?;

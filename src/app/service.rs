@@ -15,7 +15,7 @@ use super::life::Life;
 use super::{ingest, past, settings};
 use crate::config::{Config, MasterKeys, NO_DRIVER};
 use crate::detect::Detector;
-use crate::domain::{Clock, ComponentId, Random};
+use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::http_client::HttpClients;
 use crate::notify;
 use crate::probe::browser::Browsers;
@@ -441,13 +441,14 @@ impl Service {
     pub fn outlines(&self) -> Vec<past::Outline> {
         self.flows
             .iter()
-            .filter(|flow| flow.role != Role::Control)
+            .filter(|flow| flow.role != Role::Control && flow.every.http.is_some())
             .map(|flow| past::Outline {
                 key: flow.key.clone(),
                 name: flow.name.clone(),
                 steps: flow
                     .steps
                     .iter()
+                    .filter(|step| step.runs_on(Engine::Http))
                     .filter_map(|step| Some((step.name.clone(), step.component.clone()?)))
                     .collect(),
             })

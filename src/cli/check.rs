@@ -148,6 +148,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
     let tools = tools(&args, config.as_ref(), error_pages, folder.as_ref())?;
     let json = args.json;
+    let left_out = flow.steps.iter().chain(&flow.cleanup);
+    let left_out: Vec<String> = left_out
+        .filter(|step| !step.runs_on(args.engine))
+        .map(|step| format!("\"{}\"", step.name))
+        .collect();
+    if !json && !left_out.is_empty() {
+        let names = left_out.join(", ");
+        writeln!(
+            io::stdout(),
+            "Left out, for they need --engine browser: {names}"
+        )?;
+    }
     let mut said = None;
     let mut on_step = |step: &StepReport| {
         if !json {

@@ -12,6 +12,7 @@ mod inhabitants;
 pub mod network;
 mod session;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -180,9 +181,10 @@ impl Browsers {
         self.settings.pause
     }
 
-    /// Starts a fresh browser as soon as there is a place for it.
-    pub async fn start(&self) -> Result<Browser, BrowserError> {
-        let started = self.try_start().await;
+    /// Starts a fresh browser as soon as there is a place for it. Whatever its pages want, it
+    /// reaches `hosts` only: names, each with `:port` where the port is not the scheme's own.
+    pub async fn start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
+        let started = self.try_start(hosts).await;
         if let Some((clock, observe)) = &self.observed {
             observe(match &started {
                 Ok(browser) => Event::Started(clock.monotonic().saturating_sub(browser.since())),
@@ -192,7 +194,7 @@ impl Browsers {
         started
     }
 
-    async fn try_start(&self) -> Result<Browser, BrowserError> {
+    async fn try_start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
         let settings = &self.settings;
         let place = timeout(settings.patience, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
@@ -212,7 +214,7 @@ impl Browsers {
             place,
         }));
         let begun = match &mut browser.0 {
-            Some(parts) => parts.begin(settings).await,
+            Some(parts) => parts.begin(settings, hosts).await,
             None => Ok(()),
         };
         match begun {
@@ -305,7 +307,11 @@ impl Drop for Browser {
 }
 
 impl Parts {
-    async fn begin(&mut self, settings: &Settings) -> Result<(), BrowserError> {
+    async fn begin(
+        &mut self,
+        settings: &Settings,
+        hosts: &BTreeSet<String>,
+    ) -> Result<(), BrowserError> {
         let within = settings.starts_within;
         let (address, kind) = match &settings.webdriver {
             WebDriver::Own(program) => {
@@ -317,7 +323,7 @@ impl Parts {
             WebDriver::Remote(address) => (address.clone(), capabilities::Kind::Chromium),
         };
         let is_own = self.driver.is_some();
-        let wanted = capabilities::of(settings, kind, is_own.then(|| self.folder.path()));
+        let wanted = capabilities::of(settings, hosts, kind, is_own.then(|| self.folder.path()));
         let begun = Session::begin(&address, wanted, is_own, within).await;
         let session = begun.map_err(|error| match error {
             BrowserError::Browser(message) if is_own => {

@@ -6,6 +6,7 @@
 mod act;
 mod evidence;
 mod front_end;
+mod seen;
 mod trouble;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use url::Url;
@@ -24,18 +24,22 @@ use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
 use super::har::Entry;
-use super::http_page::{HttpPage, host_of};
-use super::page::{Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble};
+use super::http_page::{ALLOWING, HttpPage, host_of};
+use super::page::{
+    Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, download, no_page,
+    quoted,
+};
 use super::redact::Redactor;
-use super::visible_text::VisibleText;
-use crate::domain::run::{FrontEnd, Phases};
+use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
 
 /// The functions that are called in the page.
 const SCRIPT: &str = include_str!("browser_page/page.js");
 /// How long something may take to appear, or to come to rest, before it is missing.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long until the page is looked at again meanwhile.
+/// How long until the page is looked at again for the first time; then twice as long …
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
+/// … up to this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
@@ -43,6 +47,12 @@ const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
 const TELLS_WITHIN: Duration = Duration::from_secs(3);
 /// The most boxes that are answered in one step.
 const MOST_PROMPTS: usize = 10;
+/// The most hosts that are told of which pages wanted and did not get.
+const MOST_REFUSED: usize = 3;
+/// How often the log is looked at for the end of a request that failed.
+const LAST_LOOKS: usize = 5;
+/// Chromium's word for an error status without a body, for which it shows a page of its own.
+const NO_ERROR_PAGE: &str = "ERR_HTTP_RESPONSE_CODE_FAILURE";
 
 /// A run's page in a browser.
 pub struct BrowserPage {
@@ -65,16 +75,38 @@ pub struct BrowserPage {
     spent: usize,
     /// What boxes said in this step.
     prompts: Vec<String>,
+    /// The hosts that pages of this step wanted and did not get.
+    refused: BTreeSet<String>,
     /// When the page was last asked for, on the monotonic clock.
     loaded_at: Duration,
+    /// The document that is never complete, by the moment at which it began.
+    endless: f64,
+    /// How many documents have been put on fields.
+    uploads: usize,
+    /// How many requests there were before something was last opened or pressed.
+    begun: usize,
+    /// The document that was last looked at, by the moment at which it began.
+    document: f64,
     pause: Duration,
 }
 
-/// Where the page stands.
-#[derive(Debug, PartialEq)]
-struct State {
-    is_ready: bool,
-    document: f64,
+/// Waiting for something to come about, looking ever less often.
+struct Wait {
+    clock: Arc<dyn Clock>,
+    start: Duration,
+    most: Duration,
+    pause: Duration,
+}
+
+impl Wait {
+    fn is_over(&self) -> bool {
+        self.clock.monotonic().saturating_sub(self.start) > self.most
+    }
+
+    async fn pause(&mut self) {
+        sleep(self.pause).await;
+        self.pause = (2 * self.pause).min(LOOK_AGAIN_AFTER);
+    }
 }
 
 impl BrowserPage {
@@ -103,7 +135,12 @@ impl BrowserPage {
             console: Console::default(),
             spent: 0,
             prompts: Vec::new(),
+            refused: BTreeSet::new(),
             loaded_at: Duration::ZERO,
+            endless: 0.0,
+            uploads: 0,
+            begun: 0,
+            document: 0.0,
             pause,
         }
     }
@@ -134,6 +171,17 @@ impl BrowserPage {
         }
     }
 
+    /// A command of Chromium's own. A box in the way is read and answered first.
+    async fn chromium(&mut self, command: &str, parameters: Value) -> Result<Value, Trouble> {
+        loop {
+            match self.session()?.chromium(command, parameters.clone()).await {
+                Ok(value) => return Ok(value),
+                Err(CommandError::Prompt) => self.answer_prompt().await?,
+                Err(error) => return Err(trouble::of(&error)),
+            }
+        }
+    }
+
     /// Reads the page's box, remembers it, and agrees to it, as the applicant would who has
     /// just asked for what it asks about.
     async fn answer_prompt(&mut self) -> Result<(), Trouble> {
@@ -150,119 +198,208 @@ impl BrowserPage {
         answered.map_err(|error| trouble::of(&error))
     }
 
-    async fn state(&mut self) -> Result<State, Trouble> {
-        let state = self.call("state", Vec::new()).await?;
-        Ok(State {
-            is_ready: state["ready"] == "complete",
-            document: state["document"].as_f64().unwrap_or_default(),
-        })
+    /// How long something may take to come about: what is missing is to be told before the
+    /// step's own time is over.
+    fn grace(&self) -> Duration {
+        PATIENCE.min(self.limit / 2)
     }
 
-    /// Waits until the page is complete. One that never is, is looked at as it stands.
-    async fn rest(&mut self) -> Result<(), Trouble> {
-        let start = self.clock.monotonic();
-        while !self.state().await?.is_ready {
-            if self.clock.monotonic().saturating_sub(start) > PATIENCE {
-                break;
-            }
-            sleep(LOOK_AGAIN_AFTER).await;
+    fn waiting(&self) -> Wait {
+        Wait {
+            clock: Arc::clone(&self.clock),
+            start: self.clock.monotonic(),
+            most: self.grace(),
+            pause: FIRST_LOOK_AFTER,
         }
-        Ok(())
     }
 
     /// Loads an address and looks at it.
     async fn open(&mut self, url: &Url) -> Result<(), Trouble> {
         self.loaded_at = self.clock.monotonic();
-        let opened = match self.session()?.open(url, self.limit).await {
-            Err(CommandError::Prompt) => self.answer_prompt().await,
-            Err(error) => Err(trouble::of(&error)),
-            Ok(()) => Ok(()),
-        };
-        if let Err(trouble) = opened {
-            // What was sent belongs to the record of the failure.
-            let _ = self.listen().await;
-            return Err(trouble);
+        self.begun = self.network.requests.len();
+        let before = self.document;
+        for _ in 0..MOST_PROMPTS {
+            match self.session()?.open(url, self.limit).await {
+                // Was it a box of the page before, or does this page begin with one?
+                Err(CommandError::Prompt) => {
+                    self.answer_prompt().await?;
+                    let stands = self.call("snapshot", vec![json!(0)]).await?;
+                    if stands["document"] != json!(before) {
+                        break;
+                    }
+                }
+                // An error without a page of its own; the browser shows one of its.
+                Err(CommandError::Refused(message)) if message.contains(NO_ERROR_PAGE) => break,
+                Err(error) => return Err(self.not_opened(trouble::of(&error)).await?),
+                Ok(()) => break,
+            }
         }
-        self.look().await
+        let is_anew = url.fragment().is_none();
+        self.look_from(is_anew.then_some(before)).await?;
+        self.refuse_download()
+    }
+
+    /// What it is that an address cannot be opened.
+    async fn not_opened(&mut self, trouble: Trouble) -> Result<Trouble, Trouble> {
+        let is_late = matches!(trouble, Trouble::Site(Fault::Timeout, _));
+        self.hear_the_end(if is_late { 1 } else { LAST_LOOKS })
+            .await?;
+        self.refuse_download()?;
+        self.show_redirect();
+        self.refuse_host()?;
+        Ok(trouble)
+    }
+
+    /// Where no page came, what did come is what was met, and not the page before.
+    fn show_redirect(&mut self) {
+        let answered = self.sent().filter(|asked| asked.answer.is_some()).last();
+        if let Some(answer) = answered.and_then(|asked| seen::begun(asked, false)) {
+            self.shown = Some(Arc::new(answer));
+        }
+    }
+
+    /// The requests for the page itself since something was last opened or pressed.
+    fn sent(&self) -> impl Iterator<Item = &Request> {
+        let sent = self.network.requests.get(self.begun..).unwrap_or_default();
+        sent.iter().filter(|request| request.is_page)
+    }
+
+    /// What was sent belongs to the record of a failure, and the log comes a little late.
+    async fn hear_the_end(&mut self, looks: usize) -> Result<(), Trouble> {
+        let mut wait = self.waiting();
+        for look in 0..looks {
+            if look > 0 {
+                wait.pause().await;
+            }
+            self.listen().await?;
+            if self
+                .sent()
+                .last()
+                .is_some_and(|asked| asked.ended.is_some())
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The page once it is complete, or as it stands where it never is. A page `before` is
+    /// about to go.
+    async fn complete(&mut self, before: Option<f64>) -> Result<Value, Trouble> {
+        let mut wait = self.waiting();
+        loop {
+            let forced = wait.is_over();
+            let arguments = vec![json!(self.body_limit), json!(forced), json!(self.endless)];
+            let shown = self.call("snapshot", arguments).await?;
+            let document = shown["document"].as_f64().unwrap_or_default();
+            let goes = before == Some(document) || shown["leaves"] == true;
+            if forced {
+                self.endless = document;
+            }
+            if shown["html"].is_string() && (forced || !goes) {
+                self.document = document;
+                return Ok(shown);
+            }
+            if goes {
+                // Where it leads to a download, the page stays.
+                self.listen().await?;
+                self.refuse_download()?;
+            }
+            wait.pause().await;
+        }
     }
 
     /// Looks at the page once it is at rest.
     async fn look(&mut self) -> Result<(), Trouble> {
-        self.rest().await?;
+        self.look_from(None).await
+    }
+
+    async fn look_from(&mut self, before: Option<f64>) -> Result<(), Trouble> {
+        let shown = self.complete(before).await?;
         self.listen().await?;
-        let shown = self.call("snapshot", vec![json!(self.body_limit)]).await?;
         let url = shown["url"].as_str().and_then(|url| Url::parse(url).ok());
         let Some(url) = url else {
-            return Err(Trouble::Ours(
-                Why::Ourselves,
-                "the page has no address".to_owned(),
-            ));
+            let message = "the page has no address".to_owned();
+            return Err(Trouble::Ours(Why::Ourselves, message));
         };
-        if url.scheme() == "chrome-error" || url.scheme() == "about" && self.shown.is_some() {
-            return Err(self.unreachable());
-        }
-        if !matches!(url.scheme(), "http" | "https") {
-            let message = format!(
-                "the page leads to an address of another kind, `{}:`",
-                url.scheme()
-            );
-            return Err(Trouble::Site(Fault::Content, message));
-        }
-        let host = host_of(&url);
-        let snapshot = self.snapshot(&shown, url);
-        self.shown = Some(Arc::new(snapshot));
         self.is_elsewhere = false;
         self.is_stale = false;
+        match url.scheme() {
+            "http" | "https" => {}
+            "chrome-error" => return self.not_come().await,
+            "about" if url.path() == "neterror" => return self.not_come().await,
+            scheme => {
+                let message = format!("the page leads to an address of another kind, `{scheme}:`");
+                return Err(Trouble::Site(Fault::Content, message));
+            }
+        }
+        let host = host_of(&url);
+        let name = shown["name"].as_str().unwrap_or_default();
+        let asked = self.network.document(name).or(self.network.page());
+        let broke = asked.and_then(|asked| asked.failed.clone());
+        let snapshot = seen::snapshot(&shown, url, asked);
+        self.shown = Some(Arc::new(snapshot));
         if !self.hosts.contains(&host) {
-            let message = format!(
-                "the page leads to `{host}`, which this flow may not reach; if it should, name \
-                 that host in the flow's `hosts`"
-            );
-            return Err(Trouble::Site(Fault::Content, message));
+            return Err(leads_to(&host));
         }
         if shown["long"] == true {
             let message = format!("the page is longer than {} bytes", self.body_limit);
             return Err(Trouble::Site(Fault::Content, message));
         }
-        Ok(())
+        match broke {
+            Some(broke) if !broke.contains("ERR_ABORTED") => {
+                Err(trouble::of(&CommandError::Refused(broke)))
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn snapshot(&self, shown: &Value, url: Url) -> Snapshot {
-        let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
-        let asked = self.network.page();
-        let answer = asked.and_then(|request| request.answer.as_ref());
-        let mut headers = HeaderMap::new();
-        for (name, value) in answer.iter().flat_map(|answer| &answer.headers) {
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::try_from(name.as_str()),
-                HeaderValue::try_from(value.as_str()),
-            ) {
-                headers.append(name, value);
+    /// A navigation that ended in a download leaves the page as it was.
+    fn refuse_download(&mut self) -> Result<(), Trouble> {
+        let answer = self.sent().last();
+        let answer = answer.and_then(|asked| seen::begun(asked, false));
+        let name = answer.as_ref().and_then(|answer| download(&answer.headers));
+        match (answer, name) {
+            (Some(answer), Some(name)) => {
+                self.shown = Some(Arc::new(answer));
+                self.is_stale = true;
+                Err(no_page(&name))
             }
+            _ => Ok(()),
         }
-        // The bytes are those of a text by now, and in UTF-8.
-        let media_type = format!("{};charset=utf-8", text("type"));
-        if let Ok(media_type) = HeaderValue::try_from(media_type) {
-            headers.insert(header::CONTENT_TYPE, media_type);
+    }
+
+    /// A page that wanted to go where this flow may not.
+    fn refuse_host(&self) -> Result<(), Trouble> {
+        let host = self
+            .sent()
+            .last()
+            .and_then(|asked| Url::parse(&asked.url).ok());
+        match host.map(|url| host_of(&url)) {
+            Some(host) if !self.hosts.contains(&host) => Err(leads_to(&host)),
+            _ => Ok(()),
         }
-        let status = answer.map(|answer| answer.status).or_else(|| {
-            let status = shown["status"].as_u64()?;
-            u16::try_from(status).ok()
-        });
-        let method = asked.and_then(|request| Method::from_bytes(request.method.as_bytes()).ok());
-        let method = method.unwrap_or(Method::GET);
-        let complete = shown["long"] != true;
-        if let Some(bare) = shown["bare"].as_str() {
-            let body = bare.as_bytes().to_vec();
-            return Snapshot::new(status, method, url, headers, body, complete);
-        }
-        let visible = VisibleText {
-            title: text("title"),
-            text: text("text"),
-            embeds: shown["embeds"] == true,
+    }
+
+    /// The browser shows a page of its own: why, by the network's word.
+    async fn not_come(&mut self) -> Result<(), Trouble> {
+        self.hear_the_end(LAST_LOOKS).await?;
+        let failed = self.sent().filter(|asked| asked.failed.is_some()).last();
+        let Some((request, why)) = failed.and_then(|asked| Some((asked, asked.failed.clone()?)))
+        else {
+            let message = "no connection".to_owned();
+            return Err(Trouble::Site(Fault::Connect, message));
         };
-        let body = text("html").into_bytes();
-        Snapshot::new(status, method, url, headers, body, complete).with_visible(visible)
+        // An answer without a body, and of a kind that browsers have a page for.
+        if why.contains(NO_ERROR_PAGE)
+            && let Some(empty) = seen::begun(request, true)
+        {
+            self.shown = Some(Arc::new(empty));
+            return Ok(());
+        }
+        self.show_redirect();
+        self.refuse_host()?;
+        Err(trouble::of(&CommandError::Refused(why)))
     }
 
     /// Reads what the network did meanwhile.
@@ -277,6 +414,11 @@ impl BrowserPage {
             // A grid may keep the log to itself; status and headers are then unknown.
             Err(error) => tracing::debug!(%error, "the browser tells no log"),
         }
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        let failed = requests.iter().filter(|request| request.failed.is_some());
+        let hosts = failed.filter_map(|request| Some(host_of(&Url::parse(&request.url).ok()?)));
+        let refused = hosts.filter(|host| !host.is_empty() && !self.hosts.contains(host));
+        self.refused.extend(refused.take(MOST_REFUSED));
         Ok(())
     }
 
@@ -303,14 +445,14 @@ impl BrowserPage {
         self.hosts.contains(&host_of(url)) || url.host_str().is_some_and(below)
     }
 
-    /// The page did not come: why, by the network's own word.
-    fn unreachable(&self) -> Trouble {
-        let failed = self.network.requests.iter().rev().find_map(|request| {
-            let failed = request.failed.as_ref()?;
-            (request.kind == "Document").then_some(failed)
-        });
-        let failed = failed.map_or("no connection", String::as_str);
-        trouble::of(&CommandError::Refused(failed.to_owned()))
+    /// Whether the page's scripts are sending something of this step.
+    fn is_sending(&self) -> bool {
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        requests.iter().any(|request| {
+            matches!(request.kind.as_str(), "XHR" | "Fetch")
+                && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH")
+                && request.ended.is_none()
+        })
     }
 
     fn address(&self, address: &str) -> Result<Url, Trouble> {
@@ -325,19 +467,27 @@ impl BrowserPage {
 }
 
 impl Page for BrowserPage {
-    const PATIENCE: Patience = Patience {
-        grace: PATIENCE,
-        again_after: LOOK_AGAIN_AFTER,
-    };
+    const IS_LIVE: bool = true;
+
+    fn patience(&self) -> Patience {
+        let grace = match self.is_elsewhere {
+            true => self.plain.patience().grace,
+            // A document on its way takes as long as it takes.
+            false if self.is_sending() => Duration::MAX,
+            false => self.grace(),
+        };
+        Patience {
+            grace,
+            first_after: FIRST_LOOK_AFTER,
+            again_after: LOOK_AGAIN_AFTER,
+        }
+    }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
         let url = self.address(address)?;
         let host = host_of(&url);
         if !self.hosts.contains(&host) {
-            let message = format!(
-                "this flow may not reach `{host}`; if it should, name that host in the flow's \
-                 `hosts`"
-            );
+            let message = format!("this flow may not reach `{host}`{ALLOWING}");
             return Err(Trouble::Ours(Why::NotConfigured, message));
         }
         sleep(self.pause).await;
@@ -345,7 +495,10 @@ impl Page for BrowserPage {
     }
 
     async fn change(&mut self, query: Query, change: Change) -> Result<(), Trouble> {
-        self.here(&query)?;
+        if self.is_elsewhere {
+            return self.plain.change(query, change).await;
+        }
+        self.here()?;
         sleep(self.pause).await;
         self.is_stale = true;
         match change {
@@ -357,36 +510,34 @@ impl Page for BrowserPage {
     }
 
     async fn submit(&mut self, query: &Query) -> Result<(), Trouble> {
-        self.here(query)?;
-        sleep(self.pause).await;
-        self.loaded_at = self.clock.monotonic();
-        self.press(query, true).await?;
-        self.look().await
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let submitted = self.plain.submit(query).await;
+            return self.answered(submitted).await;
+        }
+        self.act(query, true).await
     }
 
     async fn click(&mut self, query: &Query) -> Result<(), Trouble> {
-        self.here(query)?;
-        sleep(self.pause).await;
-        self.loaded_at = self.clock.monotonic();
-        self.press(query, false).await?;
-        self.look().await
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let clicked = self.plain.click(query).await;
+            return self.answered(clicked).await;
+        }
+        self.act(query, false).await
     }
 
     async fn request(&mut self, request: PlainRequest) -> Result<(), Trouble> {
         self.lend_cookies().await?;
         let answered = self.plain.request(request).await;
-        self.take_cookies_back().await?;
-        if let Some(shown) = self.plain.shown() {
-            self.shown = Some(shown);
-            self.is_elsewhere = true;
-        }
-        answered
+        self.answered(answered).await
     }
 
     async fn look_again(&mut self) -> Result<(), Trouble> {
         if self.is_elsewhere {
             return self.plain.look_again().await;
         }
+        self.follow_windows().await?;
         // A page that has had its time is loaded anew, as people do who wait for something.
         let waited = self.clock.monotonic().saturating_sub(self.loaded_at);
         match &self.shown {
@@ -399,7 +550,10 @@ impl Page for BrowserPage {
     }
 
     async fn settle(&mut self) -> Result<(), Trouble> {
-        if self.is_stale && !self.is_elsewhere {
+        if self.is_elsewhere {
+            return self.plain.settle().await;
+        }
+        if self.is_stale {
             return self.look().await;
         }
         Ok(())
@@ -417,6 +571,7 @@ impl Page for BrowserPage {
 
     async fn limit_time(&mut self, limit: Duration) -> Result<(), Trouble> {
         self.prompts.clear();
+        self.refused.clear();
         if limit == self.limit {
             return Ok(());
         }
@@ -473,7 +628,7 @@ impl Page for BrowserPage {
             let Ok(url) = Url::parse(&request.url) else {
                 continue;
             };
-            let phases = phases(request);
+            let phases = seen::phases(request);
             let status = request.answer.as_ref().map(|answer| answer.status);
             if request.is_page {
                 spent.redirects += u32::from(status.is_some_and(|s| (300..400).contains(&s)));
@@ -495,29 +650,29 @@ impl Page for BrowserPage {
         self.spent = self.network.requests.len();
         spent
     }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.prompts.is_empty() {
+            let asked: Vec<String> = self.prompts.iter().map(|text| quoted(text)).collect();
+            remarks.push(format!("a box of the page's said {}", asked.join(", ")));
+        }
+        if !self.refused.is_empty() {
+            let hosts: Vec<String> = self
+                .refused
+                .iter()
+                .map(|host| format!("`{host}`"))
+                .collect();
+            let hosts = hosts.join(", ");
+            remarks.push(format!(
+                "the page wanted {hosts}, which this flow may not reach{ALLOWING}"
+            ));
+        }
+        remarks
+    }
 }
 
-/// Where a request's time went, by Chromium's `ResourceTiming`.
-fn phases(request: &Request) -> Phases {
-    let Some(answer) = &request.answer else {
-        return Phases::default();
-    };
-    let at = |key: &str| answer.timing[key].as_f64().filter(|at| *at >= 0.0);
-    let between = |from: &str, to: &str| match (at(from), at(to)) {
-        (Some(from), Some(to)) if to > from => (to - from).round() as u64,
-        _ => 0,
-    };
-    let tls = between("sslStart", "sslEnd");
-    let began = answer.timing["requestTime"]
-        .as_f64()
-        .unwrap_or(request.sent);
-    let headers = at("receiveHeadersEnd").unwrap_or_default() / 1000.0;
-    let transfer = request.ended.map_or(0.0, |ended| ended - began - headers);
-    Phases {
-        resolve: between("dnsStart", "dnsEnd"),
-        connect: between("connectStart", "connectEnd").saturating_sub(tls),
-        tls,
-        first_byte: between("sendStart", "receiveHeadersEnd"),
-        transfer: (transfer.max(0.0) * 1000.0).round() as u64,
-    }
+fn leads_to(host: &str) -> Trouble {
+    let message = format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
+    Trouble::Site(Fault::Content, message)
 }

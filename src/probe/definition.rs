@@ -13,7 +13,7 @@ use scraper::Selector;
 
 use super::document::{DocumentName, Kind};
 use super::template::{Name, NoValue, Scope, Template};
-use crate::domain::ComponentId;
+use crate::domain::{ComponentId, Engine};
 
 /// One journey of an applicant on the site.
 #[derive(Clone, Debug)]
@@ -68,6 +68,9 @@ pub struct Step {
     pub name: String,
     /// The component that it speaks for; cleanup speaks for none.
     pub component: Option<ComponentId>,
+    /// Whether it needs the page's scripts, and so a real browser: over plain HTTP it is left
+    /// out.
+    pub needs_browser: bool,
     /// What it does, in order.
     pub actions: Vec<Action>,
     /// The mail that it awaits.
@@ -87,6 +90,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether an engine carries it out or leaves it out.
+    pub fn runs_on(&self, engine: Engine) -> bool {
+        engine == Engine::Browser || !self.needs_browser
+    }
+
     /// The longest that the step may take.
     pub fn longest(&self) -> Duration {
         self.timeout + self.waiting()

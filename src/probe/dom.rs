@@ -45,16 +45,35 @@ pub fn complaint(html: &Html) -> Option<String> {
     (!complaints.is_empty()).then(|| complaints.join(" / "))
 }
 
+/// The most frames that a hint names.
+const MOST_FRAMES: usize = 3;
 /// The most ids that are looked through for a hint.
 const MOST_IDS: usize = 1000;
 
-/// A hint where a selector of an id alone fits nothing: the page's own id that is nearest.
+/// A hint where a selector fits nothing: of an id alone, the page's own id that is nearest;
+/// else the frames that it may be in.
 pub fn similar(html: &Html, selector: &str) -> Option<String> {
-    let id = selector.strip_prefix('#')?;
+    let id = selector.strip_prefix('#').unwrap_or_default();
     let all = Selector::parse("[id]").ok()?;
     let ids = select(html, &all).filter_map(|element| element.attr("id"));
-    let near = nearest(id, ids.filter(|id| id.len() < 100).take(MOST_IDS))?;
-    Some(format!("; it has `#{near}`"))
+    if let Some(near) = nearest(id, ids.filter(|id| id.len() < 100).take(MOST_IDS)) {
+        return Some(format!("; it has `#{near}`"));
+    }
+    let frames = Selector::parse("iframe[src], frame[src]").ok()?;
+    let frames = select(html, &frames).filter_map(|frame| frame.attr("src"));
+    in_frames(&frames.take(MOST_FRAMES).collect::<Vec<_>>())
+}
+
+/// A hint that what is missing may be in one of these frames, if there are any.
+pub fn in_frames(addresses: &[&str]) -> Option<String> {
+    let named: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("`{address}`"))
+        .collect();
+    (!named.is_empty()).then(|| {
+        let named = named.join(", ");
+        format!("; what is in a frame of it ({named}) is a page of its own: visit that address")
+    })
 }
 
 /// The element's text, white space folded.

@@ -88,7 +88,7 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
     if expect.css.is_empty() && expect.not_css.is_empty() {
         return Ok(());
     }
-    let html = Html::parse_document(page.text());
+    let html = Html::parse_document(&page.markup());
     for css in &expect.css {
         let query = query(css.expand(scope))?;
         if dom::select(&html, &query.selector).next().is_none() {
@@ -206,7 +206,7 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
 }
 
 fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
-    let html = Html::parse_document(page.text());
+    let html = Html::parse_document(&page.markup());
     let Some(element) = dom::select(&html, &query.selector).next() else {
         return Err(format!("the page has no element `{}`", query.text));
     };
@@ -250,7 +250,7 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
 fn wrong_page<T>(page: &Snapshot, message: &str) -> Result<T, Trouble> {
     let complaint = page
         .is_html()
-        .then(|| dom::complaint(&Html::parse_document(page.text())));
+        .then(|| dom::complaint(&Html::parse_document(&page.markup())));
     content(match complaint.flatten() {
         Some(complaint) => format!("{message}; it complains: {}", quoted(&complaint)),
         None => format!("{message}; {}", page.gist()),

@@ -13,7 +13,7 @@ use super::definition::{Action, Every, Flow, Ladder, Role, Step};
 use super::document::{self, Kind};
 use super::template::is_given_name;
 use crate::domain::ComponentId;
-use crate::toml_reader::{FromItem, Item, Problem, Reader, Size, Source, nearest};
+use crate::toml_reader::{FromItem, Item, Place, Problem, Reader, Size, Source, nearest};
 use parts::Names;
 
 /// The time for a whole run where the file gives none.
@@ -116,21 +116,21 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
             .problem_with_hint("a flow without a step", "add a `[[step]]`");
     }
     let control = role == Some(Role::Control);
-    let mut begun = false;
+    let mut order = Order::default();
     let mut steps = Vec::new();
     for table in step_tables {
-        let place = table.place();
+        let (place, engine) = (table.place(), table.place_of("engine"));
         let Some(step) = step(table, &mut names, control, false) else {
             continue;
         };
-        if !begun && needs_page(&step) {
-            place.problem_with_hint(
-                "the first step has no page to act on",
-                "begin with `visit` or `request`",
-            );
-        }
-        begun = true;
+        order.follow(&step, &place, &engine, every.unwrap_or_default());
         steps.push(step);
+    }
+    if order.begun && !order.begun_plain && every.is_some_and(|every| every.http.is_some()) {
+        root.place_of("every").problem_with_hint(
+            "`every` has an interval for plain HTTP, but every step needs a browser",
+            "write `every = { browser = \"10m\" }`, or take `engine = \"browser\"` off a step",
+        );
     }
     let cleanup = root.tables("cleanup").into_iter();
     let cleanup: Vec<Step> = cleanup
@@ -155,6 +155,39 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
             None => None,
         },
     })
+}
+
+/// What the steps so far mean for those that follow, on each engine.
+#[derive(Default)]
+struct Order {
+    begun: bool,
+    /// The same over plain HTTP, which leaves steps out.
+    begun_plain: bool,
+}
+
+impl Order {
+    fn follow(&mut self, step: &Step, place: &Place<'_>, engine: &Place<'_>, every: Every) {
+        let has_no_page = needs_page(step);
+        if !self.begun && has_no_page {
+            place.problem_with_hint(
+                "the first step has no page to act on",
+                "begin with `visit` or `request`",
+            );
+        } else if !self.begun_plain && !step.needs_browser && has_no_page && every.http.is_some() {
+            place.problem_with_hint(
+                "over plain HTTP this is the first step, and it has no page to act on",
+                "begin it with `visit`, or give it `engine = \"browser\"` too",
+            );
+        }
+        if step.needs_browser && every.http.is_some() && every.browser.is_none() {
+            engine.problem_with_hint(
+                "the step needs a browser, and the flow is never run in one",
+                "add `browser` to `every`, e.g. `every = { http = \"1m\", browser = \"10m\" }`",
+            );
+        }
+        self.begun = true;
+        self.begun_plain |= !step.needs_browser;
+    }
 }
 
 /// Whether a flow file can have this name, without `.toml`.
@@ -284,6 +317,8 @@ fn step(
             None
         }
     };
+    let needs_browser = needs_browser(&mut table, control);
+    names.enter_step(needs_browser, cleanup);
     let wait = table.optional::<Duration>("wait");
     let mail = parts::mail(&mut table, names);
     let actions = parts::actions(&mut table, names);
@@ -334,6 +369,7 @@ fn step(
     Some(Step {
         name: name?,
         component: component?,
+        needs_browser,
         actions,
         mail,
         wait,
@@ -343,6 +379,34 @@ fn step(
         timeout,
         body_limit,
     })
+}
+
+/// Whether the step asks for a real browser.
+fn needs_browser(table: &mut Reader<'_>, control: bool) -> bool {
+    let Some(item) = table.item("engine") else {
+        return false;
+    };
+    match item.as_str() {
+        Some("browser") if control => item.place().problem_with_hint(
+            "the controls are asked over plain HTTP only",
+            "take `engine` out",
+        ),
+        Some("browser") => return true,
+        Some("http") => item.place().problem_with_hint(
+            "no step is for plain HTTP only",
+            "take `engine` out: without it a step runs on both engines",
+        ),
+        Some(other) => {
+            let message = format!("there is no engine `{other}` that a step can ask for");
+            let hint = match nearest(other, ["browser"]) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write `browser` where the step needs the page's scripts".to_owned(),
+            };
+            item.place().problem_with_hint(message, hint);
+        }
+        None => item.expected("\"browser\""),
+    }
+    false
 }
 
 fn has_verb(table: &mut Reader<'_>) -> bool {

@@ -7,13 +7,28 @@
 mod controls;
 mod encoding;
 
+use std::time::Duration;
+
+use encoding_rs::{Encoding, UTF_8};
 use hyper::body::Bytes;
 use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::definition::Query;
 use super::dom;
+use super::page::LEADS_ON_WITHIN;
 pub use encoding::{Body, Field, FieldValue};
+
+/// What a link is that is not followed.
+pub const A_DOWNLOAD: &str = "a link to a download; `request` fetches one";
+
+/// Why a radio button is not switched off.
+pub const ONLY_BY_ANOTHER: &str = "a radio button, which only another one can switch off";
+
+/// Why a field takes no text of this length.
+pub fn too_long(most: usize) -> String {
+    format!("a field for at most {most} characters, and the text is longer")
+}
 
 /// A file put on a file field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +63,8 @@ pub struct Submission {
     pub url: Url,
     /// The fields of a `POST`.
     pub body: Body,
+    /// Whether it only leads to another place on the same page.
+    pub stays: bool,
 }
 
 /// Why a page cannot be acted on as asked: the page is not as the flow expects.
@@ -75,6 +92,7 @@ pub struct Dom {
     html: Html,
     url: Url,
     base: Url,
+    encoding: &'static Encoding,
 }
 
 impl Dom {
@@ -88,7 +106,32 @@ impl Dom {
             html,
             url: url.clone(),
             base,
+            encoding: UTF_8,
         }
+    }
+
+    /// The same page, that was not sent in UTF-8.
+    pub fn encoded_in(self, encoding: &'static Encoding) -> Self {
+        Dom { encoding, ..self }
+    }
+
+    /// Where the page leads by itself, and after how long, if it is soon and elsewhere.
+    pub fn leads_on(&self) -> Option<(Duration, Url)> {
+        let meta = first(&self.html, "meta[http-equiv=refresh i][content]")?;
+        let (delay, address) = meta.attr("content")?.split_once([';', ','])?;
+        let delay = Duration::try_from_secs_f64(delay.trim().parse().ok()?).ok()?;
+        let address = address.trim();
+        let address = match address.get(..3) {
+            Some(url) if url.eq_ignore_ascii_case("url") => {
+                address[3..].trim_start().strip_prefix('=')?.trim()
+            }
+            _ => address,
+        };
+        let address = address.trim_matches(['"', '\'']);
+        let mut url = resolve(self, address)?;
+        url.set_fragment(None);
+        let elsewhere = url != self.url && delay <= LEADS_ON_WITHIN;
+        elsewhere.then_some((delay, url))
     }
 
     /// The one element that a selector means.
@@ -139,7 +182,8 @@ pub fn submit(
         return Err(unfit(query, "a disabled button"));
     }
     let changed = controls::Changed::new(dom, changes)?;
-    let fields = changed.fields(dom, form, button);
+    let encoding = encoding_of(dom, form);
+    let fields = changed.fields(dom, form, button, encoding);
     let given = |name: &str, override_name: &str| {
         let overriding = button.and_then(|button| button.attr(override_name));
         overriding
@@ -156,22 +200,24 @@ pub fn submit(
             .to_ascii_lowercase()
             .as_str()
         {
-            "multipart/form-data" => Body::Multipart(fields),
+            "multipart/form-data" => Body::Multipart(encoding::encoded(fields, encoding)),
             "text/plain" => Body::Plain(encoding::plain(&fields)),
-            _ => Body::Urlencoded(encoding::urlencoded(&fields)),
+            _ => Body::Urlencoded(encoding::urlencoded(&fields, encoding)),
         }
     } else {
-        url.set_query(Some(&encoding::urlencoded(&fields)));
+        url.set_query(Some(&encoding::urlencoded(&fields, encoding)));
         return Ok(Submission {
             method: reqwest::Method::GET,
             url,
             body: Body::None,
+            stays: false,
         });
     };
     Ok(Submission {
         method: reqwest::Method::POST,
         url,
         body,
+        stays: false,
     })
 }
 
@@ -194,14 +240,29 @@ pub fn click(
             &format!("{}, neither a link nor a button", what(element)),
         ));
     };
+    if link.is_some_and(|link| link.attr("download").is_some()) {
+        return Err(unfit(query, A_DOWNLOAD));
+    }
     let mut url = resolve(dom, href.trim())
         .ok_or_else(|| FormError::Address(query.text.clone(), href.to_owned()))?;
+    let (mut here, has_fragment) = (dom.url.clone(), url.fragment().is_some());
     url.set_fragment(None);
+    here.set_fragment(None);
     Ok(Submission {
         method: reqwest::Method::GET,
+        stays: has_fragment && url == here,
         url,
         body: Body::None,
     })
+}
+
+/// The encoding that a form names, else the page's.
+fn encoding_of(dom: &Dom, form: ElementRef<'_>) -> &'static Encoding {
+    let named = form.attr("accept-charset").unwrap_or_default();
+    let named = named
+        .split_ascii_whitespace()
+        .find_map(|label| Encoding::for_label(label.as_bytes()));
+    named.unwrap_or(dom.encoding).output_encoding()
 }
 
 /// An empty address means the page itself, whatever its base.

@@ -20,7 +20,8 @@ use super::definition::Query;
 use super::form::{self, Change, Dom, FormError, Submission};
 use super::har::{Entry, MOST_ENTRIES};
 use super::page::{
-    Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, milliseconds,
+    Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, download,
+    milliseconds, no_page,
 };
 use super::redact::Redactor;
 use crate::domain::random::bytes;
@@ -29,10 +30,11 @@ use crate::domain::{Clock, Fault, Random, Why};
 use crate::http_client::{Applicant, HttpClients, Timeline};
 use sending::{Count, Counted};
 
-/// The most redirects that are followed for one request.
-pub const MOST_REDIRECTS: u32 = 10;
+/// The most redirects that are followed for one request: the Fetch standard's number.
+pub const MOST_REDIRECTS: u32 = 20;
 
-const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
+/// What to do about a host that is not reached.
+pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
 
 /// What a form or a link makes of the changes to a page.
 type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
@@ -72,6 +74,8 @@ struct Going {
     body: Option<(String, hyper::body::Bytes)>,
     referrer: Option<Url>,
     navigation: bool,
+    /// Whether the page leads there, and not the flow.
+    led: bool,
 }
 
 impl HttpPage {
@@ -130,7 +134,7 @@ impl HttpPage {
     /// be kept while waiting.
     fn on_form(&self, query: &Query, act: Act) -> Result<Submission, Trouble> {
         let page = self.page()?;
-        let dom = Dom::parse(page.text(), &page.url);
+        let dom = dom_of(page);
         act(&dom, &self.changes, query).map_err(|error| wrong_page(page, &error))
     }
 
@@ -151,29 +155,67 @@ impl HttpPage {
             body: submission.body.write(&self.boundary),
             referrer: self.referrer(),
             navigation: true,
+            led: true,
         };
         self.go(going).await
     }
 
-    /// Sends a request and follows where it leads.
+    /// Sends a request and follows where it leads, also where the page leads on by itself.
     async fn go(&mut self, mut going: Going) -> Result<(), Trouble> {
+        let is_navigation = going.navigation;
+        for _ in 0..=MOST_REDIRECTS {
+            self.go_to(&mut going).await?;
+            let page = self.page()?;
+            let leads_on = is_navigation
+                && page.is_html()
+                && page.text().to_ascii_lowercase().contains("http-equiv");
+            let Some((delay, url)) = leads_on.then(|| dom_of(page).leads_on()).flatten() else {
+                return Ok(());
+            };
+            going = Going {
+                method: Method::GET,
+                url,
+                headers: HeaderMap::new(),
+                body: None,
+                referrer: self.referrer(),
+                navigation: true,
+                led: true,
+            };
+            tokio::time::sleep(delay).await;
+        }
+        let message = format!("after {MOST_REDIRECTS} pages that lead on came another one");
+        Err(Trouble::Site(Fault::Status, message))
+    }
+
+    async fn go_to(&mut self, going: &mut Going) -> Result<(), Trouble> {
         self.changes.clear();
         let mut redirects = 0;
+        let mut redirected = None;
         loop {
             if !self.hosts.contains(&host_of(&going.url)) {
-                return Err(self.forbidden(&going.url, redirects));
+                // Not the page before it, but the redirect is what was met.
+                self.shown = redirected.or(self.shown.take());
+                return Err(forbidden(going, redirects));
             }
-            let response = self.send(&going).await?;
+            let response = self.send(going).await?;
             let status = response.status();
             let location = redirect_target(&response, &going.url);
             if let Some(location) = location.filter(|_| redirects < MOST_REDIRECTS) {
                 self.settle(Some(status.as_u16()));
                 redirects += 1;
                 self.spent.redirects += 1;
+                redirected = Some(Arc::new(Snapshot::new(
+                    Some(status.as_u16()),
+                    going.method.clone(),
+                    going.url.clone(),
+                    response.headers().clone(),
+                    Vec::new(),
+                    false,
+                )));
                 going.follow(status, location);
                 continue;
             }
-            let outcome = self.receive(response, &going).await;
+            let outcome = self.receive(response, going).await;
             self.settle(Some(status.as_u16()));
             outcome?;
             if redirects == MOST_REDIRECTS && status.is_redirection() {
@@ -182,24 +224,6 @@ impl HttpPage {
             }
             return Ok(());
         }
-    }
-
-    fn forbidden(&self, url: &Url, redirects: u32) -> Trouble {
-        let host = host_of(url);
-        if redirects > 0 {
-            let message =
-                format!("redirected to `{host}`, which this flow may not reach{ALLOWING}");
-            return Trouble::Site(Fault::Content, message);
-        }
-        if self.shown.is_some() && url.host_str() != self.site.host_str() {
-            let message =
-                format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
-            return Trouble::Site(Fault::Content, message);
-        }
-        Trouble::Ours(
-            Why::NotConfigured,
-            format!("this flow may not reach `{host}`{ALLOWING}"),
-        )
     }
 
     async fn send(&mut self, going: &Going) -> Result<reqwest::Response, Trouble> {
@@ -286,6 +310,9 @@ impl HttpPage {
         };
         // Shown before the body is read, so that a run broken off meanwhile has the headers.
         show(Vec::new(), false);
+        if let Some(name) = going.navigation.then(|| download(&headers)).flatten() {
+            return Err(no_page(&name));
+        }
         if response
             .content_length()
             .is_some_and(|length| length > limit)
@@ -348,11 +375,16 @@ impl HttpPage {
 }
 
 impl Page for HttpPage {
-    // Without scripts a page stays as it is.
-    const PATIENCE: Patience = Patience {
-        grace: Duration::ZERO,
-        again_after: Duration::from_secs(2),
-    };
+    const IS_LIVE: bool = false;
+
+    /// Without scripts a page stays as it is.
+    fn patience(&self) -> Patience {
+        Patience {
+            grace: Duration::ZERO,
+            first_after: Duration::from_secs(2),
+            again_after: Duration::from_secs(2),
+        }
+    }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
         let going = Going {
@@ -363,6 +395,7 @@ impl Page for HttpPage {
             // Typed into the address bar, as it were.
             referrer: None,
             navigation: true,
+            led: false,
         };
         self.go(going).await
     }
@@ -380,6 +413,9 @@ impl Page for HttpPage {
 
     async fn click(&mut self, query: &Query) -> Result<(), Trouble> {
         let submission = self.on_form(query, form::click)?;
+        if submission.stays {
+            return Ok(());
+        }
         self.send_submission(submission).await
     }
 
@@ -399,6 +435,7 @@ impl Page for HttpPage {
             body: request.body.write(&self.boundary),
             referrer: self.referrer(),
             navigation: false,
+            led: false,
         };
         self.go(going).await
     }
@@ -412,6 +449,7 @@ impl Page for HttpPage {
             body: None,
             referrer: None,
             navigation: true,
+            led: false,
         };
         self.go(going).await
     }
@@ -428,8 +466,13 @@ impl Page for HttpPage {
         }
     }
 
+    /// What was changed and not sent yet is held against the page all the same.
     async fn settle(&mut self) -> Result<(), Trouble> {
-        Ok(())
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let page = self.page()?;
+        form::check(&dom_of(page), &self.changes).map_err(|error| wrong_page(page, &error))
     }
 
     async fn limit_time(&mut self, _: Duration) -> Result<(), Trouble> {
@@ -566,6 +609,25 @@ pub fn host_of(url: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host,
     }
+}
+
+/// The page as forms and links see it.
+fn dom_of(page: &Snapshot) -> Dom {
+    Dom::parse(&page.markup(), &page.url).encoded_in(page.encoding())
+}
+
+fn forbidden(going: &Going, redirects: u32) -> Trouble {
+    let host = host_of(&going.url);
+    let leads = match (redirects, going.led) {
+        (0, false) => {
+            let message = format!("this flow may not reach `{host}`{ALLOWING}");
+            return Trouble::Ours(Why::NotConfigured, message);
+        }
+        (0, true) => "the page leads",
+        _ => "redirected",
+    };
+    let message = format!("{leads} to `{host}`, which this flow may not reach{ALLOWING}");
+    Trouble::Site(Fault::Content, message)
 }
 
 /// The page is not as the flow expects.

@@ -3,6 +3,7 @@
 //! Owns the seam between the runner and its engines, and what an engine shows: a
 //! [`Snapshot`]. Must not know flows.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -111,15 +112,62 @@ impl Piece {
 pub struct Patience {
     /// The time that every step has for it, besides its own `wait`.
     pub grace: Duration,
-    /// How long until the page is looked at again.
+    /// How long until the page is looked at again for the first time; then twice as long …
+    pub first_after: Duration,
+    /// … up to this.
     pub again_after: Duration,
+}
+
+/// A page that leads on to another one by itself within this time is waited for.
+pub const LEADS_ON_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether an answer is one that browsers save rather than show; then the name to save it
+/// under, which may be empty.
+pub fn download(headers: &HeaderMap) -> Option<String> {
+    let text = |name: HeaderName| {
+        let value = headers.get(name).map(|value| value.as_bytes());
+        String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+    };
+    let disposition = text(header::CONTENT_DISPOSITION);
+    let saved = disposition
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("attachment"));
+    let media_type = text(header::CONTENT_TYPE).to_ascii_lowercase();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let shown = media_type.is_empty()
+        || ["text/", "image/", "audio/", "video/"]
+            .iter()
+            .any(|kind| media_type.starts_with(kind))
+        || ["html", "xml", "json", "javascript", "pdf"]
+            .iter()
+            .any(|kind| media_type.ends_with(kind));
+    let name = disposition
+        .split_once("filename=")
+        .map(|(_, name)| name.split(';').next().unwrap_or_default());
+    let name = name.unwrap_or_default().trim().trim_matches('"');
+    (saved || !shown).then(|| name.to_owned())
+}
+
+/// What a flow is told whose page turns out to be a download.
+pub fn no_page(name: &str) -> Trouble {
+    let named = match name {
+        "" => String::new(),
+        name => format!(" (`{name}`)"),
+    };
+    let message =
+        format!("the address leads to a download{named} and not to a page; `request` fetches one");
+    Trouble::Site(Fault::Content, message)
 }
 
 /// An engine's side of a run. Each method ends when the page that it led to is complete;
 /// the runner sets the limits of time and may drop any of these futures.
 pub trait Page: Send {
-    /// How long expectations may take to come true.
-    const PATIENCE: Patience;
+    /// Whether changes of fields reach the page at once, and its scripts with them.
+    const IS_LIVE: bool;
+
+    /// How long expectations may take to come true, as the page stands.
+    fn patience(&self) -> Patience;
 
     /// Opens a path of the site or a whole address.
     fn visit(&mut self, address: &str) -> impl Future<Output = Result<(), Trouble>> + Send;
@@ -172,6 +220,10 @@ pub trait Page: Send {
         redactor: &Redactor,
         pieces: &mut Vec<Piece>,
     ) -> impl Future<Output = ()> + Send;
+    /// What else happened in this step that explains a failure, in half sentences.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A page as it was received.
@@ -222,6 +274,47 @@ impl Snapshot {
         Snapshot { visible, ..self }
     }
 
+    /// The same, where the engine decoded the body already.
+    pub fn with_text(self, text: String) -> Self {
+        let text = OnceLock::from(text);
+        Snapshot { text, ..self }
+    }
+
+    /// The text as markup for a client without scripts, to which what stands in a `noscript`
+    /// is part of the page.
+    pub fn markup(&self) -> Cow<'_, str> {
+        let text = self.text();
+        let mut out = String::new();
+        let mut rest = 0;
+        let lower = text.to_ascii_lowercase();
+        for (at, _) in lower.match_indices("noscript") {
+            let start = match &lower[..at] {
+                before if before.ends_with("</") => at - 2,
+                before if before.ends_with('<') => at - 1,
+                _ => continue,
+            };
+            let Some(end) = lower[at..].find('>').filter(|_| start >= rest) else {
+                continue;
+            };
+            out.push_str(&text[rest..start]);
+            rest = at + end + 1;
+        }
+        if rest == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(&text[rest..]);
+        Cow::Owned(out)
+    }
+
+    /// The encoding that forms of the page are sent in.
+    pub fn encoding(&self) -> &'static encoding_rs::Encoding {
+        let label = charset_of(self.content_type().as_bytes())
+            .or_else(|| charset_of(self.body.get(..1024).unwrap_or(&self.body)));
+        let encoding = label.and_then(encoding_rs::Encoding::for_label);
+        let (encoding, mark) = (encoding.unwrap_or(encoding_rs::UTF_8), &self.body);
+        encoding_rs::Encoding::for_bom(mark).map_or(encoding, |(encoding, _)| encoding)
+    }
+
     /// The media type as the header gives it, without parameters, in lower case.
     pub fn media_type(&self) -> String {
         let value = self.content_type();
@@ -250,14 +343,8 @@ impl Snapshot {
     /// The body as text, in the charset that the header, a byte-order mark or the page itself
     /// names, else UTF-8; what cannot be decoded becomes U+FFFD.
     pub fn text(&self) -> &str {
-        self.text.get_or_init(|| {
-            let label = charset_of(self.content_type().as_bytes())
-                .or_else(|| charset_of(self.body.get(..1024).unwrap_or(&self.body)));
-            let encoding = label
-                .and_then(encoding_rs::Encoding::for_label)
-                .unwrap_or(encoding_rs::UTF_8);
-            encoding.decode(&self.body).0.into_owned()
-        })
+        self.text
+            .get_or_init(|| self.encoding().decode(&self.body).0.into_owned())
     }
 
     /// What a person reads.

@@ -177,7 +177,7 @@ pub async fn run_in_browser(
     let started = tokio::select! {
         biased;
         () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
-        started = browsers.start() => started,
+        started = browsers.start(&hosts) => started,
     };
     let browser = match started {
         Ok(browser) => browser,
@@ -213,6 +213,10 @@ pub async fn run_on<P: Page>(
     occasion: Occasion<'_>,
 ) -> RunReport {
     let started_at = tools.clock.now();
+    if !flow.steps.iter().any(|step| step.runs_on(engine)) {
+        let why = (Why::NotConfigured, "every step needs a browser");
+        return inconclusive(flow, target, engine, started_at, occasion.on_step, why);
+    }
     let given = match given(flow, target) {
         Ok(given) => given,
         Err(missing) => {
@@ -248,7 +252,7 @@ pub async fn run_on<P: Page>(
         stop: occasion.stop,
     };
     let mut rest = None;
-    for step in &flow.steps {
+    for step in flow.steps.iter().filter(|step| step.runs_on(engine)) {
         let report = match rest {
             None => run.step(step).await,
             Some(outcome) => record::untouched(step, outcome, tools.clock.now(), None),
@@ -320,7 +324,7 @@ impl<P: Page> Run<'_, P> {
         self.left = CLEANUP_TIME;
         self.stop = None;
         for step in &self.flow.cleanup {
-            if !step::can_expand(step, &self.scope) {
+            if !step.runs_on(self.engine) || !step::can_expand(step, &self.scope) {
                 continue;
             }
             let mut report = self.step(step).await;
@@ -474,7 +478,12 @@ fn inconclusive(
         started_at: now,
         ended_at: now,
         outcome,
-        steps: flow.steps.iter().map(report).collect(),
+        steps: flow
+            .steps
+            .iter()
+            .filter(|step| step.runs_on(engine))
+            .map(report)
+            .collect(),
         rung: None,
     }
 }

@@ -3,6 +3,10 @@
 
 use std::borrow::Cow;
 
+use std::collections::HashMap;
+
+use scraper::Html;
+
 /// What a person reads on a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VisibleText {
@@ -24,6 +28,8 @@ enum Kind {
     Raw,
     /// A raw element that may draw the page.
     Script,
+    /// Another page within this one.
+    Frame,
     /// The page's title.
     Title,
     /// Shows something beside the text.
@@ -44,11 +50,12 @@ fn kind_of(name: &str) -> Kind {
     match &*lower {
         b"a" | b"abbr" | b"b" | b"code" | b"em" | b"font" | b"i" | b"small" | b"span"
         | b"strong" | b"sub" | b"u" => Kind::Inline,
-        b"style" | b"template" => Kind::Raw,
+        b"style" | b"template" | b"datalist" => Kind::Raw,
+        b"iframe" => Kind::Frame,
         b"script" => Kind::Script,
         b"title" => Kind::Title,
-        b"img" | b"iframe" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video"
-        | b"input" | b"picture" | b"button" => Kind::Embedding,
+        b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video" | b"input"
+        | b"picture" | b"button" => Kind::Embedding,
         _ => Kind::Other,
     }
 }
@@ -56,44 +63,150 @@ fn kind_of(name: &str) -> Kind {
 impl VisibleText {
     /// Reads HTML or plain text; broken markup gives broken text, never an error.
     pub fn of(html: &str) -> Self {
-        let (mut title, mut text) = ("", String::with_capacity(html.len() / 2));
-        let mut embeds = false;
+        let mut found = Found {
+            title: "",
+            text: String::with_capacity(html.len() / 2),
+            embeds: false,
+        };
+        found.read(html);
+        VisibleText {
+            title: folded(&unescaped(found.title)),
+            text: folded(&unescaped(&found.text)),
+            embeds: found.embeds,
+        }
+    }
+}
+
+/// What is found on a page, as it is written there.
+struct Found<'h> {
+    title: &'h str,
+    text: String,
+    embeds: bool,
+}
+
+impl<'h> Found<'h> {
+    fn read(&mut self, html: &'h str) {
         let mut rest = html;
+        let hides = html.contains("hidden") || html.contains("<details");
         while let Some(at) = rest.find('<') {
-            text.push_str(&rest[..at]);
+            self.text.push_str(&rest[..at]);
             rest = &rest[at..];
             let opens = !rest.starts_with("</");
             let name = tag_name(rest[1..].trim_start_matches('/'));
             let kind = kind_of(name);
-            embeds |= matches!(kind, Kind::Embedding | Kind::Script);
+            self.embeds |= matches!(kind, Kind::Embedding | Kind::Script | Kind::Frame);
+            if hides
+                && opens
+                && let Some((seen, behind)) = unseen(rest, name)
+            {
+                self.text.push(' ');
+                self.read(seen);
+                self.text.push(' ');
+                rest = behind;
+                continue;
+            }
             match kind {
                 Kind::Inline => {
                     rest = after_tag(rest);
                     continue;
                 }
-                Kind::Raw | Kind::Script | Kind::Title if opens => {
+                Kind::Raw | Kind::Script | Kind::Title | Kind::Frame if opens => {
                     let (inside, behind) = raw_element(after_tag(rest), name);
-                    if kind == Kind::Title && title.is_empty() {
-                        title = inside;
+                    if kind == Kind::Title && self.title.is_empty() {
+                        self.title = inside;
                     }
                     rest = behind;
                 }
                 _ if rest.starts_with("<!--") => rest = after(rest, "-->"),
                 _ if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) => {
-                    text.push('<');
+                    self.text.push('<');
                     rest = &rest[1..];
                 }
                 _ => rest = after_tag(rest),
             }
-            text.push(' ');
+            self.text.push(' ');
         }
-        text.push_str(rest);
-        VisibleText {
-            title: folded(&unescaped(title)),
-            text: folded(&unescaped(&text)),
-            embeds,
+        self.text.push_str(rest);
+    }
+}
+
+/// What is seen of an element that the markup itself hides (`hidden`, or a closed `details`,
+/// which shows its summary), and what follows the element; `None` of any other.
+fn unseen<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
+    let is_details = name.eq_ignore_ascii_case("details");
+    let behind = after_tag(text);
+    let tag = &text[..text.len() - behind.len()];
+    if !is_details && !tag.contains("hidden") || is_void(name) {
+        return None;
+    }
+    let has = |attribute: &str| attributes(tag).any(|it| it.eq_ignore_ascii_case(attribute));
+    let is_hidden = has("hidden");
+    if !is_hidden && (!is_details || has("open")) {
+        return None;
+    }
+    let (inside, behind) = element(behind, name)?;
+    let summary = || {
+        let start = inside.find("<summary")?;
+        Some(raw_element(after_tag(&inside[start..]), "summary").0)
+    };
+    let seen = if is_hidden { None } else { summary() };
+    Some((seen.unwrap_or_default(), behind))
+}
+
+/// Whether an element has no content.
+fn is_void(name: &str) -> bool {
+    const VOID: [&str; 9] = [
+        "input", "br", "img", "meta", "link", "hr", "col", "source", "area",
+    ];
+    name.is_empty() || VOID.iter().any(|void| name.eq_ignore_ascii_case(void))
+}
+
+/// The names of a tag's attributes.
+fn attributes(tag: &str) -> impl Iterator<Item = &str> {
+    let apart = |c: char| c.is_ascii_whitespace() || c == '/';
+    let inner = tag.trim_matches(['<', '>']);
+    let mut rest = inner.find(apart).map_or("", |at| &inner[at..]);
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches(apart);
+        let end = rest.find(|c: char| apart(c) || c == '=');
+        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()).max(1).min(rest.len()));
+        rest = behind.trim_start();
+        if let Some(value) = rest.strip_prefix('=') {
+            let value = value.trim_start();
+            let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+            rest = match quote {
+                Some(quote) => value[1..]
+                    .split_once(quote)
+                    .map_or("", |(_, behind)| behind),
+                None => value
+                    .find(char::is_whitespace)
+                    .map_or("", |at| &value[at..]),
+            };
+        }
+        (!name.is_empty()).then_some(name)
+    })
+}
+
+/// The most tags that are looked through for an element's end.
+const MOST_WITHIN: usize = 500;
+
+/// The content of an element whose start tag is passed, and what follows its end tag; `None`
+/// where there is none, as of elements that need none.
+fn element<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
+    let mut depth = 1;
+    let mut from = 0;
+    for _ in 0..MOST_WITHIN {
+        let at = from + text[from..].find('<')?;
+        let closes = text[at..].starts_with("</");
+        from = at + 1 + usize::from(closes);
+        if tag_name(&text[from..]).eq_ignore_ascii_case(name) {
+            depth = if closes { depth - 1 } else { depth + 1 };
+        }
+        if depth == 0 {
+            return Some((&text[..at], after_tag(&text[at..])));
         }
     }
+    None
 }
 
 fn tag_name(after_bracket: &str) -> &str {
@@ -165,13 +278,14 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let mut rare = HashMap::new();
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let end = rest.bytes().take(12).position(|byte| byte == b';');
-        match end.and_then(|end| Some((character(&rest[1..end])?, end))) {
-            Some((c, end)) => {
-                out.push(c);
+        let end = rest.bytes().take(34).position(|byte| byte == b';');
+        match end.and_then(|end| Some((meaning(&rest[1..end], &mut rare)?, end))) {
+            Some((meant, end)) => {
+                out.push_str(&meant);
                 rest = &rest[end + 1..];
             }
             None => {
@@ -184,7 +298,29 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The references that occur in error pages; others stay as they are written.
+/// The most different references of a page that are looked up.
+const MOST_RARE: usize = 100;
+
+/// What a reference stands for; one that is none stays as it is written.
+fn meaning<'t>(reference: &'t str, rare: &mut HashMap<&'t str, Option<String>>) -> Option<String> {
+    if let Some(c) = character(reference) {
+        return Some(c.to_string());
+    }
+    let is_name = reference.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_name || rare.len() >= MOST_RARE && !rare.contains_key(reference) {
+        return None;
+    }
+    let look_up = || {
+        // The parser knows all two thousand.
+        let written = format!("&{reference};");
+        let html = Html::parse_fragment(&written);
+        let meant: String = html.root_element().text().collect();
+        (meant != written).then_some(meant)
+    };
+    rare.entry(reference).or_insert_with(look_up).clone()
+}
+
+/// The references that occur most.
 fn character(reference: &str) -> Option<char> {
     if let Some(number) = reference.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {

@@ -79,7 +79,7 @@ pub enum Kind {
     Endless {},
     /// A page that is no valid UTF-8.
     InvalidUtf8 {},
-    /// Twenty redirects in a row before the page comes.
+    /// Thirty redirects in a row, more than browsers follow, before the page comes.
     Redirects {},
     /// A stated length other than what is sent.
     LyingLength {

@@ -17,7 +17,7 @@ use super::wire::Grip;
 
 const MEBIBYTE: usize = 1024 * 1024;
 const GIBIBYTE: u64 = 1024 * 1024 * 1024;
-const HOPS: u32 = 20;
+const HOPS: u32 = 30;
 /// Between the pieces of the page that never ends.
 const DRIP: Duration = Duration::from_millis(10);
 /// For the first part of a page to get through before the connection breaks.

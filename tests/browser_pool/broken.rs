@@ -1,5 +1,6 @@
 //! Drivers and browsers that are killed or stopped in the middle of a step.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use siaga::domain::{Outcome, Why};
@@ -100,7 +101,7 @@ async fn a_run_that_is_stopped_is_broken_off_and_leaves_nothing() {
 #[tokio::test]
 async fn who_finds_no_place_is_left_out() {
     let world = World::with(|settings| settings.patience = Duration::from_millis(300)).await;
-    let browser = world.browsers.start().await.unwrap();
+    let browser = world.browsers.start(&BTreeSet::new()).await.unwrap();
     assert_eq!(folders(&world.parent).len(), 1);
     let report = world.run(STALLS).await;
     let message = ours(&report);

@@ -8,45 +8,45 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Request {
-    pub(super) line: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
-    pub(super) fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.line.split(' ').next().unwrap_or_default()
     }
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// A listening server; it ends with the test's runtime.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Every request that came, in order.
-    pub(super) fn seen(&self) -> Vec<Request> {
+    pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Their methods and paths.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let seen = self.seen();
         seen.iter()
             .map(|request| format!("{} {}", request.method(), request.path()))
@@ -55,7 +55,7 @@ impl Server {
 }
 
 /// Hands each connection with its first request to `handle`, which writes what it likes.
-pub(super) async fn raw<F, Fut>(handle: F) -> Server
+pub(crate) async fn raw<F, Fut>(handle: F) -> Server
 where
     F: Fn(Request, TcpStream) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -80,7 +80,7 @@ where
 }
 
 /// Answers each request with what `answer` gives: a whole answer, written as it stands.
-pub(super) async fn plain<F>(answer: F) -> Server
+pub(crate) async fn plain<F>(answer: F) -> Server
 where
     F: Fn(&Request) -> String + Send + Sync + 'static,
 {
@@ -96,18 +96,18 @@ where
 }
 
 /// A whole answer of HTML.
-pub(super) fn page(html: &str) -> String {
+pub(crate) fn page(html: &str) -> String {
     answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", html)
 }
 
-pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
     )
 }
 
-pub(super) fn redirect(to: &str) -> String {
+pub(crate) fn redirect(to: &str) -> String {
     answer("302 Found", &format!("Location: {to}\r\n"), "")
 }
 

@@ -1,5 +1,6 @@
 //! What is asked of a new session, for each kind of browser.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ impl Kind {
 /// The capabilities to ask for. `folder` is the run's, where the browser is our own.
 pub(super) fn of(
     settings: &Settings,
+    hosts: &BTreeSet<String>,
     kind: Kind,
     folder: Option<&Path>,
 ) -> serde_json::Map<String, Value> {
@@ -54,7 +56,7 @@ pub(super) fn of(
             wanted.insert(
                 "goog:chromeOptions".to_owned(),
                 json!({
-                    "args": arguments(settings, folder),
+                    "args": arguments(settings, hosts, folder),
                     // Applicants' browsers block windows that nobody asked for.
                     "excludeSwitches": ["disable-popup-blocking"],
                 }),
@@ -75,7 +77,26 @@ pub(super) fn of(
     wanted
 }
 
-fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
+/// Chromium asks no resolver for other hosts than these, and reaches no address but theirs:
+/// a page could otherwise look around in the monitor's own network.
+fn only(hosts: &BTreeSet<String>) -> String {
+    let mut rules = Vec::new();
+    for host in hosts {
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let ports: &[&str] = if has_port { &[""] } else { &[":80", ":443"] };
+        rules.extend(
+            ports
+                .iter()
+                .map(|port| format!("MAP {host}{port} {host}{port}")),
+        );
+    }
+    rules.push("MAP * ~NOTFOUND".to_owned());
+    format!("--host-resolver-rules={}", rules.join(", "))
+}
+
+fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path>) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--disable-gpu",
         "--disable-quic",
@@ -86,10 +107,13 @@ fn arguments(settings: &Settings, folder: Option<&Path>) -> Vec<String> {
         "--disable-sync",
         "--disable-extensions",
         "--disable-breakpad",
+        // Calls between browsers go around the rules on hosts.
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
         "--lang=id",
     ]
     .map(str::to_owned)
     .into();
+    arguments.push(only(hosts));
     arguments.push(format!("--window-size={WINDOW}"));
     if !settings.headed {
         arguments.push("--headless=new".to_owned());

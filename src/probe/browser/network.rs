@@ -127,6 +127,24 @@ impl Network {
         self.requests.iter().rev().find(|request| request.is_page)
     }
 
+    /// The frame that the page itself is in, which is the window's handle, too.
+    pub fn frame(&self) -> Option<&str> {
+        self.page.as_deref()
+    }
+
+    /// Goes on with the page in another window.
+    pub fn move_to(&mut self, frame: &str) {
+        self.page = Some(frame.to_owned());
+    }
+
+    /// The last request that was answered with the document of this address.
+    pub fn document(&self, url: &str) -> Option<&Request> {
+        let mut last = self.requests.iter().rev();
+        last.find(|request| {
+            request.kind == "Document" && request.url == url && request.answer.is_some()
+        })
+    }
+
     fn navigated(&mut self, frame: &Value) {
         if frame["parentId"].is_null() {
             self.page = frame["id"].as_str().map(str::to_owned);

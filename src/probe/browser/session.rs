@@ -115,7 +115,7 @@ impl Session {
         })
     }
 
-    /// Adds who we are to the browser's own name.
+    /// Adds who we are to the browser's own name, and has it save nothing.
     pub async fn introduce(&self, user_agent: &str) -> Result<(), BrowserError> {
         if !self.is_chromium {
             return Ok(());
@@ -127,6 +127,10 @@ impl Session {
         let whole = format!("{} {user_agent}", own.replace("HeadlessChrome", "Chrome"));
         let named = json!({ "userAgent": whole, "acceptLanguage": LANGUAGES });
         self.chromium("Network.setUserAgentOverride", named)
+            .await
+            .map_err(failed)?;
+        let never = json!({ "behavior": "deny" });
+        self.chromium("Browser.setDownloadBehavior", never)
             .await
             .map(drop)
             .map_err(failed)

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
-use super::{BrowserPage, LOOK_AGAIN_AFTER, PATIENCE, trouble};
+use super::{BrowserPage, SCRIPT, trouble};
 use crate::domain::{Fault, Why};
-use crate::probe::browser::CommandError;
+use crate::probe::browser::{CommandError, Session};
 use crate::probe::definition::Query;
-use crate::probe::form::{File, FormError};
+use crate::probe::dom::in_frames;
+use crate::probe::form::{A_DOWNLOAD, File, FormError, ONLY_BY_ANOTHER, too_long};
 use crate::probe::page::{Page as _, Trouble};
 use crate::toml_reader::nearest;
 
@@ -26,23 +27,31 @@ enum Hindrance {
 }
 
 impl BrowserPage {
-    /// Whether the browser shows what the selector is meant for.
-    pub(super) fn here(&self, query: &Query) -> Result<(), Trouble> {
-        if self.is_elsewhere {
-            let message = format!(
-                "`{}` is looked for in the answer to a request, which a browser does not show; \
-                 visit a page first",
-                query.text
-            );
-            return Err(Trouble::Ours(Why::NotConfigured, message));
+    /// Whether there is a page to act on.
+    pub(super) fn here(&self) -> Result<(), Trouble> {
+        let nothing = || Trouble::Ours(Why::Ourselves, "there is no page yet".to_owned());
+        self.shown.as_ref().map(drop).ok_or_else(nothing)
+    }
+
+    /// Presses what is meant, and looks at what comes of it.
+    pub(super) async fn act(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
+        self.here()?;
+        sleep(self.pause).await;
+        self.loaded_at = self.clock.monotonic();
+        self.begun = self.network.requests.len();
+        self.press(query, submits).await?;
+        self.look().await?;
+        self.refuse_download()
+    }
+
+    /// What came of a request that the browser did not send becomes the page.
+    pub(super) async fn answered(&mut self, answer: Result<(), Trouble>) -> Result<(), Trouble> {
+        self.take_cookies_back().await?;
+        if let Some(shown) = self.plain.shown() {
+            self.shown = Some(shown);
+            self.is_elsewhere = true;
         }
-        match &self.shown {
-            Some(_) => Ok(()),
-            None => {
-                let message = "there is no page yet".to_owned();
-                Err(Trouble::Ours(Why::Ourselves, message))
-            }
-        }
+        answer
     }
 
     /// Writes into a field.
@@ -69,13 +78,37 @@ impl BrowserPage {
             if found["readonly"] == true {
                 return Err("read-only".to_owned());
             }
-            Ok(())
+            match found["most"]
+                .as_u64()
+                .and_then(|most| usize::try_from(most).ok())
+            {
+                Some(most) if text.encode_utf16().count() > most => Err(too_long(most)),
+                _ => Ok(()),
+            }
         };
-        let found = self.find(query, true, fit).await?;
+        let mut wait = self.waiting();
+        loop {
+            let found = self.find(query, true, fit).await?;
+            match self.write(&found, text).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    let what = format!("{}, which does not take `{text}`", described(&found));
+                    return Err(unfit(query, what));
+                }
+                Err(CommandError::Prompt) => return self.answer_prompt().await,
+                // It was drawn anew meanwhile.
+                Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
+                Err(error) => return Err(trouble::of(&error)),
+            }
+        }
+    }
+
+    /// Writes into the field that was found; whether it took the text.
+    async fn write(&mut self, found: &Value, text: &str) -> Result<bool, CommandError> {
         let kind = found["kind"].as_str().unwrap_or_default();
         let is_typed = matches!(
             kind,
-            "text" | "email" | "password" | "search" | "tel" | "url" | "number"
+            "text" | "email" | "password" | "search" | "tel" | "url"
         ) || found["editable"] == true && found["tag"] != "textarea";
         let lines = found["tag"] == "textarea";
         let text = if lines {
@@ -83,33 +116,37 @@ impl BrowserPage {
         } else {
             text.replace(['\r', '\n'], "")
         };
-        // Keys without a character stand for other keys, and so are never typed.
+        // Keys without a character stand for other keys, and so are never typed; the driver
+        // types no character beyond the first plane.
         let is_plain = !text
             .chars()
-            .any(|c| c.is_control() || matches!(c, '\u{e000}'..='\u{f8ff}'));
+            .any(|c| c.is_control() || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{10000}'..));
         let typed = (is_typed || lines) && is_plain && text.chars().count() <= MOST_TYPED;
-        if !typed {
-            self.call("write", vec![found["element"].clone(), json!(text)])
-                .await?;
-            return Ok(());
+        let session = self.gone()?;
+        if !typed || text.is_empty() {
+            let arguments = vec![found["element"].clone(), json!(text)];
+            let body = format!("{SCRIPT}\nreturn write(...arguments);");
+            let kept = session.script(&body, arguments, self.limit).await?;
+            return Ok(text.is_empty() || kept.as_str().is_none_or(|kept| !kept.is_empty()));
         }
-        let (session, limit) = (self.session()?, self.limit);
         let Some(element) = session.element(&found["element"]) else {
-            return Err(no_element(query));
+            return Err(CommandError::Element("there is no such element".to_owned()));
         };
-        let mut done = session.clear(&element, limit).await;
-        if done.is_ok() {
-            done = session.type_in(&element, &text, limit).await;
+        if found["empty"] != true {
+            session.clear(&element, self.limit).await?;
         }
-        match done {
-            Err(CommandError::Prompt) => self.answer_prompt().await,
-            done => done.map_err(|error| trouble::of(&error)),
-        }
+        session.type_in(&element, &text, self.limit).await?;
+        Ok(true)
+    }
+
+    fn gone(&self) -> Result<&Session, CommandError> {
+        let gone = || CommandError::Lost("there is no browser".to_owned());
+        self.browser.session().ok_or_else(gone)
     }
 
     /// Chooses options of a select, or presses radio buttons.
     pub(super) async fn choose(&mut self, query: &Query, wanted: &[String]) -> Result<(), Trouble> {
-        let start = self.clock.monotonic();
+        let mut wait = self.waiting();
         loop {
             let arguments = vec![json!(query.text), json!(wanted)];
             let answer = self.call("choose", arguments).await?;
@@ -128,10 +165,10 @@ impl BrowserPage {
                 Err(Hindrance::Yet(trouble)) => trouble,
                 Ok(()) => no_element(query),
             };
-            if self.clock.monotonic().saturating_sub(start) > PATIENCE {
+            if wait.is_over() {
                 return Err(trouble);
             }
-            sleep(LOOK_AGAIN_AFTER).await;
+            wait.pause().await;
         }
     }
 
@@ -149,8 +186,7 @@ impl BrowserPage {
             return Ok(());
         }
         if found["kind"] == "radio" && !on {
-            let message = "a radio button, which can only be switched off by another".to_owned();
-            return Err(unfit(query, message));
+            return Err(unfit(query, ONLY_BY_ANOTHER.to_owned()));
         }
         self.toggle(query, &found["element"]).await
     }
@@ -195,8 +231,18 @@ impl BrowserPage {
             let Some(element) = session.element(&found["element"]) else {
                 return Err(no_element(query));
             };
-            let path = self.browser.folder().join("uploads").join(&file.name);
-            let written = tokio::fs::write(&path, &file.bytes).await;
+            // Each in a folder of its own: the browser may still read what was put before.
+            self.uploads += 1;
+            let folder = self
+                .browser
+                .folder()
+                .join("uploads")
+                .join(self.uploads.to_string());
+            let path = folder.join(&file.name);
+            let written = match tokio::fs::create_dir_all(&folder).await {
+                Ok(()) => tokio::fs::write(&path, &file.bytes).await,
+                error => error,
+            };
             written.map_err(|error| {
                 let message = format!("a document to upload cannot be written: {error}");
                 Trouble::Ours(Why::Ourselves, message)
@@ -213,7 +259,18 @@ impl BrowserPage {
             json!(file.media_type),
             json!(BASE64.encode(&file.bytes)),
         ];
-        self.call("put", arguments).await.map(drop)
+        let mut wait = self.waiting();
+        loop {
+            // A drop zone begins to take files once its script has run.
+            if self.call("put", arguments.clone()).await? == true {
+                return Ok(());
+            }
+            if wait.is_over() {
+                let what = format!("{}, where no file can be dropped", described(&found));
+                return Err(unfit(query, what));
+            }
+            wait.pause().await;
+        }
     }
 
     /// Presses a button or a link; with `submits`, a form or one of its buttons.
@@ -228,13 +285,18 @@ impl BrowserPage {
                     "{}, neither a form nor a submit button",
                     described(found)
                 )),
+                (false, _) if found["download"] == true => Err(A_DOWNLOAD.to_owned()),
                 (false, _) => Ok(()),
             }
         };
         let is_form = |found: &Value| submits && found["tag"] == "form";
-        let start = self.clock.monotonic();
+        let mut wait = self.waiting();
         loop {
-            let found = self.find(query, true, fit).await?;
+            let found = self.find_to(query, true, true, fit).await?;
+            if submits && let Some(held) = found["held"].as_str() {
+                let message = format!("the page holds the form `{}` back: {held}", query.text);
+                return Err(Trouble::Site(Fault::Content, message));
+            }
             let pressed = if is_form(&found) {
                 self.call("submit", vec![found["element"].clone()]).await?;
                 Ok(())
@@ -252,11 +314,7 @@ impl BrowserPage {
                     break;
                 }
                 // Something lies over it, or it was drawn anew meanwhile.
-                Err(CommandError::Element(_))
-                    if self.clock.monotonic().saturating_sub(start) < PATIENCE =>
-                {
-                    sleep(LOOK_AGAIN_AFTER).await;
-                }
+                Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
                 Err(CommandError::Element(message)) => {
                     let message = format!("`{}` cannot be pressed: {message}", query.text);
                     return Err(Trouble::Site(Fault::Content, message));
@@ -267,25 +325,31 @@ impl BrowserPage {
         self.follow_windows().await
     }
 
-    /// Goes on in the window that a press has opened.
-    async fn follow_windows(&mut self) -> Result<(), Trouble> {
+    /// Goes on in the window that the page has opened, closing the one before.
+    pub(super) async fn follow_windows(&mut self) -> Result<(), Trouble> {
         let session = self.session()?;
         let windows = match session.windows().await {
             Ok(windows) => windows,
             Err(CommandError::Prompt) => return self.answer_prompt().await,
             Err(error) => return Err(trouble::of(&error)),
         };
-        match <[_; 2]>::try_from(windows) {
-            Ok([_, new]) => {
-                let moved = session.move_to(new).await;
-                moved.map_err(|error| trouble::of(&error))
-            }
-            Err(windows) if windows.len() > 2 => {
-                let message = format!("the page opens {} windows at once", windows.len() - 1);
-                Err(Trouble::Site(Fault::Script, message))
-            }
-            Err(_) => Ok(()),
+        if windows.len() <= 1 {
+            return Ok(());
         }
+        if windows.len() > 2 {
+            let message = format!("the page opens {} windows at once", windows.len() - 1);
+            return Err(Trouble::Site(Fault::Script, message));
+        }
+        let names: Vec<String> = windows.iter().cloned().map(String::from).collect();
+        let current = self.network.frame();
+        let new = names
+            .iter()
+            .rposition(|name| Some(name.as_str()) != current);
+        let new = new.unwrap_or(names.len() - 1);
+        let moved = session.move_to(windows[new].clone()).await;
+        moved.map_err(|error| trouble::of(&error))?;
+        self.network.move_to(&names[new]);
+        Ok(())
     }
 
     /// The one element that a selector means, once a person could act on it.
@@ -295,21 +359,34 @@ impl BrowserPage {
         seen: bool,
         fit: impl Fn(&Value) -> Result<(), String> + Send,
     ) -> Result<Value, Trouble> {
-        let start = self.clock.monotonic();
+        self.find_to(query, seen, false, fit).await
+    }
+
+    /// The same, `leaving` where the page may be left by what is done to it.
+    async fn find_to(
+        &mut self,
+        query: &Query,
+        seen: bool,
+        leaving: bool,
+        fit: impl Fn(&Value) -> Result<(), String> + Send,
+    ) -> Result<Value, Trouble> {
+        let mut wait = self.waiting();
         loop {
-            let found = self.call("locate", vec![json!(query.text)]).await?;
+            let found = self
+                .call("locate", vec![json!(query.text), json!(leaving)])
+                .await?;
             match hindrance(query, &found, seen, &fit) {
                 Ok(()) => return Ok(found),
                 Err(Hindrance::For(trouble)) => return Err(trouble),
                 Err(Hindrance::Yet(trouble)) => {
-                    if self.clock.monotonic().saturating_sub(start) > PATIENCE {
+                    if wait.is_over() {
                         // What the page became meanwhile is the evidence.
                         self.look().await?;
                         return Err(trouble);
                     }
                 }
             }
-            sleep(LOOK_AGAIN_AFTER).await;
+            wait.pause().await;
         }
     }
 
@@ -325,10 +402,8 @@ impl BrowserPage {
             .iter()
             .flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}/")))
             .collect();
-        let cookies = session
-            .chromium("Network.getCookies", json!({ "urls": urls }))
-            .await;
-        let cookies = cookies.map_err(|error| trouble::of(&error))?;
+        let urls = json!({ "urls": urls });
+        let cookies = self.chromium("Network.getCookies", urls).await?;
         for cookie in cookies["cookies"].as_array().into_iter().flatten() {
             let (name, value) = (&cookie["name"], &cookie["value"]);
             let (Some(name), Some(value)) = (name.as_str(), value.as_str()) else {
@@ -384,8 +459,7 @@ impl BrowserPage {
                     _ => {}
                 }
             }
-            let done = self.session()?.chromium("Network.setCookie", set).await;
-            done.map_err(|error| trouble::of(&error))?;
+            self.chromium("Network.setCookie", set).await?;
         }
         Ok(())
     }
@@ -442,7 +516,8 @@ fn hindrance(
     if found["disabled"] == true {
         return Err(Yet(unfit(query, "disabled".to_owned())));
     }
-    if seen && found["shown"] != true {
+    // A form may have no size; it is what is in it that is seen.
+    if seen && found["shown"] != true && found["tag"] != "form" {
         return Err(Yet(unfit(query, "hidden".to_owned())));
     }
     Ok(())
@@ -455,8 +530,20 @@ fn missing(query: &Query, found: &Value) -> Trouble {
         .flatten()
         .filter_map(Value::as_str);
     let near = query.text.strip_prefix('#').and_then(|id| nearest(id, ids));
-    let hint = near
-        .map(|near| format!("; it has `#{near}`"))
+    let words = |key: &str| -> Vec<&str> {
+        let words = found[key].as_array().into_iter().flatten();
+        words.filter_map(Value::as_str).collect()
+    };
+    let hint = near.map(|near| format!("; it has `#{near}`"));
+    let hint = hint.or_else(|| {
+        let closed = words("closed");
+        let closed = closed.first()?;
+        Some(format!(
+            "; it may be inside `<{closed}>`, which shows its inside to no script"
+        ))
+    });
+    let hint = hint
+        .or_else(|| in_frames(&words("frames")))
         .unwrap_or_default();
     form_trouble(&FormError::Missing(query.text.clone(), hint))
 }

@@ -10,7 +10,8 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{BrowserPage, MOST_PROMPTS, phases};
+use super::seen::phases;
+use super::{BrowserPage, MOST_PROMPTS};
 use crate::domain::Moment;
 use crate::probe::browser::console::Line;
 use crate::probe::browser::network::Request;

@@ -8,7 +8,7 @@ const EMPTY = new Set(["area", "base", "br", "col", "embed", "hr", "img", "input
 // Elements whose text is written as it stands.
 const RAW = new Set(["script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext"]);
 // Elements whose text nobody reads.
-const UNREAD = new Set(["SCRIPT", "STYLE", "TEMPLATE", "TITLE", "NOSCRIPT"]);
+const UNREAD = new Set(["SCRIPT", "STYLE", "TEMPLATE", "TITLE", "NOSCRIPT", "IFRAME", "DATALIST"]);
 // Elements that do not part words.
 const INLINE = new Set(["A", "ABBR", "B", "CODE", "EM", "FONT", "I", "SMALL", "SPAN", "STRONG",
   "SUB", "U", "SLOT"]);
@@ -53,12 +53,50 @@ function name(element) {
     ? `an <input type="${type}">` : `a <${element.localName}>`;
 }
 
+// What cannot be looked into: frames by address, and elements with a closed inside by name.
+function closedPlaces() {
+  const frames = [...document.querySelectorAll("iframe, frame")].map((frame) => frame.src);
+  const closed = [...document.querySelectorAll(":defined")].filter((element) =>
+    element.localName.includes("-") && !element.shadowRoot && !element.firstElementChild
+    && isShown(element));
+  return {
+    frames: frames.filter(Boolean).slice(0, 3),
+    closed: closed.slice(0, 1).map((element) => element.localName),
+  };
+}
+
+// Notes whether the next press leads away from this page: a navigation begins a moment later,
+// and until then the page looks as if nothing came of it.
+const LEAVES = Symbol.for("leaves");
+
+function watch() {
+  if (window[LEAVES]) return;
+  Object.defineProperty(window, LEAVES, { value: { now: false } });
+  const stays = (target) => target && target !== "_self" && target !== "_top";
+  addEventListener("submit", (event) => {
+    const button = event.submitter;
+    const target = button && button.hasAttribute("formtarget") ? button.formTarget : event.target.target;
+    const method = button && button.hasAttribute("formmethod") ? button.formMethod : event.target.method;
+    if (!event.defaultPrevented && method !== "dialog" && !stays(target)) window[LEAVES].now = true;
+  });
+  addEventListener("click", (event) => {
+    const link = event.composedPath().find((node) => node.localName === "a" || node.localName === "area");
+    if (!link || !link.href || event.defaultPrevented || stays(link.target)) return;
+    const isPage = /^https?:/.test(link.href);
+    const isHere = link.hash && link.href.replace(/#.*/, "") === location.href.replace(/#.*/, "");
+    if (isPage && !isHere && !link.hasAttribute("download")) window[LEAVES].now = true;
+  });
+}
+
 // What a selector means: how many there are and, of a single one, what it is.
-function locate(css) {
+function locate(css, leaving) {
   const found = all(css);
+  if (leaving && found.length === 1) watch();
   if (found.length === 0) {
     const ids = [...document.querySelectorAll("[id]")].slice(0, 1000).map((element) => element.id);
-    return { count: 0, frame: inFrame(css), ids: ids.filter((id) => id.length < 100) };
+    return {
+      count: 0, frame: inFrame(css), ids: ids.filter((id) => id.length < 100), ...closedPlaces(),
+    };
   }
   return { count: found.length, element: found[0], ...description(found[0]) };
 }
@@ -76,7 +114,21 @@ function description(element) {
     multiple: element.multiple === true,
     link: Boolean(element.closest("a[href], area[href]")),
     form: tag === "form" || Boolean(element.form),
+    empty: element.value === "",
+    most: element.maxLength >= 0 ? element.maxLength : null,
+    download: Boolean(element.closest("a[download], area[download]")),
+    held: held(element),
   };
+}
+
+// What the browser would say instead of sending the form that an element submits.
+function held(element) {
+  const form = element.localName === "form" ? element : element.form;
+  if (!form || form.noValidate || element.formNoValidate) return null;
+  const wrong = [...form.elements].find((field) => field.willValidate && !field.validity.valid);
+  if (!wrong) return null;
+  const name = wrong.id ? `#${wrong.id}` : `[name=${wrong.name}]`;
+  return `\`${name}\`: ${wrong.validationMessage}`;
 }
 
 function fire(element, ...types) {
@@ -161,12 +213,16 @@ function put(element, name, type, base64) {
   if (element.localName === "input") {
     element.files = files.files;
     fire(element, "input", "change");
-    return;
+    return true;
   }
+  let taken = false;
   for (const type of ["dragenter", "dragover", "drop"]) {
-    element.dispatchEvent(new DragEvent(type,
+    taken = !element.dispatchEvent(new DragEvent(type,
       { bubbles: true, composed: true, cancelable: true, dataTransfer: files }));
+    // Where dragging over it is not allowed, nothing can be dropped.
+    if (type === "dragover" && !taken) break;
   }
+  return taken;
 }
 
 // Submits a form as the Enter key does: the page's own checks run first.
@@ -174,13 +230,28 @@ function submit(form) {
   form.requestSubmit();
 }
 
-// Where the page stands.
-function state() {
-  return { ready: document.readyState, document: performance.timeOrigin, url: location.href };
+// Whether the page leads on to another one by itself, and soon.
+function leadsOn() {
+  const meta = document.querySelector("meta[http-equiv=refresh i][content]");
+  const parts = meta && /^\s*([\d.]+)\s*[;,]\s*(?:url\s*=\s*)?["']?(.*?)["']?\s*$/i.exec(meta.content);
+  if (!parts || !(Number(parts[1]) <= 5)) return false;
+  try {
+    const url = new URL(parts[2], document.baseURI);
+    return url.href.replace(/#.*/, "") !== location.href.replace(/#.*/, "");
+  } catch {
+    return false;
+  }
 }
 
 // The page as it is shown: its markup with open shadow roots in place, and what a person reads.
-function snapshot(limit) {
+// A page that is not complete yet is told as such, unless it is `forced` or known as `endless`.
+function snapshot(limit, forced, endless) {
+  const begun = performance.timeOrigin;
+  const waits = document.readyState !== "complete" && begun !== endless
+    || location.href === "about:blank" || leadsOn() && begun !== endless;
+  const leaves = Boolean(window[LEAVES] && window[LEAVES].now);
+  if ((waits || leaves) && !forced) return { document: begun, leaves };
+  if (leaves) window[LEAVES].now = false;
   const out = [];
   let length = 0;
   const put = (text) => {
@@ -215,7 +286,15 @@ function snapshot(limit) {
         || parent.checkVisibility({ visibilityProperty: true })) text.push(node.data);
       return;
     }
-    if (node.nodeType !== Node.ELEMENT_NODE || UNREAD.has(node.nodeName)) return;
+    if (node.nodeType !== Node.ELEMENT_NODE || UNREAD.has(node.nodeName.toUpperCase())) return;
+    // What a closed element shows is its summary.
+    if (node.localName === "details" && !node.open) {
+      text.push(" ");
+      const summary = [...node.children].find((child) => child.localName === "summary");
+      if (summary && node.checkVisibility()) read(summary);
+      text.push(" ");
+      return;
+    }
     const inline = INLINE.has(node.nodeName);
     if (!inline) text.push(" ");
     if (node.localName === "option" || node.localName === "optgroup" || node.checkVisibility()
@@ -229,8 +308,8 @@ function snapshot(limit) {
   const shown = {
     url: location.href,
     type: document.contentType,
-    document: performance.timeOrigin,
-    ready: document.readyState,
+    document: begun,
+    name: entry ? entry.name : location.href,
     status: entry && entry.responseStatus ? entry.responseStatus : null,
     title: document.title,
     long: false,
@@ -245,7 +324,7 @@ function snapshot(limit) {
     shown.long = true;
   }
   shown.html = out.join("");
-  shown.text = text.join("").split(/\s+/).filter(Boolean).join(" ");
+  shown.text = text.join("").split(/\p{White_Space}+/u).filter(Boolean).join(" ");
   // What is no page is shown within one that the browser makes.
   const bare = document.body && document.body.firstElementChild;
   shown.bare = document.contentType !== "text/html" && bare && bare.localName === "pre"

@@ -23,7 +23,11 @@ pub(super) struct Names<'v> {
     configured: Option<&'v BTreeSet<String>>,
     variables: BTreeSet<String>,
     captured: BTreeSet<String>,
+    /// Those of them that only steps which need a browser capture.
+    in_browser: BTreeSet<String>,
     steps: BTreeSet<String>,
+    needs_browser: bool,
+    is_cleanup: bool,
 }
 
 impl<'v> Names<'v> {
@@ -33,7 +37,10 @@ impl<'v> Names<'v> {
             configured,
             variables: BTreeSet::new(),
             captured: BTreeSet::new(),
+            in_browser: BTreeSet::new(),
             steps: BTreeSet::new(),
+            needs_browser: false,
+            is_cleanup: false,
         }
     }
 
@@ -43,6 +50,12 @@ impl<'v> Names<'v> {
 
     pub(super) fn into_variables(self) -> Vec<String> {
         self.variables.into_iter().collect()
+    }
+
+    /// What follows is of a step that needs a browser or not.
+    pub(super) fn enter_step(&mut self, needs_browser: bool, is_cleanup: bool) {
+        self.needs_browser = needs_browser;
+        self.is_cleanup = is_cleanup;
     }
 
     pub(super) fn is_first_step(&mut self, name: &str) -> bool {
@@ -65,6 +78,16 @@ impl<'v> Names<'v> {
 
     fn check_captured(&self, place: &Place<'_>, name: &str) {
         if self.captured.contains(name) {
+            // Cleanup without its capture has nothing to clean up, on either engine.
+            if self.in_browser.contains(name) && !self.needs_browser && !self.is_cleanup {
+                place.problem_with_hint(
+                    format!(
+                        "`{name}` is captured only where there is a browser, and this step also \
+                         runs without one"
+                    ),
+                    "give this step `engine = \"browser\"` too",
+                );
+            }
             return;
         }
         let known = self.captured.iter().map(String::as_str).chain(BUILT_IN);
@@ -453,7 +476,12 @@ fn capture_name(item: &Item<'_>, names: &mut Names<'_>) -> bool {
         );
         return false;
     }
-    names.captured.insert(name.to_owned());
+    let is_new = names.captured.insert(name.to_owned());
+    if !names.needs_browser {
+        names.in_browser.remove(name);
+    } else if is_new {
+        names.in_browser.insert(name.to_owned());
+    }
     true
 }
 

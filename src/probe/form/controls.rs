@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use ego_tree::NodeId;
+use encoding_rs::Encoding;
 use hyper::body::Bytes;
 use scraper::{ElementRef, Selector};
 
-use super::{Change, Dom, Field, FieldValue, File, FormError, Query, unfit, what};
+use super::{
+    Change, Dom, Field, FieldValue, File, FormError, ONLY_BY_ANOTHER, Query, too_long, unfit, what,
+};
 use crate::probe::dom::{select, text_of};
 
 /// A page with changes made to its controls.
@@ -34,9 +37,12 @@ impl<'c> Changed<'c> {
                         return Err(unfit(query, &format!("{}, no checkbox", what(element))));
                     }
                     usable(query, element)?;
+                    if !on && kind(element) == "radio" {
+                        return Err(unfit(query, ONLY_BY_ANOTHER));
+                    }
                     changed.check(dom, element, *on);
                 }
-                Change::Fill(_) => {
+                Change::Fill(text) => {
                     let element = dom.only(query)?;
                     if !is_fillable(element) {
                         return Err(unfit(
@@ -48,6 +54,7 @@ impl<'c> Changed<'c> {
                     if element.attr("readonly").is_some() {
                         return Err(unfit(query, "read-only"));
                     }
+                    takes(query, element, text)?;
                     changed.values.insert(element.id(), change);
                 }
                 Change::Upload(_) => {
@@ -73,7 +80,13 @@ impl<'c> Changed<'c> {
     }
 
     fn choose(&mut self, dom: &Dom, query: &Query, wanted: &[String]) -> Result<(), FormError> {
-        let found: Vec<ElementRef<'_>> = select(&dom.html, &query.selector).collect();
+        let mut found: Vec<ElementRef<'_>> = select(&dom.html, &query.selector).collect();
+        if let [radio] = found[..]
+            && kind(radio) == "radio"
+            && radio.attr("name").is_some_and(|name| !name.is_empty())
+        {
+            found = radio_group(dom, radio);
+        }
         match found.as_slice() {
             [] => dom.only(query).map(drop),
             [select] if select.value().name() == "select" => {
@@ -146,12 +159,13 @@ impl<'c> Changed<'c> {
         dom: &Dom,
         form: ElementRef<'_>,
         button: Option<ElementRef<'_>>,
+        encoding: &'static Encoding,
     ) -> Vec<Field> {
         let mut fields = Vec::new();
         for control in all(dom, "input, select, textarea, button") {
             let mine = form_of(dom, control).is_some_and(|owner| owner.id() == form.id());
             if mine && !is_disabled(control) && !in_datalist(control) {
-                self.entries(control, button, &mut fields);
+                self.entries(control, button, encoding, &mut fields);
             }
         }
         fields
@@ -161,6 +175,7 @@ impl<'c> Changed<'c> {
         &self,
         control: ElementRef<'_>,
         button: Option<ElementRef<'_>>,
+        encoding: &'static Encoding,
         fields: &mut Vec<Field>,
     ) {
         let name = control.attr("name").unwrap_or_default();
@@ -219,7 +234,7 @@ impl<'c> Changed<'c> {
                 }
             }
             "hidden" if name.eq_ignore_ascii_case("_charset_") => {
-                add(FieldValue::Text("UTF-8".to_owned()));
+                add(FieldValue::Text(encoding.name().to_owned()));
             }
             _ => {
                 let written = match self.values.get(&control.id()) {
@@ -230,12 +245,7 @@ impl<'c> Changed<'c> {
                     "textarea" => control.text().collect(),
                     _ => control.attr("value").unwrap_or_default().to_owned(),
                 });
-                let one_line = control.value().name() == "input" && kind(control) != "hidden";
-                add(FieldValue::Text(if one_line {
-                    value.replace(['\r', '\n'], "")
-                } else {
-                    value
-                }));
+                add(FieldValue::Text(sanitized(control, value)));
             }
         }
     }
@@ -275,6 +285,44 @@ impl<'c> Changed<'c> {
     }
 }
 
+/// What a field makes of a value, by the HTML standard's sanitization.
+fn sanitized(control: ElementRef<'_>, value: String) -> String {
+    if control.value().name() != "input" || kind(control) == "hidden" {
+        return value;
+    }
+    let line = value.replace(['\r', '\n'], "");
+    let only_if = |right: bool| if right { value.clone() } else { String::new() };
+    match kind(control) {
+        "email" | "url" => line.trim_matches([' ', '\t', '\x0c']).to_owned(),
+        "number" => only_if(is_number(&value)),
+        "date" => only_if(value.len() == 10 && value.parse::<jiff::civil::Date>().is_ok()),
+        _ => line,
+    }
+}
+
+/// Whether it is a floating-point number as HTML writes them.
+fn is_number(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
+    starts && !text.ends_with('.') && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// A field takes a text only if it keeps it.
+fn takes(query: &Query, element: ElementRef<'_>, text: &str) -> Result<(), FormError> {
+    let most = element.attr("maxlength").and_then(|most| most.parse().ok());
+    if let Some(most) = most
+        && text.encode_utf16().count() > most
+    {
+        return Err(unfit(query, &too_long(most)));
+    }
+    if !text.is_empty() && sanitized(element, text.to_owned()).is_empty() {
+        return Err(unfit(
+            query,
+            &format!("{}, which does not take `{text}`", what(element)),
+        ));
+    }
+    Ok(())
+}
+
 fn no_option<'o>(query: &Query, wish: &str, has: impl Iterator<Item = &'o str>) -> FormError {
     let mut has: Vec<&str> = has.filter(|value| !value.is_empty()).take(9).collect();
     if has.len() == 9 {
@@ -301,9 +349,9 @@ fn all<'d>(dom: &'d Dom, selector: &str) -> Vec<ElementRef<'d>> {
 /// What a control is: an input's type (`text` where it is missing or unknown), a button's
 /// type, else the element's name.
 fn kind(element: ElementRef<'_>) -> &'static str {
-    const INPUTS: [&str; 12] = [
+    const INPUTS: [&str; 13] = [
         "hidden", "checkbox", "radio", "file", "submit", "image", "reset", "button", "password",
-        "email", "number", "date",
+        "email", "url", "number", "date",
     ];
     let given = element.attr("type").unwrap_or_default();
     match element.value().name() {
@@ -325,7 +373,7 @@ fn is_fillable(element: ElementRef<'_>) -> bool {
         "textarea" => true,
         "input" => matches!(
             kind(element),
-            "text" | "password" | "email" | "number" | "date"
+            "text" | "password" | "email" | "url" | "number" | "date"
         ),
         _ => false,
     }

@@ -1,5 +1,8 @@
 //! How the fields of a form are written on the wire.
 
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8};
 use hyper::body::Bytes;
 use url::form_urlencoded;
 
@@ -19,6 +22,8 @@ pub struct Field {
 pub enum FieldValue {
     /// Text.
     Text(String),
+    /// Text of a page that is not in UTF-8, as bytes.
+    Encoded(Bytes),
     /// A file, possibly an empty one without a name.
     File(File),
 }
@@ -68,13 +73,31 @@ impl Body {
     }
 }
 
-/// Fields as a query or body, file fields by their file's name.
-pub(super) fn urlencoded(fields: &[Field]) -> String {
+/// Fields as a query or body, file fields by their file's name. What the encoding lacks is
+/// written as a character reference, as browsers do.
+pub(super) fn urlencoded(fields: &[Field], encoding: &'static Encoding) -> String {
     let mut out = form_urlencoded::Serializer::new(String::new());
+    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| encoding.encode(text).0;
+    out.encoding_override(Some(encode));
     for field in fields {
         out.append_pair(&line_ends(&field.name), &text_of(field));
     }
     out.finish()
+}
+
+/// Fields of a multipart body, in the encoding.
+pub(super) fn encoded(fields: Vec<Field>, encoding: &'static Encoding) -> Vec<Field> {
+    if encoding == UTF_8 {
+        return fields;
+    }
+    let encode = |field: Field| match field.value {
+        FieldValue::Text(text) => Field {
+            value: FieldValue::Encoded(encoding.encode(&line_ends(&text)).0.into_owned().into()),
+            ..field
+        },
+        _ => field,
+    };
+    fields.into_iter().map(encode).collect()
 }
 
 pub(super) fn plain(fields: &[Field]) -> String {
@@ -85,6 +108,7 @@ pub(super) fn plain(fields: &[Field]) -> String {
 fn text_of(field: &Field) -> String {
     match &field.value {
         FieldValue::Text(text) => line_ends(text),
+        FieldValue::Encoded(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         FieldValue::File(file) => file.name.clone(),
     }
 }
@@ -99,6 +123,10 @@ fn multipart(fields: &[Field], boundary: &str) -> Bytes {
             FieldValue::Text(text) => {
                 out.extend_from_slice(b"\r\n\r\n");
                 out.extend_from_slice(line_ends(text).as_bytes());
+            }
+            FieldValue::Encoded(bytes) => {
+                out.extend_from_slice(b"\r\n\r\n");
+                out.extend_from_slice(bytes);
             }
             FieldValue::File(file) => {
                 let (name, kind) = (quoted(&file.name), &file.media_type);

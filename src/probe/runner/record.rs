@@ -93,6 +93,8 @@ impl<P: Page> Run<'_, P> {
         if outcome == Outcome::Failed(Fault::Script) {
             self.rung.take_if(|rung| rung.step == step.name);
         }
+        let remarks = self.page.remarks();
+        let message = [vec![message], remarks].concat().join("; ");
         report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
             // The page that a script leaves unfinished is the usual one.
@@ -188,7 +190,7 @@ impl<P: Page> Run<'_, P> {
         self.sign_in.as_ref().is_some_and(|sign_in| {
             let selector = &sign_in.field.selector;
             page.url.path() == sign_in.path
-                && dom::select(&Html::parse_document(page.text()), selector)
+                && dom::select(&Html::parse_document(&page.markup()), selector)
                     .next()
                     .is_some()
         })

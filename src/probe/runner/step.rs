@@ -13,6 +13,7 @@ use crate::probe::definition::{
     Action, AwaitedMail, Choice, DocumentSpec, Part, Request, RequestBody, Step,
 };
 use crate::probe::document;
+use crate::probe::dom;
 use crate::probe::error_pages::PageClass;
 use crate::probe::expect;
 use crate::probe::form::{Body, Change, Field, FieldValue, File};
@@ -108,6 +109,7 @@ impl<P: Page> Run<'_, P> {
         document: Option<DocumentSpec>,
     ) -> Result<(), Trouble> {
         let mut putting = false;
+        let sends_at_once = P::IS_LIVE && matches!(step.actions.last(), Some(Action::Upload(..)));
         for (number, action) in step.actions.iter().enumerate() {
             self.act(action, document, &mut putting).await?;
             if let Action::Visit(address) = action
@@ -116,6 +118,7 @@ impl<P: Page> Run<'_, P> {
                 self.not_sent_to_sign_in(step, address)?;
             }
         }
+        self.uploaded |= sends_at_once;
         if let Some(mail) = &step.mail {
             return self.await_mail(mail).await;
         }
@@ -188,14 +191,14 @@ impl<P: Page> Run<'_, P> {
                 let query = css.expand(&self.scope).map_err(ours)?;
                 let shown = self.page.shown();
                 let submitted = self.page.submit(&query).await;
-                self.uploaded |= *putting && self.has_moved(shown.as_ref(), &submitted);
+                self.uploaded |= *putting && self.has_sent(shown.as_ref(), &submitted);
                 submitted
             }
             Action::Click(css) => {
                 let query = css.expand(&self.scope).map_err(ours)?;
                 let shown = self.page.shown();
                 let clicked = self.page.click(&query).await;
-                self.uploaded |= *putting && self.has_moved(shown.as_ref(), &clicked);
+                self.uploaded |= *putting && self.has_sent(shown.as_ref(), &clicked);
                 clicked
             }
             Action::Request(request) => {
@@ -204,20 +207,30 @@ impl<P: Page> Run<'_, P> {
                     if fields.iter().any(|f| matches!(f.value, FieldValue::File(_))));
                 let shown = self.page.shown();
                 let requested = self.page.request(request).await;
-                self.uploaded |= sends && self.has_moved(shown.as_ref(), &requested);
+                self.uploaded |= sends && self.has_sent(shown.as_ref(), &requested);
                 requested
             }
         }
     }
 
-    /// Whether a request has gone out: there is another page, or the connection failed.
-    fn has_moved(&self, before: Option<&Arc<Snapshot>>, result: &Result<(), Trouble>) -> bool {
+    /// Whether the document has reached the site or the scripts of its page, so that a failure
+    /// is their answer to it.
+    fn has_sent(&self, before: Option<&Arc<Snapshot>>, result: &Result<(), Trouble>) -> bool {
+        if P::IS_LIVE && matches!(result, Err(Trouble::Site(Fault::Content, _))) {
+            // A page's scripts may refuse a document by giving no way to send it.
+            return self.page.shown().is_some_and(|page| {
+                let html = scraper::Html::parse_document(&page.markup());
+                dom::complaint(&html).is_some()
+            });
+        }
         let same = match (before, &self.page.shown()) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
             (None, None) => true,
             _ => false,
         };
-        !same || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
+        P::IS_LIVE
+            || !same
+            || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
     }
 
     async fn plain(
@@ -274,7 +287,6 @@ impl<P: Page> Run<'_, P> {
 
     /// Checks the page, and looks again as long as the step may wait.
     async fn meet_expectations(&mut self, step: &Step) -> Result<(), Trouble> {
-        let patience = P::PATIENCE;
         if let Some(wait) = step.wait
             && step.expect.is_empty()
             && step.capture.is_empty()
@@ -283,9 +295,11 @@ impl<P: Page> Run<'_, P> {
             return Ok(());
         }
         self.page.settle().await?;
-        let wait = step.wait.unwrap_or(patience.grace.min(step.timeout / 2));
         let start = self.tools.clock.monotonic();
+        let mut pause = self.page.patience().first_after;
         loop {
+            let patience = self.page.patience();
+            let wait = step.wait.unwrap_or(patience.grace);
             let met = self.meets(step).and_then(|()| {
                 let Some(page) = self.page.shown() else {
                     return Ok(());
@@ -293,12 +307,20 @@ impl<P: Page> Run<'_, P> {
                 expect::capture(&step.capture, &page, &self.scope).map(drop)
             });
             let waited = self.tools.clock.monotonic().saturating_sub(start);
-            if met.is_ok() || waited >= wait {
+            if met.is_ok() || waited >= wait || step.wait.is_none() && self.is_at_its_end() {
                 return met;
             }
-            sleep(patience.again_after.min(wait.saturating_sub(waited))).await;
+            sleep(pause.min(wait.saturating_sub(waited))).await;
+            pause = (2 * pause).min(patience.again_after);
             self.page.look_again().await?;
         }
+    }
+
+    /// Whether the site shows a page that nothing else comes of, unless asked again.
+    fn is_at_its_end(&self) -> bool {
+        let page = self.page.shown();
+        let known = page.and_then(|page| self.recognise(&page));
+        known.is_some_and(|known| !matches!(known.class, PageClass::Captcha | PageClass::Blank))
     }
 
     fn meets(&self, step: &Step) -> Result<(), Trouble> {

@@ -1,0 +1,213 @@
+//! The flows that come with Siaga, on both engines against the rehearsal site and its faults.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use siaga::domain::{Engine, Outcome, RunReport};
+use siaga::probe::definition::Flow;
+use siaga::probe::flow_file;
+use siaga::probe::mailbox::ImapMailbox;
+use siaga::probe::runner::Target;
+use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
+use siaga::system::{SystemClock, SystemRandom};
+
+use super::{Bench, message, same, target};
+
+async fn start() -> (Rehearsal, Target, Bench) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings {
+        listen: any,
+        control_listen: None,
+        smtp_listen: any,
+        imap_listen: any,
+        verify_after: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let (email, password) = settings.account.clone();
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
+    let mut target = target(&format!("http://{}/", rehearsal.site()));
+    let (user, imap) = (email.replace('@', "%40"), rehearsal.imap());
+    let mailbox = ImapMailbox::parse(&format!("imap://{user}:{password}@{imap}/")).unwrap();
+    target.secrets.insert("PROBE_EMAIL".to_owned(), email);
+    target.secrets.insert("PROBE_PASSWORD".to_owned(), password);
+    let mut bench = Bench::new();
+    bench.tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
+    (rehearsal, target, bench)
+}
+
+/// A flow of the folder, with steps that take at most four seconds.
+fn load(key: &str) -> Flow {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
+    let mut flow = flow_file::open(&folder.join(format!("{key}.toml")), None).unwrap();
+    for step in &mut flow.steps {
+        step.timeout = Duration::from_secs(4);
+        step.slow = None;
+        if let Some(mail) = &mut step.mail {
+            mail.within = Duration::from_secs(2);
+        }
+    }
+    flow
+}
+
+/// The first step that failed: its outcome and component, and what was said.
+fn failed(report: &RunReport) -> String {
+    let mut steps = report.steps.iter().filter(|step| !step.cleanup);
+    let step = steps.find(|step| matches!(step.outcome, Outcome::Failed(_)));
+    step.map_or("none".to_owned(), |step| {
+        let detail = step.outcome.detail().unwrap_or_default();
+        format!("{detail} of {}: {}", step.component, message(step))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flow_passes_on_both_engines() {
+    let (rehearsal, target, bench) = start().await;
+    for (key, turn) in [
+        ("public-pages", 0),
+        ("tracking", 0),
+        ("extension", 0),
+        // Over the limit: refused, rightly, and the flow goes on.
+        ("extension", 4),
+        ("front-end", 0),
+    ] {
+        let flow = load(key);
+        let http = bench.run(Engine::Http, &flow, &target, turn).await;
+        let browser = bench.run(Engine::Browser, &flow, &target, turn).await;
+        for report in [&http, &browser] {
+            assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+        }
+        if key == "front-end" {
+            // What needs a browser is left out, and its component with it.
+            let names: Vec<&str> = http.steps.iter().map(|step| step.name.as_str()).collect();
+            let plain = ["Sign in", "Begin an extension", "Withdraw the application"];
+            assert_eq!(names, plain);
+            assert!(
+                http.steps
+                    .iter()
+                    .all(|step| step.component.as_str() != "tracking")
+            );
+            assert_eq!(browser.steps.len(), 5);
+            continue;
+        }
+        let of = |report: &RunReport| {
+            report
+                .rung
+                .as_ref()
+                .map(|rung| (rung.accepted, rung.allowed))
+        };
+        assert_eq!(of(&http), of(&browser), "{http:#?}\n{browser:#?}");
+        if turn == 4 {
+            assert_eq!(of(&http), Some((false, false)));
+        }
+        let words = |report: &RunReport| report.steps.iter().map(super::told).collect::<Vec<_>>();
+        assert_eq!(words(&http), words(&browser));
+    }
+    rehearsal.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_faults_of_the_site_are_the_same_on_both_engines() {
+    let (rehearsal, target, bench) = start().await;
+    let session = Fault::from(Kind::SessionLost {}).at("/web/extension/*");
+    let above_bytes = 500_000;
+    for (key, fault, turn, found) in [
+        ("extension", session, 0, "session_lost of application"),
+        (
+            "extension",
+            Kind::UploadRefused { above_bytes }.into(),
+            3,
+            "upload_refused of upload",
+        ),
+        (
+            "extension",
+            Kind::UploadHangs { at_percent: 50 }.into(),
+            0,
+            "timeout of upload",
+        ),
+        (
+            "extension",
+            Kind::DraftLost {}.into(),
+            0,
+            "content of application",
+        ),
+        (
+            "extension",
+            Kind::MailMissing {}.into(),
+            0,
+            "mail_missing of notification",
+        ),
+        (
+            "public-pages",
+            Kind::ErrorWith200 {}.into(),
+            0,
+            "error_page of website",
+        ),
+        (
+            "public-pages",
+            Kind::YellowPage {}.into(),
+            0,
+            "error_page of website",
+        ),
+        (
+            "public-pages",
+            Kind::Redirects {}.into(),
+            0,
+            "status of website",
+        ),
+        (
+            "public-pages",
+            Kind::LyingLength { by: 100 }.into(),
+            0,
+            "connect of website",
+        ),
+        (
+            "public-pages",
+            Kind::Captcha {}.into(),
+            0,
+            "captcha of website",
+        ),
+    ] {
+        rehearsal.faults().set(vec![fault.clone()]);
+        let flow = load(key);
+        for engine in [Engine::Http, Engine::Browser] {
+            let report = bench.run(engine, &flow, &target, turn).await;
+            let failed = failed(&report);
+            assert!(
+                failed.starts_with(found),
+                "{fault:?} on {engine}: {failed}: {report:#?}"
+            );
+        }
+    }
+    rehearsal.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_front_end_breaks_only_what_needs_it() {
+    let (rehearsal, target, bench) = start().await;
+    let (front, plain) = (load("front-end"), load("public-pages"));
+    for kind in [
+        Kind::Script {},
+        Kind::MissingBundle {},
+        Kind::EndlessSpinner {},
+    ] {
+        rehearsal.faults().set(vec![kind.clone().into()]);
+        let http = bench.run(Engine::Http, &front, &target, 0).await;
+        assert_eq!(http.outcome, Outcome::Passed, "{kind:?}: {http:#?}");
+        let browser = bench.run(Engine::Browser, &front, &target, 0).await;
+        let failed = failed(&browser);
+        assert!(
+            failed.starts_with("content of tracking"),
+            "{kind:?}: {failed}"
+        );
+    }
+    rehearsal.faults().clear();
+    let (one, other) = (
+        bench.run(Engine::Http, &plain, &target, 0).await,
+        bench.run(Engine::Browser, &plain, &target, 0).await,
+    );
+    same(&one, &other);
+    rehearsal.stop().await;
+}
