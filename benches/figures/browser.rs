@@ -506,7 +506,7 @@ async fn look(siaga: &Process) -> anyhow::Result<(f64, usize)> {
 
 /// Dead children of a process that stay dead.
 fn zombies_of(parent: u32) -> usize {
-    let dead = || -> std::collections::BTreeSet<String> {
+    let dead = || -> BTreeSet<String> {
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         all.filter(|entry| {
             let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
