@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::eventually;
-use crate::harness::processes::{SOON, Setup, Site};
+use crate::harness::processes::{SOON, Setup, Siaga, Site};
 
 /// The way of an applicant as far as the first document, at a quick pace on both engines.
 fn flow() -> String {
@@ -49,7 +49,42 @@ async fn a_page_that_lost_its_script_is_told_from_a_server_that_fails() {
     assert!(page.contains(said), "{page}");
     let page = siaga.page(&format!("/id/outages/{id}")).await;
     assert!(page.contains("menjawab 404"), "{page}");
+    let page = at_the_desk(&setup, &siaga, &format!("/en/duty/outages/{id}")).await;
+    assert!(page.contains(said), "{page}");
+    let detail = "In the browser: /assets/app.5b0c7d12.js: 404";
+    assert!(page.contains(detail), "{page}");
     // Only what the script is for is down.
     assert_eq!(siaga.state("application").await, "operational");
     siaga.process.stop().await;
+}
+
+/// A page for staff, as a supervisor reads it.
+async fn at_the_desk(setup: &Setup, siaga: &Siaga, path: &str) -> String {
+    let (email, password) = ("duty@siaga.example", "a long enough password");
+    let add = [
+        "staff",
+        "add",
+        email,
+        "--role",
+        "supervisor",
+        "--password-stdin",
+    ];
+    let (code, printed) = setup.command(&add, password);
+    assert_eq!(code, Some(0), "{printed}");
+    let signed_in = siaga
+        .client
+        .post(format!("{}/en/office/sign-in", siaga.url))
+        .header("origin", &siaga.url)
+        .form(&[("email", email), ("password", password)])
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(signed_in.status(), 303);
+    let cookie = signed_in.headers()["set-cookie"].to_str().expect("a text");
+    let cookie = cookie.split(';').next().expect("a cookie").to_owned();
+    let asked = siaga.client.get(format!("{}{path}", siaga.url));
+    let answer = asked.header("cookie", cookie).send().await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer.text().await.expect("a text")
 }
