@@ -22,7 +22,7 @@ use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
-use crate::probe::browser::{Browsers, WebDriver};
+use crate::probe::browser::{self, Browsers, WebDriver};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::flow_file;
@@ -141,7 +141,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(BAD_FILE));
     };
-    if let Some(cannot) = no_browser(&args) {
+    if let Some(cannot) = no_browser(&args, config.as_ref()) {
         writeln!(io::stderr(), "{cannot}")?;
         return Ok(ExitCode::from(INCONCLUSIVE));
     }
@@ -301,13 +301,33 @@ fn target(flow: &Flow, args: &Args, config: Option<&Config>) -> anyhow::Result<O
     }))
 }
 
+/// Where browsers come from: the command's own word counts before the configuration's.
+fn browsers(args: &Args, config: Option<&Config>) -> config::Browser {
+    let mut written = config.map_or_else(config::Browser::default, |c| c.browser.clone());
+    if let Some(address) = &args.webdriver {
+        written.webdriver = Some(WebDriver::Remote(address.clone()));
+    }
+    written
+}
+
 /// What a person must do before a browser can run the flow; `None`: it can be tried.
-fn no_browser(args: &Args) -> Option<String> {
+fn no_browser(args: &Args, config: Option<&Config>) -> Option<String> {
     if args.engine != Engine::Browser {
         return None;
     }
-    if args.webdriver.is_some() {
-        return None;
+    let program = match browsers(args, config).webdriver {
+        Some(WebDriver::Remote(_)) => return None,
+        Some(WebDriver::Own(program)) => program,
+        None => PathBuf::from("chromedriver"),
+    };
+    if browser::find(&program).is_none() {
+        return Some(format!(
+            "The browser engine needs a browser and its driver, and `{}` is not installed. On \
+             Debian: apt-get install chromium chromium-driver. Or name a driver as `webdriver` in \
+             `[browser]` of the configuration, or a running one with `--webdriver URL`, or use \
+             `--engine http`.",
+            program.display()
+        ));
     }
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if args.headed && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") {
@@ -317,19 +337,7 @@ fn no_browser(args: &Args) -> Option<String> {
                 .to_owned(),
         );
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |names: &[&str]| {
-        std::env::split_paths(&path).any(|folder| names.iter().any(|n| folder.join(n).is_file()))
-    };
-    if is_there(&["chromedriver"]) {
-        return None;
-    }
-    Some(
-        "The browser engine needs Chromium and chromedriver, and there is no `chromedriver` in \
-         PATH. On Debian: apt-get install chromium chromium-driver; on Ubuntu: snap install \
-         chromium. Or name a running one with `--webdriver URL`, or use `--engine http`."
-            .to_owned(),
-    )
+    None
 }
 
 fn tools(
@@ -363,7 +371,7 @@ fn tools(
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {
-            let written = config.map_or_else(config::Browser::default, |c| c.browser.clone());
+            let written = browsers(args, config);
             let folder = match config {
                 Some(config) => config.data.folder.join("browsers"),
                 None => std::env::temp_dir().join("siaga-browsers"),
@@ -376,9 +384,6 @@ fn tools(
             };
             settings.headed = args.headed;
             settings.pause = args.slow_mo;
-            if let Some(address) = &args.webdriver {
-                settings.webdriver = WebDriver::Remote(address.clone());
-            }
             Some(Browsers::open(settings, Arc::new(SystemRandom))?)
         }
     };

@@ -98,8 +98,8 @@ async fn the_console_is_masked_and_names_script_and_line() {
     let console = scene.text(&report, "console").await;
     assert!(!console.contains("Budi"), "{console}");
     assert!(
-        console.contains("2:8 \"I am •••SECRET•••\"")
-            && console.contains("4:6 Uncaught Error: boom •••SECRET•••"),
+        console.contains("3:9 \"I am •••SECRET•••\"")
+            && console.contains("5:7 Uncaught Error: boom •••SECRET•••"),
         "{console}"
     );
 }
