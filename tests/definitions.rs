@@ -155,6 +155,104 @@ fn mistakes_in_the_head_of_a_flow_are_told() {
     );
 }
 
+/// Steps that need a browser, after the line of `every`.
+#[test]
+fn steps_that_need_a_browser_are_held_to_the_engines_of_the_flow() {
+    let both = "every = { http = \"1m\", browser = \"10m\" }";
+    let step = |name: &str, keys: &str| {
+        format!("[[step]]\nname = \"{name}\"\ncomponent = \"web\"\n{keys}\n")
+    };
+    let cases = [
+        (
+            both,
+            step("a", "visit = \"/\"\nengine = \"brwser\""),
+            vec![
+                "f.toml:7:10: there is no engine `brwser` that a step can ask for; did you mean `browser`?",
+            ],
+        ),
+        (
+            both,
+            step("a", "visit = \"/\"\nengine = \"http\""),
+            vec![
+                "f.toml:7:10: no step is for plain HTTP only; take `engine` out: without it a step runs on both engines",
+            ],
+        ),
+        (
+            both,
+            step("a", "visit = \"/\"\nengine = true"),
+            vec!["f.toml:7:10: `engine` must be \"browser\", found the boolean true"],
+        ),
+        (
+            both,
+            step("a", "visit = \"/\"\nengine = \"browser\""),
+            vec![
+                "f.toml:2:1: `every` has an interval for plain HTTP, but every step needs a browser; write `every = { browser = \"10m\" }`, or take `engine = \"browser\"` off a step",
+            ],
+        ),
+        (
+            both,
+            step("a", "visit = \"/\"\nengine = \"browser\"") + &step("b", "click = \"#b\""),
+            vec![
+                "f.toml:8:1: over plain HTTP this is the first step, and it has no page to act on; begin it with `visit`, or give it `engine = \"browser\"` too",
+            ],
+        ),
+        (
+            both,
+            step("a", "visit = \"/\"")
+                + &step(
+                    "b",
+                    "click = \"#b\"\nengine = \"browser\"\ncapture = { id = 'x' }",
+                )
+                + &step("c", "visit = \"/${id}\""),
+            vec![
+                "f.toml:16:9: `id` is captured only where there is a browser, and this step also runs without one; give this step `engine = \"browser\"` too",
+            ],
+        ),
+        (
+            "every = \"1m\"",
+            step("a", "visit = \"/\"") + &step("b", "click = \"#b\"\nengine = \"browser\""),
+            vec![
+                "f.toml:11:1: the step needs a browser, and the flow is never run in one; add `browser` to `every`, e.g. `every = { http = \"1m\", browser = \"10m\" }`",
+            ],
+        ),
+        (
+            "every = \"1m\"",
+            step("a", "visit = \"/\"")
+                + &step(
+                    "b",
+                    "engine = \"browser\"\nupload = { \"#f\" = { document = \"passport\", kind = \"jpeg\", size = \"1MB\" } }",
+                )
+                + "[ladder]\nstep = \"b\"\nkind = \"jpeg\"\nsize = \"1MB\"\nlimit = \"2MB\"\n",
+            vec![
+                "f.toml:10:1: the step needs a browser, and the flow is never run in one; add `browser` to `every`, e.g. `every = { http = \"1m\", browser = \"10m\" }`",
+            ],
+        ),
+    ];
+    for (every, steps, said) in cases {
+        let text = format!("name = \"F\"\n{every}\n\n{steps}").replacen("\n\n", "\n", 1);
+        let found = flow(&text).map(drop).unwrap_err();
+        assert_eq!(found, said, "{text}");
+    }
+    // Right: captured on both engines, used by its like, and in cleanup.
+    let text = format!(
+        "name = \"F\"\n{both}\n{}{}{}[[cleanup]]\nname = \"d\"\nvisit = \"/${{shown}}\"\n[[cleanup]]\nname = \"e\"\nengine = \"browser\"\nvisit = \"/\"\n",
+        step("a", "visit = \"/\"\ncapture = { id = 'x' }"),
+        step(
+            "b",
+            "visit = \"/${id}\"\nengine = \"browser\"\ncapture = { id = 'y', shown = 'z' }"
+        ),
+        step("c", "visit = \"/${id}/${shown}\"\nengine = \"browser\""),
+    );
+    let flow = flow(&text).unwrap();
+    let needs: Vec<bool> = flow
+        .steps
+        .iter()
+        .chain(&flow.cleanup)
+        .map(|step| step.needs_browser)
+        .collect();
+    assert_eq!(needs, [false, true, true, false, true]);
+}
+
 #[test]
 fn the_example_of_the_design_is_understood() {
     let text = r##"

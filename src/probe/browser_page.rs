@@ -77,6 +77,8 @@ pub struct BrowserPage {
     prompts: Vec<String>,
     /// The hosts that pages of this step wanted and did not get.
     refused: BTreeSet<String>,
+    /// When the page's scripts were last seen sending something, on the monotonic clock.
+    sent_at: Option<Duration>,
     /// When the page was last asked for, on the monotonic clock.
     loaded_at: Duration,
     /// The document that is never complete, by the moment at which it began.
@@ -136,6 +138,7 @@ impl BrowserPage {
             spent: 0,
             prompts: Vec::new(),
             refused: BTreeSet::new(),
+            sent_at: None,
             loaded_at: Duration::ZERO,
             endless: 0.0,
             uploads: 0,
@@ -201,7 +204,7 @@ impl BrowserPage {
     /// How long something may take to come about: what is missing is to be told before the
     /// step's own time is over.
     fn grace(&self) -> Duration {
-        PATIENCE.min(self.limit / 2)
+        PATIENCE.min(self.limit / 3)
     }
 
     fn waiting(&self) -> Wait {
@@ -270,6 +273,9 @@ impl BrowserPage {
         for look in 0..looks {
             if look > 0 {
                 wait.pause().await;
+                // The driver takes in what the browser told it while it carries out a command.
+                let session = self.session()?;
+                let _ = session.script("", Vec::new(), SCRIPT_WITHIN).await;
             }
             self.listen().await?;
             if self
@@ -419,6 +425,9 @@ impl BrowserPage {
         let hosts = failed.filter_map(|request| Some(host_of(&Url::parse(&request.url).ok()?)));
         let refused = hosts.filter(|host| !host.is_empty() && !self.hosts.contains(host));
         self.refused.extend(refused.take(MOST_REFUSED));
+        if self.is_sending() {
+            self.sent_at = Some(self.clock.monotonic());
+        }
         Ok(())
     }
 
@@ -443,6 +452,14 @@ impl BrowserPage {
         let site = site.strip_prefix("www.").unwrap_or(site);
         let below = |host: &str| host == site || host.ends_with(&format!(".{site}"));
         self.hosts.contains(&host_of(url)) || url.host_str().is_some_and(below)
+    }
+
+    /// Whether the page's scripts are sending something, or have not had the time yet to show
+    /// what came of it.
+    fn has_just_sent(&self) -> bool {
+        let now = self.clock.monotonic();
+        self.sent_at
+            .is_some_and(|sent_at| now.saturating_sub(sent_at) < self.grace())
     }
 
     /// Whether the page's scripts are sending something of this step.
@@ -473,7 +490,7 @@ impl Page for BrowserPage {
         let grace = match self.is_elsewhere {
             true => self.plain.patience().grace,
             // A document on its way takes as long as it takes.
-            false if self.is_sending() => Duration::MAX,
+            false if self.has_just_sent() => Duration::MAX,
             false => self.grace(),
         };
         Patience {
@@ -572,6 +589,7 @@ impl Page for BrowserPage {
     async fn limit_time(&mut self, limit: Duration) -> Result<(), Trouble> {
         self.prompts.clear();
         self.refused.clear();
+        self.sent_at = None;
         if limit == self.limit {
             return Ok(());
         }

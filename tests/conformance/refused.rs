@@ -2,6 +2,8 @@
 
 use siaga::domain::Engine;
 
+use crate::http_engine::server::Server;
+
 use super::{Bench, flow, message, place, same, site, step, target, told};
 
 /// Name, keys of the step, its outcome, and words that both engines' messages hold.
@@ -381,14 +383,14 @@ click = "#l""##,
     (
         "late",
         r##"visit = "/late"
-timeout = "1500ms""##,
+timeout = "3s""##,
         "failed timeout",
         "",
     ),
     (
         "stalls",
         r##"visit = "/stalls"
-timeout = "1500ms""##,
+timeout = "3s""##,
         "failed timeout",
         "",
     ),
@@ -414,7 +416,7 @@ async fn what_fails_on_one_engine_fails_on_the_other() {
                 let timeout = if keys.contains("timeout") {
                     ""
                 } else {
-                    "timeout = \"2s\""
+                    "timeout = \"4s\""
                 };
                 text.push_str(&format!(
                     "[[cleanup]]\nname = \"{name}\"\n{keys}\n{timeout}\n"
@@ -442,6 +444,14 @@ async fn what_fails_on_one_engine_fails_on_the_other() {
         futures_util::future::join_all(runs).await
     };
     let mut wrong = Vec::new();
+    let loops = |server: &Server| {
+        server
+            .lines()
+            .iter()
+            .filter(|line| *line == "GET /loop")
+            .count()
+    };
+    assert_eq!(loops(&one), loops(&other));
     for (number, (name, _, outcome, words)) in WRONG.iter().enumerate() {
         for report in [&http[number / 22], &browser[number / 22]] {
             let step = step(report, name);

@@ -117,7 +117,7 @@ fn shown(path: &str, request: &Request, other: &str) -> String {
             "<noscript><form id=f action=/next><input id=a name=a><button>x</button></form>tanpa skrip</noscript>",
         ),
         "/zone" => on(
-            "<div id=z style='width:90px;height:90px'>letakkan di sini</div><p id=says></p><input type=file id=field style='display:none'>",
+            "<div id=z style='width:90px;height:90px'>letakkan di sini</div><div id=says></div><input type=file id=field style='display:none'>",
             "const send = async (file) => { if (file.size > 500000) { says.className = 'refused'; says.textContent = 'terlalu besar'; return } const data = new FormData(); data.append('f', file); const r = await fetch('/slow', { method: 'POST', body: data }); says.className = 'uploaded'; says.innerHTML = await r.text() };\
              field.onchange = () => send(field.files[0]); z.ondragover = (event) => event.preventDefault();\
              z.ondrop = (event) => { event.preventDefault(); send(event.dataTransfer.files[0]) }",
@@ -399,7 +399,7 @@ fn all() -> siaga::probe::definition::Flow {
     let mut text = "[[step]]\nname = \"Begin\"\ncomponent = \"web\"\nvisit = \"/\"\ncapture = { out = 'mulai' }\n".to_owned();
     for (name, keys, _) in STEPS {
         text.push_str(&format!(
-            "[[cleanup]]\nname = \"{name}\"\nengine = \"browser\"\ntimeout = \"4s\"\n{keys}\n"
+            "[[cleanup]]\nname = \"{name}\"\nengine = \"browser\"\ntimeout = \"6s\"\n{keys}\n"
         ));
     }
     flow(&text)
