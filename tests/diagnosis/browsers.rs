@@ -137,7 +137,14 @@ impl Stage {
         );
         let mut newest = None;
         for in_browser in [true, false, true, false] {
-            let report = self.run(in_browser).await;
+            let mut report = self.run(in_browser).await;
+            // A browser that does not start on a busy machine costs a run, here as everywhere.
+            for _ in 0..3 {
+                if !matches!(report.outcome, Outcome::Inconclusive(_)) {
+                    break;
+                }
+                report = self.run(in_browser).await;
+            }
             detector.record(report.clone()).await.unwrap();
             if in_browser {
                 newest = Some(report);
