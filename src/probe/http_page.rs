@@ -25,8 +25,8 @@ use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why};
 use crate::http_client::{Applicant, HttpClients, Timeline};
 
-/// The most redirects that are followed for one request: the Fetch standard's number.
-pub const MOST_REDIRECTS: u32 = 20;
+/// The most redirects that are followed for one request: as many as Chromium follows.
+pub const MOST_REDIRECTS: u32 = 19;
 
 /// What to do about a host that is not reached.
 pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
