@@ -18,6 +18,8 @@ use url::Url;
 pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
+use crate::probe::browser;
+pub use crate::probe::browser::WebDriver;
 use crate::toml_reader::{Problem, Source};
 
 pub use keys::{KeyError, MasterKeys};
@@ -34,6 +36,8 @@ pub struct Config {
     pub site: Site,
     /// `[probe]`
     pub probe: Probe,
+    /// `[browser]`
+    pub browser: Browser,
     /// `[control] urls`: places that are surely up.
     pub controls: Vec<Url>,
     /// `[variables]`: what flows may use beside secrets.
@@ -122,6 +126,21 @@ pub struct Probe {
     pub concurrency: usize,
     /// PEM files with certificates to trust beside the public ones.
     pub certificates: Vec<PathBuf>,
+}
+
+/// The browsers that flows run in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Browser {
+    /// Where they come from; nowhere: browser runs are not configured.
+    pub webdriver: Option<WebDriver>,
+    /// How many there are at once.
+    pub slots: usize,
+    /// A browser is only started while so many bytes of memory are free.
+    pub free_memory: u64,
+    /// How long a run waits for its turn before it is left out.
+    pub patience: Duration,
+    /// Whether Chromium's sandbox is on; `None`: unless we are root.
+    pub sandbox: Option<bool>,
 }
 
 /// The mailbox that payment notices arrive in.
@@ -253,6 +272,53 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             connections: 10_000,
         }
+    }
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        let settings = browser::Settings::new(PathBuf::new(), "");
+        Browser {
+            webdriver: Some(settings.webdriver),
+            slots: settings.slots,
+            free_memory: settings.free_memory,
+            patience: settings.patience,
+            sandbox: settings.sandbox,
+        }
+    }
+}
+
+/// What is said where the driver is not installed.
+pub const NO_DRIVER: &str = "the driver that `webdriver` in `[browser]` names is not installed: \
+                             browser runs are recorded as not configured";
+
+impl Browser {
+    /// How browsers are started, with their folders in `folder`; `None` where there are none.
+    /// `roots` are certificates to trust, in PEM.
+    pub fn settings(
+        &self,
+        folder: &Path,
+        user_agent: &str,
+        roots: &[Vec<u8>],
+    ) -> Option<browser::Settings> {
+        let webdriver = match self.webdriver.as_ref()? {
+            WebDriver::Own(program) => WebDriver::Own(browser::find(program)?),
+            remote @ WebDriver::Remote(_) => remote.clone(),
+        };
+        // Chromium wants its folders by their whole path.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Some(browser::Settings {
+            webdriver,
+            slots: self.slots,
+            free_memory: self.free_memory,
+            patience: self.patience,
+            sandbox: self.sandbox,
+            trusted_keys: roots
+                .iter()
+                .flat_map(|pem| browser::key_hashes(pem))
+                .collect(),
+            ..browser::Settings::new(folder, user_agent)
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::domain::diagnosis::{self, Diagnosis};
 pub use crate::domain::history::Alert;
 use crate::domain::history::{Outage, Update, date_of};
 use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
@@ -32,6 +33,12 @@ struct Turn {
     outage: Outage,
     effect: Effect,
 }
+
+/// The most entries on where the fault lies in one timeline: what keeps changing its face
+/// says nothing more by the next change.
+const MOST_DIAGNOSES: usize = 6;
+/// The most runs that a diagnosis looks at.
+const MOST_SIGHTS: i64 = 1_000;
 
 /// Why the gap of a vantage that is cut off was opened, in the database's words.
 pub const CUT_OFF: &str = "cut_off";
@@ -110,6 +117,9 @@ impl Detector {
                 Effect::Overran { .. } => {
                     tracing::warn!(%component, id, "an outage outlasted its maintenance");
                 }
+                Effect::Diagnosed { diagnosis, .. } => {
+                    tracing::info!(%component, fault = diagnosis.as_str(), id, "an outage's fault is placed");
+                }
                 Effect::Closed { ended, .. } => {
                     let lasted = ended.since(outage.began_at);
                     tracing::info!(%component, ?lasted, id, "an outage ended");
@@ -157,8 +167,9 @@ impl Detector {
                 };
                 let before = watch.open().cloned();
                 let effects = watch.see(&observation, &maintenance, &self.rules);
-                if effects.is_empty() && differs(before.as_ref(), watch.open()) {
-                    keep_up(conn, watch, run.ended_at).await?;
+                if effects.is_empty() && watch.open().is_some() {
+                    let differs = differs(before.as_ref(), watch.open());
+                    turns.extend(self.keep_up(conn, run, watch, differs).await?);
                 }
                 for effect in effects {
                     turns.push(self.apply(conn, run, watch, effect, &maintenance).await?);
@@ -214,6 +225,7 @@ impl Detector {
             }
         };
         change(&mut record, Some(&effect), watch, now);
+        let found = self.diagnosed(conn, run, watch, &mut record).await?;
         if is_new {
             outages::insert(conn, &record).await?;
         } else {
@@ -226,6 +238,9 @@ impl Detector {
             effect: effect.clone(),
         };
         outages::add_update(conn, &record.id, &update).await?;
+        if let Some(found) = found {
+            outages::add_update(conn, &record.id, &found).await?;
+        }
 
         let in_maintenance = maintenance
             .iter()
@@ -247,12 +262,88 @@ impl Detector {
             effect,
         })
     }
+
+    /// Writes what changed of an outage while it lasts: where the fault lies, and, where it
+    /// `differs`, what is not worth an entry in its timeline.
+    async fn keep_up(
+        &self,
+        conn: &mut Conn<'_>,
+        run: &RunReport,
+        watch: &Watch,
+        differs: bool,
+    ) -> Result<Option<Turn>, store::Error> {
+        let Some(mut record) = outages::open_of(conn, watch.component()).await? else {
+            return Ok(None);
+        };
+        let was = record.diagnosis.clone();
+        let found = self.diagnosed(conn, run, watch, &mut record).await?;
+        if differs || record.diagnosis != was {
+            change(&mut record, None, watch, run.ended_at);
+            outages::update(conn, &record).await?;
+        }
+        let Some(update) = found else {
+            return Ok(None);
+        };
+        outages::add_update(conn, &record.id, &update).await?;
+        Ok(Some(Turn {
+            outage: record,
+            effect: update.effect,
+        }))
+    }
+
+    /// Writes into an outage that lasts where its fault lies, by the runs that are stored.
+    /// Gives the entry for its timeline, where one is due.
+    async fn diagnosed(
+        &self,
+        conn: &mut Conn<'_>,
+        run: &RunReport,
+        watch: &Watch,
+        record: &mut Outage,
+    ) -> Result<Option<Update>, store::Error> {
+        if watch.open().is_none() {
+            return Ok(None);
+        }
+        let now = run.ended_at;
+        let rules = &self.rules;
+        let fresh_for = |flow: &str, engine| {
+            let fresh_for = rules.fresh_for.get(&(flow.to_owned(), engine));
+            fresh_for.copied().unwrap_or(rules.fresh_for_default)
+        };
+        let longest = rules.fresh_for.values().copied().max();
+        let since = now - longest.unwrap_or_default().max(rules.fresh_for_default) * 2;
+        let sights = runs::sights(conn, watch.component(), since, MOST_SIGHTS).await?;
+        let found = diagnosis::diagnose(&sights, now, fresh_for);
+        let Some(found) = diagnosis::next(record.diagnosis.as_ref(), found) else {
+            return Ok(None);
+        };
+        let was_told = record.diagnosis.as_ref().is_some_and(Diagnosis::is_told);
+        let is_told = found.is_told();
+        record.diagnosis = Some(found.clone());
+        if !was_told && !is_told {
+            return Ok(None);
+        }
+        let told = outages::updates(conn, &record.id).await?;
+        let told = told
+            .iter()
+            .filter(|update| matches!(update.effect, Effect::Diagnosed { .. }));
+        Ok((told.count() < MOST_DIAGNOSES).then_some(Update {
+            at: run.started_at,
+            recorded_at: now,
+            effect: Effect::Diagnosed {
+                at: run.started_at,
+                diagnosis: found,
+            },
+        }))
+    }
 }
 
 fn effect_time(effect: &Effect) -> Moment {
     match effect {
         Effect::Opened { began, .. } => *began,
-        Effect::Worsened { at, .. } | Effect::Eased { at, .. } | Effect::Overran { at, .. } => *at,
+        Effect::Worsened { at, .. }
+        | Effect::Eased { at, .. }
+        | Effect::Overran { at, .. }
+        | Effect::Diagnosed { at, .. } => *at,
         Effect::Closed { ended, .. } => *ended,
     }
 }
@@ -280,6 +371,7 @@ fn new_outage(
         Effect::Eased { at, severity } | Effect::Overran { at, severity } => {
             (*at, *severity, None, false)
         }
+        Effect::Diagnosed { at, .. } => (*at, outage::Severity::Down, None, false),
         Effect::Closed { ended, .. } => (*ended, outage::Severity::Degraded, None, false),
     };
     Outage {
@@ -295,6 +387,7 @@ fn new_outage(
         closed_at: None,
         down_ms: 0,
         fault,
+        diagnosis: None,
         flow: run.flow.clone(),
         step: step.to_owned(),
         version: 1,
@@ -305,15 +398,6 @@ fn new_outage(
 fn differs(before: Option<&outage::Open>, after: Option<&outage::Open>) -> bool {
     let remembered = |open: &outage::Open| (open.severity, open.intermittent);
     before.map(remembered) != after.map(remembered)
-}
-
-/// Writes what changed of an outage without being worth an entry in its timeline.
-async fn keep_up(conn: &mut Conn<'_>, watch: &Watch, now: Moment) -> Result<(), store::Error> {
-    if let Some(mut record) = outages::open_of(conn, watch.component()).await? {
-        change(&mut record, None, watch, now);
-        outages::update(conn, &record).await?;
-    }
-    Ok(())
 }
 
 fn change(record: &mut Outage, effect: Option<&Effect>, watch: &Watch, now: Moment) {

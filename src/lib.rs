@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod domain;
+pub mod evidence;
 pub mod http_client;
 pub mod notify;
 pub mod probe;

@@ -12,8 +12,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::tz::TimeZone;
 use sha2::Sha256;
 use siaga::detect::{Alert, Detector};
+use siaga::domain::diagnosis::{Cause, Diagnosis};
 use siaga::domain::history::Outage;
 use siaga::domain::outage::{Effect, Rules, Severity};
+use siaga::domain::run::{AssetKind, FailedAsset, ScriptError};
 use siaga::domain::{Fault, Moment, Outcome, Secret};
 use siaga::http_client::HttpClients;
 use siaga::notify::{
@@ -144,6 +146,15 @@ fn outage() -> Outage {
         closed_at: None,
         down_ms: 0,
         fault: Some(Fault::ErrorPage),
+        diagnosis: Some(Diagnosis::FrontEnd {
+            step: "Upload the passport page".to_owned(),
+            cause: Some(Cause::MissingAsset(FailedAsset {
+                kind: AssetKind::Script,
+                path: "/assets/app.5b0c7d12.js".to_owned(),
+                status: Some(404),
+                error: None,
+            })),
+        }),
         flow: "extension".to_owned(),
         step: "Upload the passport page".to_owned(),
         version: 1,
@@ -316,6 +327,14 @@ async fn a_webhook_has_the_documented_shape_and_a_signature_that_verifies() {
           "outage": {
             "began_at": "2026-08-06T07:05:00.000Z",
             "component": "upload",
+            "diagnosis": {
+              "cause": "missing_asset",
+              "detail": "/assets/app.5b0c7d12.js: 404",
+              "is": "front_end",
+              "step": "Upload the passport page",
+              "text_en": "the server answers; the page itself fails in the browser: a part of it is missing: /assets/app.5b0c7d12.js: 404",
+              "text_id": "server menjawab; halaman gagal di peramban: bagian hilang: /assets/app.5b0c7d12.js: 404"
+            },
             "ended_at": null,
             "fault": "error_page",
             "id": "0198f0a0-0000-7000-8000-000000000001",
@@ -754,6 +773,9 @@ async fn a_mail_says_all_in_its_first_line_and_can_be_read_by_any_program() {
             "Thursday, 6 August 2026, 14:05 WIB",
             "https://siaga.example/outages/0198f0a0-0000-7000-8000-000000000001",
             "expected status 200, got 503",
+            "Letak   : server menjawab; halaman gagal di peramban: bagian hilang: /assets/app.5b0c7d12.js: 404",
+            "Where   : the server answers; the page itself fails in the browser: a part of it is \
+             missing: /assets/app.5b0c7d12.js: 404",
             "Yang perlu dilakukan",
             "What to do next",
         ] {
@@ -1020,6 +1042,16 @@ async fn nothing_in_a_name_or_a_message_becomes_a_header_or_turns_the_text_aroun
             "y".repeat(10_000)
         ));
         alert.outage.step = "Upload\r\nSubject: gone".to_owned();
+        alert.outage.diagnosis = Some(Diagnosis::FrontEnd {
+            step: "Upload\r\nSubject: gone".to_owned(),
+            cause: Some(Cause::ScriptError(ScriptError {
+                message: format!(
+                    "Error:\r\nBcc: x@example.net\u{202e}\u{7}{}",
+                    "z".repeat(10_000)
+                ),
+                source: "/app.js:1".to_owned(),
+            })),
+        });
         let sender = sender(&database.store, all, &clock);
         for (once, target) in [
             ("k\r\nX-Evil: 1", "mail:duty@example.org"),
@@ -1055,6 +1087,10 @@ async fn nothing_in_a_name_or_a_message_becomes_a_header_or_turns_the_text_aroun
         let message = document["outage"]["message"].as_str().unwrap();
         assert!(message.chars().count() <= 500 && !message.contains(['\n', '\u{202e}']));
         assert_eq!(document["outage"]["step"], "Upload Subject: gone");
+        let diagnosis = &document["outage"]["diagnosis"];
+        assert_eq!(diagnosis["step"], "Upload Subject: gone");
+        let detail = diagnosis["detail"].as_str().unwrap();
+        assert!(detail.chars().count() <= 500 && !detail.contains(['\n', '\u{202e}', '\u{7}']));
     })
     .await;
 }

@@ -117,6 +117,7 @@ fn every_key_that_is_read_is_in_the_example() {
         "data",
         "site",
         "probe",
+        "browser",
         "control",
         "mailbox",
         "detector",

@@ -100,6 +100,7 @@ fn words(updates: &[Update]) -> Vec<&'static str> {
             Effect::Worsened { .. } => "worsened",
             Effect::Eased { .. } => "eased",
             Effect::Overran { .. } => "overran",
+            Effect::Diagnosed { .. } => "diagnosed",
             Effect::Closed { .. } => "closed",
         })
         .collect()

@@ -31,6 +31,7 @@ fn outage(id: &str, began: i64, ended: Option<i64>) -> Outage {
         closed_at: ended.map(|end| at(end + 60)),
         down_ms: 0,
         fault: None,
+        diagnosis: None,
         flow: "extension".to_owned(),
         step: "Upload".to_owned(),
         version: 1,

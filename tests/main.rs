@@ -14,10 +14,12 @@
 mod harness;
 
 mod alerts;
+mod browser_pool;
 mod config_file;
 mod conformance;
 mod definitions;
 mod detector;
+mod diagnosis;
 mod documents;
 mod domain_rules;
 mod end_to_end;
@@ -25,6 +27,7 @@ mod evidence;
 mod faults;
 mod floors;
 mod http_engine;
+mod left_behind;
 mod mailbox;
 mod office;
 mod outages;

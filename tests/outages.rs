@@ -65,6 +65,7 @@ fn brief(effect: &Effect) -> String {
         }
         Effect::Eased { at, severity } => format!("eased {} {}", minute(at), severity.as_str()),
         Effect::Overran { at, .. } => format!("overran {}", minute(at)),
+        Effect::Diagnosed { .. } => panic!("a detector of one component makes no diagnosis"),
         Effect::Closed { ended, down } => {
             format!("close {} after {} down", minute(ended), down.as_secs() / 60)
         }
@@ -274,7 +275,10 @@ fn who_is_told_of_what() {
 #[test]
 fn a_state_needs_a_fresh_pass_to_be_operational() {
     let rules = Rules {
-        fresh_for: BTreeMap::from([("extension".to_owned(), Duration::from_secs(300))]),
+        fresh_for: BTreeMap::from([(
+            ("extension".to_owned(), Engine::Http),
+            Duration::from_secs(300),
+        )]),
         ..Rules::default()
     };
     let after = |letters: &str, seconds: i64| {

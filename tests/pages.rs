@@ -1,5 +1,6 @@
 //! The public pages and the layer that serves them, over real sockets.
 
+mod diagnosed;
 mod fixture;
 mod json;
 mod live;

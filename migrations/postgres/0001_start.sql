@@ -42,9 +42,11 @@ CREATE TABLE failures (
     message     TEXT,
     pattern     TEXT,
     fingerprint TEXT,
-    title       TEXT
+    title       TEXT,
+    front_end   TEXT
 );
 CREATE INDEX failures_by_component ON failures (component, seen_at);
+CREATE INDEX failures_by_run ON failures (run_id);
 
 CREATE TABLE evidence (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -81,6 +83,7 @@ CREATE TABLE outages (
     closed_at    BIGINT,
     down_ms      BIGINT NOT NULL,
     fault        TEXT,
+    diagnosis    TEXT,
     flow         TEXT NOT NULL,
     step         TEXT NOT NULL,
     version      BIGINT NOT NULL

@@ -47,6 +47,8 @@ pub struct Demo {
     pub store: Store,
     /// E-mail address and password of a supervisor.
     pub staff: (String, String),
+    /// Whether flows run in a browser too.
+    pub has_browser: bool,
 }
 
 /// The two outages of the demonstration: sign-in fails after a minute, for 75 seconds; two
@@ -121,6 +123,7 @@ pub async fn start(
     }
     let staff = supervisor(&service.store, clock.now(), &*random).await?;
     let store = service.store.clone();
+    let has_browser = service.has_browsers();
     let siaga = service.start(life).await?;
     rehearsal.faults().begin_script();
     Ok(Demo {
@@ -128,6 +131,7 @@ pub async fn start(
         rehearsal,
         store,
         staff,
+        has_browser,
     })
 }
 

@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 use super::jobs;
 use super::life::Life;
 use super::{ingest, past, settings};
-use crate::config::{Config, MasterKeys};
+use crate::config::{Config, MasterKeys, NO_DRIVER};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::http_client::HttpClients;
 use crate::notify;
+use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::evidence::EvidenceStore;
@@ -30,6 +31,7 @@ use crate::store::{Store, seal};
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
 use crate::web::desk::Desk;
+use crate::web::duty::{self, DutyState};
 use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
@@ -54,6 +56,7 @@ pub struct Service {
     error_pages: Arc<ErrorPages>,
     evidence: EvidenceStore,
     http: Arc<HttpClients>,
+    browsers: Option<Browsers>,
     metrics: Metrics,
     pace: f64,
 }
@@ -96,6 +99,15 @@ impl Service {
             Arc::clone(&clock),
             Arc::clone(&random),
         );
+        let metrics = Metrics::new()?;
+        let browsers = browsers(
+            &config,
+            &flows,
+            http.user_agent(),
+            &clock,
+            &random,
+            &metrics,
+        )?;
         Ok(Service {
             config,
             store,
@@ -107,7 +119,8 @@ impl Service {
             error_pages: Arc::new(error_pages),
             evidence,
             http: Arc::new(http),
-            metrics: Metrics::new()?,
+            browsers,
+            metrics,
             pace,
         })
     }
@@ -183,7 +196,11 @@ impl Service {
             .observed_by(Arc::new(move || metrics.observe_report()));
         let reports = reports::router(reports);
         life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
-        let office = office::router(OfficeState::new(desk, office::Settings::default()));
+        let duty = DutyState::new(desk.clone(), reader.clone(), self.evidence.clone());
+        let pictures = crate::web::evidence::router(self.store.clone(), self.evidence.clone());
+        let office = office::router(OfficeState::new(desk, office::Settings::default()))
+            .merge(duty::router(duty))
+            .merge(pictures);
         let metrics = self.metrics.clone();
         let archive = crate::web::archive::router(reader.clone(), Arc::clone(&self.clock));
         let mut routes = archive.merge(reports).merge(office);
@@ -245,6 +262,11 @@ impl Service {
             site: Arc::clone(site),
             screenshots: Arc::new(screenshots),
         }
+    }
+
+    /// Whether flows run in browsers too.
+    pub fn has_browsers(&self) -> bool {
+        self.browsers.is_some()
     }
 
     fn components(&self) -> Arc<[ComponentId]> {
@@ -328,7 +350,8 @@ impl Service {
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let rules = Arc::new(self.detector.rules().clone());
         let components = self.components();
-        let longest = self.flows.iter().filter_map(|flow| flow.every.http).max();
+        let every = |flow: &Arc<Flow>| flow.every.http.or(flow.every.browser);
+        let longest = self.flows.iter().filter_map(every).max();
         Operations {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
@@ -407,7 +430,7 @@ impl Service {
             random: Arc::clone(&self.random),
             http: Arc::clone(&self.http),
             mailbox,
-            browsers: None,
+            browsers: self.browsers.clone(),
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
             politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),
@@ -435,6 +458,34 @@ impl Service {
 
 fn days(days: u32) -> Duration {
     Duration::from_secs(u64::from(days) * 86_400)
+}
+
+/// The browsers of the flows that want one; `None` where none wants one, or there are none.
+fn browsers(
+    config: &Config,
+    flows: &[Arc<Flow>],
+    user_agent: &str,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<Browsers>> {
+    if flows.iter().all(|flow| flow.every.browser.is_none()) {
+        return Ok(None);
+    }
+    let folder = config.data.folder.join("browsers");
+    let roots = settings::extra_roots(config)?;
+    let Some(settings) = config.browser.settings(&folder, user_agent, &roots) else {
+        match &config.browser.webdriver {
+            Some(webdriver) => tracing::warn!(?webdriver, "{NO_DRIVER}"),
+            None => tracing::warn!("no `webdriver`: browser runs are recorded as not configured"),
+        }
+        return Ok(None);
+    };
+    let browsers = Browsers::open(settings, Arc::clone(random))?;
+    Ok(Some(browsers.observed_by(
+        Arc::clone(clock),
+        metrics.browser_observer(),
+    )))
 }
 
 /// Every flow below the configured folder, and the known error pages; or every mistake.

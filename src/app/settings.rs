@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::config::{self, Config};
-use crate::domain::Secret;
 use crate::domain::outage::Rules;
+use crate::domain::{Engine, Secret};
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
 use crate::probe::definition::Flow;
 use crate::probe::runner;
@@ -16,15 +17,22 @@ use crate::web::format::Zone;
 use crate::web::site::ComponentName;
 
 pub(super) fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
+    let fresh = |flow: &Flow, engine, every: Option<Duration>, more| {
+        let span = every?.mul_f64(pace).mul_f64(config.detector.stale_after);
+        Some(((flow.key.clone(), engine), span + flow.timeout + more))
+    };
     let fresh_for = flows
         .iter()
-        .filter_map(|flow| {
-            let every = flow.every.http?.mul_f64(pace);
-            Some((
-                flow.key.clone(),
-                every.mul_f64(config.detector.stale_after) + flow.timeout,
-            ))
+        .flat_map(|flow| {
+            let every = flow.every;
+            // A browser is waited for.
+            let waiting = config.browser.patience;
+            [
+                fresh(flow, Engine::Http, every.http, Duration::ZERO),
+                fresh(flow, Engine::Browser, every.browser, waiting),
+            ]
         })
+        .flatten()
         .collect();
     Rules {
         confirm: config.detector.confirm,

@@ -4,6 +4,8 @@
 //! secrets and variables come from the environment under the names that the flow uses, and
 //! `SIAGA_MAILBOX` (`imaps://user:password@host/`) is where its mails arrive.
 
+mod folder;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,28 +14,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use url::Url;
 
-use crate::config::{Config, Environment};
+use crate::app::life;
+use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
-use crate::probe::browser::{self, Browsers};
+use crate::probe::browser::{self, Browsers, WebDriver};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::Politeness;
 use crate::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use crate::system::{SystemClock, SystemRandom};
 use crate::toml_reader::Problem;
+use folder::Folder;
 
 /// Ends of a check, as exit codes.
 const PASSED: u8 = 0;
 const FAILED: u8 = 1;
 const BAD_FILE: u8 = 2;
 const INCONCLUSIVE: u8 = 3;
+/// As shells tell the end by Ctrl-C.
+const ABORTED: i32 = 130;
+/// How long a browser may take to be gone after its run.
+const BROWSER_GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Run one flow once: exit 0 passed, 1 failed, 2 bad file, 3 inconclusive.
 #[derive(Debug, clap::Args)]
@@ -53,13 +61,16 @@ pub struct Args {
     /// Show the browser.
     #[arg(long)]
     pub headed: bool,
-    /// Pause so many milliseconds before each action in the browser.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    pub slow_mo: u64,
+    /// Pause so long before each action in the browser: milliseconds, or a duration such as 2s.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = pause)]
+    pub slow_mo: Duration,
+    /// Use the browser behind this WebDriver address, e.g. http://grid.example:4444.
+    #[arg(long, value_name = "URL")]
+    pub webdriver: Option<Url>,
     /// Print the whole record as JSON in place of a line a step.
     #[arg(long)]
     pub json: bool,
-    /// Keep evidence of failures in this folder.
+    /// Keep the run and evidence of failures in this folder; open its index.html.
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Which rung of the flow's ladder to try, counted from 0.
@@ -76,6 +87,29 @@ pub struct Args {
 fn engine(text: &str) -> Result<Engine, String> {
     text.parse()
         .map_err(|_| "there are two engines: http and browser".to_owned())
+}
+
+/// The longest pause before an action.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "ms"),
+    };
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        _ => f64::NAN,
+    };
+    let number: f64 = number.trim().parse().unwrap_or(f64::NAN);
+    match Duration::try_from_secs_f64(number * scale) {
+        Ok(pause) if pause <= LONGEST_PAUSE => Ok(pause),
+        _ => Err(format!(
+            "give milliseconds (500) or a duration (500ms, 2s) of at most {} s",
+            LONGEST_PAUSE.as_secs()
+        )),
+    }
 }
 
 /// Carries out the command.
@@ -107,7 +141,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::from(BAD_FILE));
     };
-    let tools = tools(&args, config.as_ref(), error_pages)?;
+    if let Some(cannot) = no_browser(&args, config.as_ref()) {
+        writeln!(io::stderr(), "{cannot}")?;
+        return Ok(ExitCode::from(INCONCLUSIVE));
+    }
+    let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
+    let tools = tools(&args, config.as_ref(), error_pages, folder.as_ref())?;
     let json = args.json;
     let left_out = flow.steps.iter().chain(&flow.cleanup);
     let left_out: Vec<String> = left_out
@@ -121,37 +160,58 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             "Left out, for they need --engine browser: {names}"
         )?;
     }
+    let mut said = None;
     let mut on_step = |step: &StepReport| {
         if !json {
+            // Why nothing is known is said once, and not for every step that shares it.
+            let is_said = matches!(step.outcome, Outcome::Inconclusive(_)) && said == step.message;
             // A reader that went away is no reason to leave drafts on the site.
-            let _ = writeln!(io::stdout(), "{}", line(step));
+            let mut out = io::stdout();
+            let _ = writeln!(out, "{}", line(step, is_said));
+            let _ = out.flush();
+            said.clone_from(&step.message);
         }
     };
     let occasion = Occasion {
         turn: args.rung,
-        stop: None,
+        stop: Some(stopped_by_signals()?),
         on_step: &mut on_step,
     };
     let report = match args.engine {
         Engine::Http => run_flow(&flow, &target, &tools, occasion).await,
         Engine::Browser => run_in_browser(&flow, &target, &tools, occasion).await,
     };
+    if let Some(browsers) = &tools.browsers {
+        browsers.rest(BROWSER_GONE_WITHIN).await;
+    }
+    let summary = summary(&report);
+    let mut kept = Vec::new();
+    if let Some(folder) = &folder {
+        match folder.finish(&report, &target.site, &summary).await {
+            Ok(named) => kept = named,
+            // What the run found counts all the same.
+            Err(error) => writeln!(io::stderr(), "The evidence is not whole: {error:#}")?,
+        }
+    }
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, &report)?;
         writeln!(out)?;
     } else {
-        writeln!(out, "{}", summary(&report))?;
-        for step in &report.steps {
-            for piece in &step.evidence {
-                let (start, sha256) = (&piece.sha256[..2], &piece.sha256);
-                let folder = args.evidence.as_deref().unwrap_or(Path::new("")).display();
-                writeln!(
-                    out,
-                    "  {} of \"{}\": {folder}/{start}/{sha256}",
-                    piece.kind, step.name
-                )?;
-            }
+        writeln!(out, "{summary}")?;
+        for (path, step, piece) in &kept {
+            writeln!(
+                out,
+                "  {} of \"{}\": {}",
+                piece.kind,
+                step.name,
+                path.display()
+            )?;
+        }
+        if let Some(folder) = &folder
+            && folder.index().is_file()
+        {
+            writeln!(out, "  open {}", folder.index().display())?;
         }
     }
     Ok(ExitCode::from(match report.outcome {
@@ -159,6 +219,24 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Outcome::Failed(_) => FAILED,
         Outcome::NotReached | Outcome::Inconclusive(_) => INCONCLUSIVE,
     }))
+}
+
+/// Becomes true at the first signal to end: the run is broken off, and cleans up. The second
+/// ends the process as it stands.
+fn stopped_by_signals() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut signals = life::signals().context("signals cannot be watched")?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        signals.next().await;
+        let _ = writeln!(
+            io::stderr(),
+            "Stopping: the run cleans up. Once more aborts."
+        );
+        let _ = stop.send(true);
+        signals.next().await;
+        std::process::exit(ABORTED);
+    });
+    Ok(stopped)
 }
 
 fn bad_file(problems: impl Iterator<Item = Problem>) -> anyhow::Result<ExitCode> {
@@ -223,7 +301,51 @@ fn target(flow: &Flow, args: &Args, config: Option<&Config>) -> anyhow::Result<O
     }))
 }
 
-fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyhow::Result<Tools> {
+/// Where browsers come from: the command's own word counts before the configuration's.
+fn browsers(args: &Args, config: Option<&Config>) -> config::Browser {
+    let mut written = config.map_or_else(config::Browser::default, |c| c.browser.clone());
+    if let Some(address) = &args.webdriver {
+        written.webdriver = Some(WebDriver::Remote(address.clone()));
+    }
+    written
+}
+
+/// What a person must do before a browser can run the flow; `None`: it can be tried.
+fn no_browser(args: &Args, config: Option<&Config>) -> Option<String> {
+    if args.engine != Engine::Browser {
+        return None;
+    }
+    let program = match browsers(args, config).webdriver {
+        Some(WebDriver::Remote(_)) => return None,
+        Some(WebDriver::Own(program)) => program,
+        None => PathBuf::from("chromedriver"),
+    };
+    if browser::find(&program).is_none() {
+        return Some(format!(
+            "The browser engine needs a browser and its driver, and `{}` is not installed. On \
+             Debian: apt-get install chromium chromium-driver. Or name a driver as `webdriver` in \
+             `[browser]` of the configuration, or a running one with `--webdriver URL`, or use \
+             `--engine http`.",
+            program.display()
+        ));
+    }
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if args.headed && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY") {
+        return Some(
+            "There is no display to show the browser on: neither DISPLAY nor WAYLAND_DISPLAY is \
+             set. Leave `--headed` out, or run it in a graphical session (or under xvfb-run)."
+                .to_owned(),
+        );
+    }
+    None
+}
+
+fn tools(
+    args: &Args,
+    config: Option<&Config>,
+    error_pages: ErrorPages,
+    folder: Option<&Folder>,
+) -> anyhow::Result<Tools> {
     let mut roots = Vec::new();
     let certificates = config.map_or(&[][..], |config| &config.probe.certificates);
     for path in args.ca.iter().chain(certificates) {
@@ -242,20 +364,26 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
         Some(url) => Some(Arc::new(ImapMailbox::parse(&url)?)),
         None => None,
     };
-    let evidence = match &args.evidence {
-        Some(folder) => Some(EvidenceStore::open(folder)?),
-        None => None,
-    };
+    let evidence = folder.map(Folder::store).transpose()?;
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
     let http = Arc::new(HttpClients::new(contact, &roots)?);
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {
-            let folder = std::env::temp_dir().join("siaga-browsers");
-            let mut settings = browser::Settings::new(folder, http.user_agent());
+            let written = browsers(args, config);
+            let folder = match config {
+                Some(config) => config.data.folder.join("browsers"),
+                None => std::env::temp_dir().join("siaga-browsers"),
+            };
+            let Some(mut settings) = written.settings(&folder, http.user_agent(), &roots) else {
+                anyhow::bail!(
+                    "there is no browser: install chromium-driver, or name a driver as \
+                     `webdriver` in `[browser]` of the configuration"
+                );
+            };
             settings.headed = args.headed;
-            settings.pause = Duration::from_millis(args.slow_mo);
+            settings.pause = args.slow_mo;
             Some(Browsers::open(settings, Arc::new(SystemRandom))?)
         }
     };
@@ -271,25 +399,35 @@ fn tools(args: &Args, config: Option<&Config>, error_pages: ErrorPages) -> anyho
     })
 }
 
-/// One step, one line.
-fn line(step: &StepReport) -> String {
-    let mark = match step.outcome {
+fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Passed | Outcome::Slow => "✓",
         Outcome::Failed(_) => "✗",
         Outcome::NotReached | Outcome::Inconclusive(_) => "–",
-    };
-    let component = if step.cleanup {
+    }
+}
+
+fn component(step: &StepReport) -> &str {
+    if step.cleanup {
         "(cleanup)"
     } else {
         step.component.as_str()
-    };
-    let took = match step.outcome {
+    }
+}
+
+fn took(step: &StepReport) -> String {
+    match step.outcome {
         Outcome::NotReached => "not reached".to_owned(),
         Outcome::Slow => format!("{} ms, slow", step.took_ms),
         _ => format!("{} ms", step.took_ms),
-    };
+    }
+}
+
+/// One step, one line.
+fn line(step: &StepReport, is_said: bool) -> String {
+    let (mark, component, took) = (mark(step.outcome), component(step), took(step));
     let mut line = format!("{mark} {:<40} {component:<14} {took:>11}", step.name);
-    if let Some(message) = &step.message {
+    if let Some(message) = step.message.as_ref().filter(|_| !is_said) {
         line.push_str("  ");
         if let Some(detail) = step.outcome.detail() {
             line.push_str(&format!("{detail}: "));

@@ -112,6 +112,10 @@ fn summary(demo: &demo::Demo, (email, password): &(String, String)) -> String {
     let (staff, staff_password) = &demo.staff;
     let site = demo.rehearsal.site();
     let control = demo.rehearsal.control().unwrap_or(site);
+    let engines = match demo.has_browser {
+        true => "Flows run over HTTP, and more rarely in a real browser.",
+        false => "Without a browser: HTTP flows only. Install chromium-driver for the others.",
+    };
     format!(
         "\
 Siaga is up. This is a rehearsal: the watched site is a mock, and its past is simulated.
@@ -124,6 +128,7 @@ Siaga is up. This is a rehearsal: the watched site is a mock, and its past is si
 
 What happens: after a minute signing in to the watched site fails, for 75 seconds. At minute
 four it refuses uploads, for two and a half minutes. Watch the status page.
+{engines}
 
 Ctrl-C ends it."
     )

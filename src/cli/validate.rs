@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, NO_DRIVER, WebDriver};
+use crate::probe::browser;
 use crate::probe::definition::Flow;
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::flow_file::{self, MONITOR};
@@ -47,6 +48,8 @@ pub struct Verdict {
     pub files: usize,
     /// Everything that is wrong, file by file.
     pub problems: Vec<Problem>,
+    /// What is not wrong, but may surprise.
+    pub notes: Vec<String>,
 }
 
 impl Verdict {
@@ -64,6 +67,9 @@ impl Verdict {
             if let Some(hint) = hint {
                 writeln!(out, "    {hint}")?;
             }
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {note}")?;
         }
         let files = counted(self.files, "file");
         match self.problems.len() {
@@ -128,6 +134,7 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
         }
     }
 
+    let mut wants_browser = false;
     let mut configurations = 0;
     for (path, sort) in &named {
         match sort {
@@ -150,9 +157,20 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
                     && let Some(config) = &config
                 {
                     verdict.problems.extend(against(path, &flow, config));
+                    wants_browser |= flow.every.browser.is_some();
                 }
             }
         }
+    }
+    let webdriver = config
+        .as_ref()
+        .and_then(|config| config.browser.webdriver.as_ref());
+    if wants_browser
+        && let Some(WebDriver::Own(program)) = webdriver
+        && browser::find(program).is_none()
+    {
+        let note = format!("{}: {NO_DRIVER}", program.display());
+        verdict.notes.push(note);
     }
     verdict
 }

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::values::{Days, Host, Line, Mail, OneOrMore, Origin, SecretName, positive, unique};
+use self::values::{
+    Days, Driver, Host, Line, Mail, OneOrMore, Origin, SecretName, positive, unique,
+};
 use super::{
-    Alert, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum, Reports,
-    Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components, default_controls,
+    Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum,
+    Reports, Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
+    default_controls,
 };
 use crate::domain::Secret;
 use crate::probe::mailbox::ImapMailbox;
@@ -32,6 +35,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
     let (data, secrets) = data(root, environment);
     let site = site(root);
     let probe = probe(root);
+    let browser = browser(root);
     let controls = controls(root);
     let variables = variables(root);
     let mailbox = mailbox(root, &secrets);
@@ -58,6 +62,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
         data,
         site: site?,
         probe: probe?,
+        browser,
         controls,
         variables,
         secrets,
@@ -249,6 +254,35 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
         root.missing("probe");
     }
     probe.flatten()
+}
+
+fn browser(root: &mut Reader<'_>) -> Browser {
+    section(root, "browser", |table| {
+        let default = Browser::default();
+        let Driver(webdriver) = table.or("webdriver", Driver(default.webdriver));
+        let slots = positive(table, "slots", default.slots);
+        if slots > 64 {
+            table.place_of("slots").problem_with_hint(
+                "`slots` must be from 1 to 64",
+                "a browser takes about one processor core and 300 MB while it runs",
+            );
+        }
+        let Size(free_memory) = table.or("free_memory", Size(default.free_memory));
+        let patience = table.or("patience", default.patience);
+        if patience < Duration::from_secs(1) {
+            table
+                .place_of("patience")
+                .problem("`patience` must be at least \"1s\"");
+        }
+        Browser {
+            webdriver,
+            slots,
+            free_memory,
+            patience,
+            sandbox: table.optional("sandbox"),
+        }
+    })
+    .unwrap_or_default()
 }
 
 fn controls(root: &mut Reader<'_>) -> Vec<Url> {

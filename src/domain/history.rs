@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::diagnosis::Diagnosis;
 use super::outage::{Effect, Severity};
 use super::{ComponentId, Fault, Moment};
 
@@ -36,6 +37,9 @@ pub struct Outage {
     pub down_ms: i64,
     /// The class of the failure that confirmed it.
     pub fault: Option<Fault>,
+    /// Where the fault lies, as far as the engines together tell.
+    #[serde(default)]
+    pub diagnosis: Option<Diagnosis>,
     /// The flow that confirmed it.
     pub flow: String,
     /// The step that failed.

@@ -4,6 +4,7 @@
 
 pub mod case;
 pub mod component;
+pub mod diagnosis;
 pub mod fault;
 pub mod finding;
 pub mod history;

@@ -100,7 +100,7 @@ impl FromStr for Why {
 }
 
 /// What one run says of one component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", content = "of", rename_all = "snake_case")]
 pub enum Outcome {
     /// Every step of the component did what it should, in time.

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentId, Fault, Moment};
+use super::diagnosis::Diagnosis;
+use super::{ComponentId, Engine, Fault, Moment};
 
 pub use watch::Watch;
 
 /// When a failure counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// Failures in a row that confirm.
     pub confirm: u32,
@@ -26,8 +27,8 @@ pub struct Rules {
     pub recover: u32,
     /// How many of the vantages that report must agree.
     pub quorum: Quorum,
-    /// How long an observation speaks for its component, by flow.
-    pub fresh_for: BTreeMap<String, Duration>,
+    /// How long an observation speaks for its component, by flow and engine.
+    pub fresh_for: BTreeMap<(String, Engine), Duration>,
     /// The same, for a flow that is not in `fresh_for`.
     pub fresh_for_default: Duration,
     /// Over how many of the newest observations flapping is judged.
@@ -167,6 +168,13 @@ pub enum Effect {
         /// How bad it is.
         severity: Severity,
     },
+    /// It became known where the fault lies, or that it lies elsewhere.
+    Diagnosed {
+        /// Start of the run that showed it.
+        at: Moment,
+        /// Where it lies.
+        diagnosis: Diagnosis,
+    },
     /// It ended.
     Closed {
         /// Start of the first passing run.
@@ -183,7 +191,7 @@ pub fn pages(effect: &Effect, planned: bool, in_maintenance: bool) -> bool {
         _ if planned => false,
         Effect::Opened { .. } | Effect::Worsened { .. } | Effect::Overran { .. } => !in_maintenance,
         Effect::Closed { .. } => true,
-        Effect::Eased { .. } => false,
+        Effect::Eased { .. } | Effect::Diagnosed { .. } => false,
     }
 }
 

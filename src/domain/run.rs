@@ -46,6 +46,61 @@ pub struct ErrorPage {
     pub title: String,
 }
 
+/// What a browser saw of the page's own front end, on the page where a step failed. Texts
+/// are the site's: secrets are masked, they are shortened, and hold no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FrontEnd {
+    /// The first error that a script of the site's own did not catch.
+    pub error: Option<ScriptError>,
+    /// The first script that did not come; else the first of its other parts.
+    pub asset: Option<FailedAsset>,
+}
+
+/// An error that nothing in the page caught.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ScriptError {
+    /// What the browser calls it.
+    pub message: String,
+    /// Where it was thrown: path and line.
+    pub source: String,
+}
+
+/// A part of the page's own that did not come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FailedAsset {
+    /// What it is to the page.
+    pub kind: AssetKind,
+    /// Its address without host and query.
+    pub path: String,
+    /// The answer's status, if one came.
+    pub status: Option<u16>,
+    /// Why none came, in the browser's own word.
+    pub error: Option<String>,
+}
+
+/// What an asset is to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssetKind {
+    /// What makes it work.
+    Script,
+    /// What a script asked for.
+    Data,
+    /// What makes it look right.
+    Style,
+}
+
+impl AssetKind {
+    /// The name used in JSON and as a key of texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AssetKind::Script => "script",
+            AssetKind::Data => "data",
+            AssetKind::Style => "style",
+        }
+    }
+}
+
 /// What happened at one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
@@ -73,6 +128,9 @@ pub struct StepReport {
     pub certificate_expires_at: Option<Moment>,
     /// The error page met, where the step failed on a page.
     pub error_page: Option<ErrorPage>,
+    /// What the browser saw of the page's own front end, where the step failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
     /// What was kept of a failure.
     pub evidence: Vec<EvidenceRef>,
     /// Whether this step cleans up: it speaks for no component.

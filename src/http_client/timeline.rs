@@ -23,6 +23,8 @@ use crate::domain::{Clock, Moment};
 pub struct Timeline {
     clock: Arc<dyn Clock>,
     so_far: Mutex<SoFar>,
+    /// The chain that a server showed last, its own certificate first, in DER.
+    chain: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -58,6 +60,7 @@ impl Timeline {
         Timeline {
             clock,
             so_far: Mutex::default(),
+            chain: Mutex::default(),
         }
     }
 
@@ -70,6 +73,14 @@ impl Timeline {
     /// When the first certificate expires of all that servers have shown so far.
     pub fn certificate_expires_at(&self) -> Option<Moment> {
         self.lock().certificate_expires_at
+    }
+
+    /// The certificates that a server showed last, its own first, in DER.
+    pub fn chain(&self) -> Vec<Vec<u8>> {
+        self.chain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, SoFar> {
@@ -117,7 +128,9 @@ impl Timeline {
         self.lock().hello_at = Some(now);
     }
 
-    fn saw_certificates<'c>(&self, chain: impl Iterator<Item = &'c CertificateDer<'c>>) {
+    fn saw_certificates<'c>(&self, chain: impl Iterator<Item = &'c CertificateDer<'c>> + Clone) {
+        let seen = chain.clone().map(|der| der.to_vec()).collect();
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         let earliest = chain.filter_map(|der| expiry(der)).min();
         let mut so_far = self.lock();
         so_far.certificate_expires_at = match (so_far.certificate_expires_at, earliest) {

@@ -11,7 +11,13 @@
 //!     "severity": "down",                  // degraded, partial, down
 //!     "began_at": "2026-08-06T07:04:58.000Z", "ended_at": null,
 //!     "planned": false, "fault": "error_page", "step": "Upload the passport page",
-//!     "message": "expected status 200, got 503" } }
+//!     "message": "expected status 200, got 503",
+//!     "diagnosis": {                       // where the fault lies; null while nothing is known
+//!       "is": "front_end",                 // server, network, plain_refused, one_engine, unclear
+//!       "step": "Upload the passport page",
+//!       "cause": "missing_asset",          // script_error, null
+//!       "detail": "/assets/app.5b0c7d12.js: 404", // in the site's own words
+//!       "text_id": "…", "text_en": "…" } } }
 //! ```
 //!
 //! `Siaga-Signature: t=1786000000,v1=6c3f…`: `v1` is the HMAC-SHA256, in lower-case hex, of
@@ -32,7 +38,8 @@ use sha2::Sha256;
 use url::Url;
 
 use super::backoff::{Again, Failure};
-use super::words::{Subject, event, one_line};
+use super::words::{Subject, event, one_line, sentences};
+use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::{Clock, Moment, Secret};
 
 /// The name of the header with the signature.
@@ -61,6 +68,30 @@ struct OutageDocument<'a> {
     fault: Option<&'static str>,
     step: String,
     message: Option<String>,
+    diagnosis: Option<DiagnosisDocument>,
+}
+
+/// Where the fault lies: a word, what belongs to it, and in words.
+#[derive(Serialize)]
+struct DiagnosisDocument {
+    is: &'static str,
+    step: Option<String>,
+    cause: Option<&'static str>,
+    detail: Option<String>,
+    text_id: String,
+    text_en: String,
+}
+
+fn diagnosis(found: &Diagnosis) -> DiagnosisDocument {
+    let (text_id, text_en) = sentences(found);
+    DiagnosisDocument {
+        is: found.as_str(),
+        step: found.step().map(|step| one_line(step, 200)),
+        cause: found.cause().map(Cause::as_str),
+        detail: found.cause().map(|cause| one_line(&cause.to_string(), 500)),
+        text_id,
+        text_en,
+    }
 }
 
 /// The document of a message, as it is sent at `now`.
@@ -84,6 +115,7 @@ pub(super) fn body(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json
             fault: outage.fault.map(|fault| fault.as_str()),
             step: one_line(&outage.step, 200),
             message: subject.alert.message.as_ref().map(|m| one_line(m, 500)),
+            diagnosis: outage.diagnosis.as_ref().map(diagnosis),
         },
     })
 }

@@ -1,6 +1,7 @@
 //! What alerts say, in Indonesian and English. Whoever reads one was woken by it: the first
 //! line says all. Plain functions; nothing here sends.
 
+mod diagnosis;
 mod faults;
 
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::{self, TimeZone};
 
+pub(super) use self::diagnosis::sentences;
 use super::ComponentName;
 use crate::domain::history::Alert;
 use crate::domain::outage::{Effect, Severity};
@@ -54,6 +56,7 @@ pub(super) fn event(effect: &Effect) -> &'static str {
         Effect::Worsened { .. } => "worsened",
         Effect::Eased { .. } => "eased",
         Effect::Overran { .. } => "overran",
+        Effect::Diagnosed { .. } => "diagnosed",
         Effect::Closed { .. } => "closed",
     }
 }
@@ -89,6 +92,7 @@ fn headline_words(subject: &Subject) -> (String, String, Moment) {
         Effect::Overran { at, .. } => {
             (format!("LEWAT JADWAL, {id}"), format!("OVERRAN, {en}"), *at)
         }
+        Effect::Diagnosed { at, .. } => (id, en, *at),
         Effect::Closed { ended, .. } => ("PULIH".to_owned(), "RECOVERED".to_owned(), *ended),
     }
 }
@@ -133,6 +137,7 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
     let step = one_line(&outage.step, 200);
     let message = subject.alert.message.as_ref().map(|m| one_line(m, 500));
     let fault = faults::words(outage.fault);
+    let place = outage.diagnosis.as_ref().map(sentences);
     let lasted = outage.lasted(now);
     let time_id = format!(
         "{} WIB ({} UTC)",
@@ -206,6 +211,9 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
         one_line(&outage.flow, 80)
     )?;
     writeln!(out, "Sebab   : {}", fault.what.0)?;
+    if let Some((place, _)) = &place {
+        writeln!(out, "Letak   : {place}")?;
+    }
     if let Some(message) = &message {
         writeln!(out, "Pesan   : {message}")?;
     }
@@ -240,6 +248,9 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
         one_line(&outage.flow, 80)
     )?;
     writeln!(out, "Cause   : {}", fault.what.1)?;
+    if let Some((_, place)) = &place {
+        writeln!(out, "Where   : {place}")?;
+    }
     if let Some(message) = &message {
         writeln!(out, "Message : {message}")?;
     }

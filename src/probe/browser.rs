@@ -3,22 +3,28 @@
 //! Owns: how many there are at once, that each is fresh and alone in its folder, and that
 //! nothing of it is left afterwards, whatever became of the run. Must not know flows.
 
+mod bounded;
 mod capabilities;
+pub mod console;
 mod driver;
 mod folder;
+mod inhabitants;
 pub mod network;
 mod session;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::domain::{Random, random};
+use crate::domain::{Clock, Random, random};
+pub use capabilities::key_hashes;
 use driver::Driver;
 use folder::RunFolder;
 pub use session::{CommandError, Session};
@@ -43,6 +49,8 @@ pub struct Settings {
     pub free_memory: u64,
     /// How long a run waits for its turn.
     pub patience: Duration,
+    /// How long the driver may take to start, and then the browser.
+    pub starts_within: Duration,
     /// The folder that runs have their folders in.
     pub folder: PathBuf,
     /// Whether Chromium's sandbox is on; `None`: unless we are root, who cannot have it.
@@ -63,8 +71,9 @@ impl Settings {
         Settings {
             webdriver: WebDriver::Own(PathBuf::from("chromedriver")),
             slots: 2,
-            free_memory: 400 << 20,
+            free_memory: 400_000_000,
             patience: Duration::from_secs(60),
+            starts_within: Duration::from_secs(30),
             folder,
             sandbox: None,
             headed: false,
@@ -95,12 +104,42 @@ pub enum BrowserError {
     Memory(u64, u64),
 }
 
+impl BrowserError {
+    /// The class, for metrics: `driver`, `browser`, `folder`, `busy`, `memory`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            BrowserError::Driver(..) => "driver",
+            BrowserError::Browser(_) => "browser",
+            BrowserError::Folder(..) => "folder",
+            BrowserError::Busy(..) => "busy",
+            BrowserError::Memory(..) => "memory",
+        }
+    }
+}
+
+/// What happens to browsers, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// One started, after this time.
+    Started(Duration),
+    /// None started, for a reason of [`BrowserError::kind`].
+    NotStarted(&'static str),
+    /// One is gone, that began so long ago.
+    Ended(Duration),
+}
+
+/// Who is told of events.
+pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+
 /// Browsers, of which a few run at once.
 #[derive(Clone)]
 pub struct Browsers {
     settings: Arc<Settings>,
     slots: Arc<Semaphore>,
     random: Arc<dyn Random>,
+    /// Folders that could not be removed: it is tried again with the next browser.
+    left: Arc<Mutex<Vec<RunFolder>>>,
+    observed: Option<(Arc<dyn Clock>, Observer)>,
 }
 
 impl Browsers {
@@ -123,7 +162,18 @@ impl Browsers {
             slots: Arc::new(Semaphore::new(settings.slots.max(1))),
             settings: Arc::new(settings),
             random,
+            left: Arc::default(),
+            observed: None,
         })
+    }
+
+    /// The same, with somebody who is told what happens.
+    #[must_use]
+    pub fn observed_by(self, clock: Arc<dyn Clock>, observer: Observer) -> Self {
+        Browsers {
+            observed: Some((clock, observer)),
+            ..self
+        }
     }
 
     /// How long a run pauses before each action.
@@ -134,6 +184,17 @@ impl Browsers {
     /// Starts a fresh browser as soon as there is a place for it. Whatever its pages want, it
     /// reaches `hosts` only: names, each with `:port` where the port is not the scheme's own.
     pub async fn start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
+        let started = self.try_start(hosts).await;
+        if let Some((clock, observe)) = &self.observed {
+            observe(match &started {
+                Ok(browser) => Event::Started(clock.monotonic().saturating_sub(browser.since())),
+                Err(error) => Event::NotStarted(error.kind()),
+            });
+        }
+        started
+    }
+
+    async fn try_start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
         let settings = &self.settings;
         let place = timeout(settings.patience, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
@@ -142,42 +203,119 @@ impl Browsers {
         if matches!(settings.webdriver, WebDriver::Own(_)) {
             enough_memory(settings.free_memory)?;
         }
-        let token = data_encoding::HEXLOWER.encode(&random::bytes::<8>(&*self.random));
-        let folder = RunFolder::make(&settings.folder, &token)
-            .map_err(|error| BrowserError::Folder(settings.folder.clone(), error))?;
-        let mut browser = Browser {
+        let began = self.observed.as_ref().map(|(clock, _)| clock.monotonic());
+        let folder = self.folder().await?;
+        let mut browser = Browser(Some(Parts {
             session: None,
             driver: None,
             folder,
-            _place: place,
+            left: Arc::clone(&self.left),
+            observed: self.observed.clone().zip(began),
+            place,
+        }));
+        let begun = match &mut browser.0 {
+            Some(parts) => parts.begin(settings, hosts).await,
+            None => Ok(()),
         };
-        match browser.begin(settings, hosts).await {
+        match begun {
             Ok(()) => Ok(browser),
             Err(error) => {
+                if let Some(parts) = &mut browser.0 {
+                    // It never was.
+                    parts.observed = None;
+                }
                 browser.end().await;
                 Err(error)
             }
         }
     }
+
+    /// A fresh folder; those that could not be removed before are tried again.
+    async fn folder(&self) -> Result<RunFolder, BrowserError> {
+        let token = data_encoding::HEXLOWER.encode(&random::bytes::<8>(&*self.random));
+        let parent = self.settings.folder.clone();
+        let left = Arc::clone(&self.left);
+        let made = spawn_blocking(move || {
+            let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.retain(|folder| !folder.remove());
+            drop(left);
+            RunFolder::make(&parent, &token)
+        });
+        let made = made.await.unwrap_or_else(|error| Err(error.into()));
+        made.map_err(|error| BrowserError::Folder(self.settings.folder.clone(), error))
+    }
+
+    /// Waits until no browser is left, those of runs that were dropped included; at most that
+    /// long.
+    pub async fn rest(&self, within: Duration) {
+        let all = u32::try_from(self.settings.slots.max(1)).unwrap_or(u32::MAX);
+        if timeout(within, self.slots.acquire_many(all)).await.is_err() {
+            tracing::warn!("browsers are left behind; the next start clears them away");
+        }
+    }
 }
 
-/// One fresh browser. [`Browser::end`] takes it away, with everything that it left.
-pub struct Browser {
+/// One fresh browser. [`Browser::end`] takes it away, with everything that it left. One that
+/// is dropped, with the run that it belongs to, is taken away in the background.
+pub struct Browser(Option<Parts>);
+
+struct Parts {
     session: Option<Session>,
     driver: Option<Driver>,
     folder: RunFolder,
-    _place: OwnedSemaphorePermit,
+    left: Arc<Mutex<Vec<RunFolder>>>,
+    /// Who is told of the end, and when it began.
+    observed: Option<((Arc<dyn Clock>, Observer), Duration)>,
+    /// Given back when nothing is left.
+    place: OwnedSemaphorePermit,
 }
 
 impl Browser {
+    /// The commands; `None` only before it began and after it ended.
+    pub fn session(&self) -> Option<&Session> {
+        self.0.as_ref()?.session.as_ref()
+    }
+
+    /// The folder of the run.
+    pub fn folder(&self) -> &Path {
+        let folder = self.0.as_ref().map(|parts| parts.folder.path());
+        folder.unwrap_or(Path::new("/nonexistent"))
+    }
+
+    fn since(&self) -> Duration {
+        let observed = self.0.as_ref().and_then(|parts| parts.observed.as_ref());
+        observed.map_or(Duration::ZERO, |(_, began)| *began)
+    }
+
+    /// Ends the browser, kills its processes, removes its folder.
+    pub async fn end(mut self) {
+        if let Some(parts) = self.0.take() {
+            parts.end().await;
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without a runtime the program is ending, and its next start clears away.
+        if let Some(parts) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(parts.end());
+        }
+    }
+}
+
+impl Parts {
     async fn begin(
         &mut self,
         settings: &Settings,
         hosts: &BTreeSet<String>,
     ) -> Result<(), BrowserError> {
+        let within = settings.starts_within;
         let (address, kind) = match &settings.webdriver {
             WebDriver::Own(program) => {
-                let driver = Driver::start(program, self.folder.path()).await?;
+                let driver = Driver::start(program, self.folder.path(), within).await?;
                 let address = driver.address.clone();
                 self.driver = Some(driver);
                 (address, capabilities::Kind::of(program))
@@ -186,26 +324,27 @@ impl Browser {
         };
         let is_own = self.driver.is_some();
         let wanted = capabilities::of(settings, hosts, kind, is_own.then(|| self.folder.path()));
-        let session = Session::begin(&address, wanted, is_own).await?;
-        session.introduce(&settings.user_agent).await?;
-        self.session = Some(session);
-        Ok(())
+        let begun = Session::begin(&address, wanted, is_own, within).await;
+        let session = begun.map_err(|error| match error {
+            BrowserError::Browser(message) if is_own => {
+                BrowserError::Browser(message + capabilities::hint(settings))
+            }
+            error => error,
+        })?;
+        let session = self.session.insert(session);
+        session.introduce(&settings.user_agent).await
     }
 
-    /// The commands; `None` only before it began and after it ended.
-    pub fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
-    }
-
-    /// The folder of the run.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
-
-    /// Ends the browser, kills its processes, removes its folder.
-    pub async fn end(mut self) {
-        let session = self.session.take();
-        match self.driver.take() {
+    async fn end(self) {
+        let Parts {
+            session,
+            driver,
+            folder,
+            left,
+            observed,
+            place,
+        } = self;
+        match driver {
             Some(driver) => {
                 // Nothing is asked of a session whose processes are killed.
                 if let Some(session) = &session {
@@ -213,18 +352,39 @@ impl Browser {
                 }
                 driver.end().await;
             }
-            None => {
-                if let Some(session) = session {
-                    session.close().await;
+            None => match session {
+                Some(session) => session.close().await,
+                // The driver may have been starting when the run was dropped.
+                None => {
+                    inhabitants::end_all(folder.path().to_owned(), None).await;
                 }
-            }
+            },
         }
-        let folder = self.folder;
-        let removed = tokio::task::spawn_blocking(move || folder.remove()).await;
-        if let Err(error) = removed {
+        let removed = spawn_blocking(move || {
+            if !folder.remove() {
+                let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+                left.push(folder);
+            }
+        });
+        if let Err(error) = removed.await {
             tracing::warn!(%error, "a browser's folder is left behind");
         }
+        if let Some(((clock, observe), began)) = observed {
+            observe(Event::Ended(clock.monotonic().saturating_sub(began)));
+        }
+        drop(place);
     }
+}
+
+/// Where a driver's program is: a path as it stands, a name on the `PATH`.
+pub fn find(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// An address that nobody listens at.
@@ -237,17 +397,24 @@ fn nowhere() -> Url {
 fn enough_memory(wanted: u64) -> Result<(), BrowserError> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
-    let machine = read("/proc/meminfo").and_then(|text| {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-    });
-    let container = number("/sys/fs/cgroup/memory.max")
+    let line = |path: &str, key: &str| {
+        let text = read(path)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let machine = line("/proc/meminfo", "MemAvailable:").map(|kib| kib * 1024);
+    let most = number("/sys/fs/cgroup/memory.max");
+    let container = most
         .zip(number("/sys/fs/cgroup/memory.current"))
-        .map(|(most, used)| most.saturating_sub(used));
+        .map(|(most, used)| {
+            // What files lie in memory for gives way.
+            let idle = line("/sys/fs/cgroup/memory.stat", "inactive_file ").unwrap_or(0);
+            most.saturating_sub(used.saturating_sub(idle))
+        });
     match machine.into_iter().chain(container).min() {
-        Some(free) if free < wanted => Err(BrowserError::Memory(free >> 20, wanted >> 20)),
+        Some(free) if free < wanted => {
+            Err(BrowserError::Memory(free / 1_000_000, wanted / 1_000_000))
+        }
         _ => Ok(()),
     }
 }

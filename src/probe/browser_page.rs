@@ -4,6 +4,8 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod evidence;
+mod front_end;
 mod seen;
 mod trouble;
 
@@ -13,17 +15,22 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use url::Url;
 
+use super::browser::console::Console;
 use super::browser::network::{Network, Request};
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
+use super::har::Entry;
 use super::http_page::{ALLOWING, HttpPage, host_of};
 use super::page::{
-    Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, no_page, quoted,
+    Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, download, no_page,
+    quoted,
 };
+use super::redact::Redactor;
+use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
 
 /// The functions that are called in the page.
@@ -36,6 +43,8 @@ const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
+/// How long the browser may take to tell what it saw, once a step has failed.
+const TELLS_WITHIN: Duration = Duration::from_secs(3);
 /// The most boxes that are answered in one step.
 const MOST_PROMPTS: usize = 10;
 /// The most hosts that are told of which pages wanted and did not get.
@@ -61,6 +70,7 @@ pub struct BrowserPage {
     /// Whether what is shown is the answer to a request, which the browser does not show.
     is_elsewhere: bool,
     network: Network,
+    console: Console,
     /// How many of the network's requests were spent before this step.
     spent: usize,
     /// What boxes said in this step.
@@ -124,6 +134,7 @@ impl BrowserPage {
             is_stale: false,
             is_elsewhere: false,
             network: Network::default(),
+            console: Console::default(),
             spent: 0,
             prompts: Vec::new(),
             refused: BTreeSet::new(),
@@ -420,6 +431,29 @@ impl BrowserPage {
         Ok(())
     }
 
+    /// What the console has said so far. What it says now is asked for once in a while only:
+    /// the driver gathers it meanwhile.
+    pub async fn console(&mut self) -> &Console {
+        if let Ok(session) = self.session()
+            && session.is_chromium()
+        {
+            match session.log("browser").await {
+                Ok(entries) => self.console.read(&entries),
+                Err(error) => tracing::debug!(%error, "the browser tells no console"),
+            }
+        }
+        &self.console
+    }
+
+    /// Whether an address is the site's own: of a host that the flow may reach, or below
+    /// the site's.
+    fn is_own(&self, url: &Url) -> bool {
+        let site = self.site.host_str().unwrap_or_default();
+        let site = site.strip_prefix("www.").unwrap_or(site);
+        let below = |host: &str| host == site || host.ends_with(&format!(".{site}"));
+        self.hosts.contains(&host_of(url)) || url.host_str().is_some_and(below)
+    }
+
     /// Whether the page's scripts are sending something, or have not had the time yet to show
     /// what came of it.
     fn has_just_sent(&self) -> bool {
@@ -577,8 +611,32 @@ impl Page for BrowserPage {
         }
     }
 
+    async fn front_end(&mut self) -> Option<FrontEnd> {
+        if self.is_elsewhere {
+            return None;
+        }
+        let asked = timeout(TELLS_WITHIN, async {
+            self.listen().await.is_ok() && {
+                self.console().await;
+                true
+            }
+        });
+        if !matches!(asked.await, Ok(true)) {
+            tracing::debug!("the browser does not tell what it saw");
+        }
+        front_end::found(&self.network, &self.console, |url| self.is_own(url))
+    }
+
     fn shown(&self) -> Option<Arc<Snapshot>> {
         self.shown.clone()
+    }
+
+    async fn requests(&mut self) -> Vec<Entry> {
+        self.all_requests().await
+    }
+
+    async fn evidence(&mut self, redactor: &Redactor, pieces: &mut Vec<Piece>) {
+        self.take_evidence(redactor, pieces).await;
     }
 
     fn spent(&mut self) -> Spent {

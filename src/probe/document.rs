@@ -61,6 +61,12 @@ impl DocumentName {
     }
 }
 
+/// What the documents say of their holder, each under a name for it, to be kept out of what
+/// is shown: the holder is nobody, but a reader cannot know.
+pub fn personal() -> [(&'static str, &'static str); 4] {
+    specimen::PERSONAL
+}
+
 /// The file formats that a document can be made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

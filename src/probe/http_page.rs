@@ -4,6 +4,7 @@
 //! bodies, and the time of every phase. Must not know flows.
 
 mod failure;
+mod sending;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,16 +15,20 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::certificate;
 use super::definition::Query;
 use super::form::{self, Change, Dom, FormError, Submission};
+use super::har::{Entry, MOST_ENTRIES};
 use super::page::{
-    Exchange, Page, Patience, PlainRequest, Snapshot, Spent, Trouble, download, milliseconds,
-    no_page,
+    Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, download,
+    milliseconds, no_page,
 };
+use super::redact::Redactor;
 use crate::domain::random::bytes;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why};
 use crate::http_client::{Applicant, HttpClients, Timeline};
+use sending::{Count, Counted};
 
 /// The most redirects that are followed for one request: as many as Chromium follows.
 pub const MOST_REDIRECTS: u32 = 19;
@@ -47,6 +52,8 @@ pub struct HttpPage {
     shown: Option<Arc<Snapshot>>,
     changes: Vec<(Query, Change)>,
     spent: Spent,
+    /// Every request of the run that has ended.
+    log: Vec<Entry>,
     /// The request that is under way, so that its time is known when it is broken off.
     under_way: Option<UnderWay>,
 }
@@ -55,6 +62,8 @@ struct UnderWay {
     exchange: Exchange,
     since: Duration,
     first_byte_at: Option<Duration>,
+    entry: Entry,
+    sending: Option<Arc<Count>>,
 }
 
 /// One request, with what a browser would send along.
@@ -99,6 +108,7 @@ impl HttpPage {
             shown: None,
             changes: Vec::new(),
             spent: Spent::default(),
+            log: Vec::new(),
             under_way: None,
         })
     }
@@ -217,15 +227,34 @@ impl HttpPage {
     }
 
     async fn send(&mut self, going: &Going) -> Result<reqwest::Response, Trouble> {
+        let headers = going.browser_headers();
+        let mut entry = Entry {
+            started_at: self.clock.now(),
+            method: going.method.as_str().to_owned(),
+            url: going.url.to_string(),
+            kind: if going.navigation {
+                "Document"
+            } else {
+                "Fetch"
+            }
+            .to_owned(),
+            request_headers: listed(&headers),
+            ..Entry::default()
+        };
+        let mut sending = None;
         let mut request = self
             .client
             .request(going.method.clone(), going.url.clone())
-            .headers(going.browser_headers());
+            .headers(headers);
         if let Some((media_type, bytes)) = &going.body {
             if !going.headers.contains_key(header::CONTENT_TYPE) {
                 request = request.header(header::CONTENT_TYPE, media_type);
             }
-            request = request.body(bytes.clone());
+            let count = Count::new(Arc::clone(&self.clock));
+            let counted = Counted::new(bytes.clone(), Arc::clone(&count));
+            entry.request_size = Some(bytes.len() as u64);
+            sending = Some(count);
+            request = request.body(reqwest::Body::wrap(counted));
         }
         self.under_way = Some(UnderWay {
             exchange: Exchange {
@@ -236,6 +265,8 @@ impl HttpPage {
             },
             since: self.clock.monotonic(),
             first_byte_at: None,
+            entry,
+            sending,
         });
         match request.send().await {
             Ok(response) => {
@@ -243,12 +274,17 @@ impl HttpPage {
                 if let Some(under_way) = &mut self.under_way {
                     under_way.first_byte_at = Some(now);
                     under_way.exchange.status = Some(response.status().as_u16());
+                    answered(&mut under_way.entry, &response);
                 }
                 Ok(response)
             }
             Err(error) => {
+                let trouble = failure::trouble(&error);
+                if let Some(under_way) = &mut self.under_way {
+                    under_way.entry.failed = Some(trouble.message().to_owned());
+                }
                 self.settle(None);
-                Err(failure::trouble(&error))
+                Err(trouble)
             }
         }
     }
@@ -328,6 +364,13 @@ impl HttpPage {
         sum.first_byte += phases.first_byte;
         sum.transfer += phases.transfer;
         self.spent.exchanges.push(under_way.exchange);
+        let mut entry = under_way.entry;
+        entry.phases = phases;
+        entry.took_ms = milliseconds(now.saturating_sub(under_way.since));
+        entry.sending = under_way.sending.map(|sending| sending.so_far());
+        if self.log.len() < MOST_ENTRIES {
+            self.log.push(entry);
+        }
     }
 }
 
@@ -448,6 +491,14 @@ impl Page for HttpPage {
         self.shown.clone()
     }
 
+    async fn requests(&mut self) -> Vec<Entry> {
+        self.log.clone()
+    }
+
+    async fn evidence(&mut self, _: &Redactor, pieces: &mut Vec<Piece>) {
+        pieces.extend(certificate::piece(&self.timeline.chain()));
+    }
+
     fn spent(&mut self) -> Spent {
         self.settle(None);
         let mut spent = std::mem::take(&mut self.spent);
@@ -499,6 +550,30 @@ impl Going {
         }
         headers
     }
+}
+
+/// Notes what the beginning of an answer tells.
+fn answered(entry: &mut Entry, response: &reqwest::Response) {
+    let status = response.status();
+    entry.status = status.as_u16();
+    entry.status_text = status.canonical_reason().unwrap_or_default().to_owned();
+    entry.headers = listed(response.headers());
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    entry.media_type = media_type.map_or(String::new(), text_of);
+    entry.protocol = format!("{:?}", response.version());
+    entry.remote = response.remote_addr().map(|address| address.to_string());
+    entry.received = response.content_length();
+}
+
+fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str().to_owned(), text_of(value)))
+        .collect()
+}
+
+fn text_of(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
 /// The policy that browsers keep to unasked (`strict-origin-when-cross-origin`).

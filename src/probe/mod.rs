@@ -3,18 +3,20 @@
 
 pub mod browser;
 pub mod browser_page;
+pub mod certificate;
 pub mod definition;
 pub mod document;
 pub mod dom;
 pub mod error_pages;
-pub mod evidence;
 pub mod expect;
 pub mod fingerprint;
 pub mod flow_file;
 pub mod form;
+pub mod har;
 pub mod http_page;
 pub mod mailbox;
 pub mod page;
+pub mod picture;
 pub mod politeness;
 pub mod recording;
 pub mod redact;
@@ -22,3 +24,6 @@ pub mod runner;
 pub mod scheduler;
 pub mod template;
 pub mod visible_text;
+pub mod waterfall;
+
+pub use crate::evidence;

@@ -13,8 +13,10 @@ use url::Url;
 
 use super::definition::Query;
 use super::form::{Body, Change};
+use super::har::Entry;
+use super::redact::Redactor;
 use super::visible_text::VisibleText;
-use crate::domain::run::Phases;
+use crate::domain::run::{FrontEnd, Phases};
 use crate::domain::{Fault, Moment, Why};
 
 /// A page with less text than this, in bytes, is quoted besides its title.
@@ -78,6 +80,31 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// Where the time went.
     pub phases: Phases,
+}
+
+/// A piece of evidence, masked already.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// `screenshot`, `console`, `certificates` …
+    pub kind: &'static str,
+    /// Media type.
+    pub media_type: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Of a screenshot: whether the page had nothing to mask and nothing filled in.
+    pub is_bare: bool,
+}
+
+impl Piece {
+    /// A piece that is not bare.
+    pub fn new(kind: &'static str, media_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        Piece {
+            kind,
+            media_type,
+            bytes: bytes.into(),
+            is_bare: false,
+        }
+    }
 }
 
 /// How long an engine's page may take to become what a step expects without being asked again.
@@ -175,10 +202,24 @@ pub trait Page: Send {
     /// What it really is that a step took too long: the site's fault, as given, or the
     /// engine's own.
     fn overdue(&mut self, trouble: Trouble) -> impl Future<Output = Trouble> + Send;
+    /// What there is to be seen of the page's own front end, once a step has failed on it;
+    /// texts are the site's, not yet masked.
+    fn front_end(&mut self) -> impl Future<Output = Option<FrontEnd>> + Send {
+        async { None }
+    }
     /// What is shown now; `None` before the first answer.
     fn shown(&self) -> Option<Arc<Snapshot>>;
     /// What was spent since the last call.
     fn spent(&mut self) -> Spent;
+    /// Every request of the run so far, for the evidence of a failure.
+    fn requests(&mut self) -> impl Future<Output = Vec<Entry>> + Send;
+    /// Adds to `pieces` what only the engine can show of a failure, masked. The page is
+    /// afterwards as it was. The future may be dropped: what was added by then counts.
+    fn evidence(
+        &mut self,
+        redactor: &Redactor,
+        pieces: &mut Vec<Piece>,
+    ) -> impl Future<Output = ()> + Send;
     /// What else happened in this step that explains a failure, in half sentences.
     fn remarks(&self) -> Vec<String> {
         Vec::new()

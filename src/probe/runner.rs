@@ -4,6 +4,7 @@
 //! any case, secrets kept out of the record. A run is tried once; trying again, controls and
 //! intervals are the scheduler's.
 
+mod evidence;
 mod ladder;
 mod record;
 mod step;
@@ -32,6 +33,10 @@ use crate::http_client::HttpClients;
 
 /// The time that all cleanup of a run has together.
 pub const CLEANUP_TIME: Duration = Duration::from_secs(60);
+
+/// What a run says where there is no browser for it.
+const NO_BROWSER: &str = "no browser is configured: install chromium-driver, or name a driver \
+                          as `webdriver` in `[browser]`";
 
 /// What a flow is run against.
 #[derive(Clone, Debug)]
@@ -145,7 +150,7 @@ pub async fn run_in_browser(
         inconclusive(flow, target, Engine::Browser, now, on_step, why)
     };
     let Some(browsers) = &tools.browsers else {
-        return cannot(on_step, (Why::NotConfigured, "no browser is configured"));
+        return cannot(on_step, (Why::NotConfigured, NO_BROWSER));
     };
     let plain = HttpPage::new(
         &tools.http,
@@ -158,7 +163,23 @@ pub async fn run_in_browser(
         Ok(plain) => plain,
         Err(trouble) => return cannot(on_step, (Why::Ourselves, trouble.message())),
     };
-    let browser = match browsers.start(&hosts).await {
+    let mut asked_to_stop = stop.clone();
+    let stopped = async {
+        let asked = match &mut asked_to_stop {
+            Some(stop) => stop.wait_for(|stop| *stop).await.is_ok(),
+            None => false,
+        };
+        if !asked {
+            std::future::pending::<()>().await;
+        }
+    };
+    // One that is just being started when the run is to stop is taken away in the background.
+    let started = tokio::select! {
+        biased;
+        () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
+        started = browsers.start(&hosts) => started,
+    };
+    let browser = match started {
         Ok(browser) => browser,
         Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
     };
@@ -219,6 +240,9 @@ pub async fn run_on<P: Page>(
         sign_in: None,
         rung: None,
         uploaded: false,
+        done: Vec::with_capacity(flow.steps.len()),
+        filled: Vec::new(),
+        kept: 0,
         page,
         engine,
         flow,
@@ -227,7 +251,6 @@ pub async fn run_on<P: Page>(
         turn: occasion.turn,
         stop: occasion.stop,
     };
-    let mut steps = Vec::with_capacity(flow.steps.len());
     let mut rest = None;
     for step in flow.steps.iter().filter(|step| step.runs_on(engine)) {
         let report = match rest {
@@ -240,10 +263,11 @@ pub async fn run_on<P: Page>(
             _ => None,
         });
         (occasion.on_step)(&report);
-        steps.push(report);
+        run.done.push(report);
     }
     let ended_at = tools.clock.now();
-    run.clean_up(&mut steps, occasion.on_step).await;
+    run.clean_up(occasion.on_step).await;
+    let steps = run.done;
     RunReport {
         flow: flow.key.clone(),
         name: flow.name.clone(),
@@ -286,15 +310,17 @@ struct Run<'r, P> {
     rung: Option<Rung>,
     /// Whether the step under way has sent its document.
     uploaded: bool,
+    /// The record so far.
+    done: Vec<StepReport>,
+    /// What was filled in so far.
+    filled: Vec<String>,
+    /// Bytes of evidence that were kept so far.
+    kept: usize,
 }
 
 impl<P: Page> Run<'_, P> {
     /// Every cleanup step for which there is something to clean up, whatever the others do.
-    async fn clean_up(
-        &mut self,
-        steps: &mut Vec<StepReport>,
-        on_step: &mut (dyn FnMut(&StepReport) + Send),
-    ) {
+    async fn clean_up(&mut self, on_step: &mut (dyn FnMut(&StepReport) + Send)) {
         self.left = CLEANUP_TIME;
         self.stop = None;
         for step in &self.flow.cleanup {
@@ -304,7 +330,7 @@ impl<P: Page> Run<'_, P> {
             let mut report = self.step(step).await;
             report.cleanup = true;
             on_step(&report);
-            steps.push(report);
+            self.done.push(report);
         }
     }
 }

@@ -12,9 +12,16 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::definition::{Flow, Role};
-use super::runner::{Occasion, Target, Tools, run_flow};
+use super::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use crate::domain::run::RunReport;
-use crate::domain::{Outcome, Why, random};
+use crate::domain::{Engine, Outcome, Why, random};
+
+/// How far apart the first runs are.
+const APART: Duration = Duration::from_millis(50);
+/// The same in browsers, which are dear to start.
+const BROWSERS_APART: Duration = Duration::from_secs(5);
+/// How long browsers may take to be gone when all is over.
+const BROWSERS_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// How flows are scheduled.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +35,8 @@ pub struct Settings {
     pub controls_hold: Duration,
     /// Intervals are multiplied by this: 1.0 as the flows say, less in a demonstration.
     pub pace: f64,
-    /// Runs at the same time at most; others wait for their turn.
+    /// Runs at the same time at most; others wait for their turn. Runs in browsers wait for
+    /// a browser instead.
     pub at_once: usize,
 }
 
@@ -73,7 +81,7 @@ pub struct Plan {
 #[error("a flow's task ended: {0}")]
 pub struct Broken(#[from] tokio::task::JoinError);
 
-/// Runs every flow in a task of its own until `stop` becomes true; runs under way are then
+/// Runs every flow in a task of its own for each engine until `stop` becomes true; runs under way are then
 /// broken off, and clean up. Ends early, in order, when nobody takes the reports any more.
 pub async fn run(
     plan: Plan,
@@ -86,6 +94,7 @@ pub async fn run(
         tools,
         settings,
     } = plan;
+    let browsers = tools.browsers.clone();
     let controls = flows
         .iter()
         .filter(|flow| flow.role == Role::Control)
@@ -103,25 +112,36 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let count = flows.len();
     for (index, flow) in flows.into_iter().enumerate() {
-        let Some(interval) = flow.every.http else {
-            continue;
-        };
-        let interval = interval.mul_f64(settings.pace);
-        // The first runs come soon, yet not all in one moment.
-        let spread = interval.min(Duration::from_millis(50 * count as u64));
-        let delay = spread.mul_f64(index as f64 / count.max(1) as f64);
-        let watch = Watch {
-            flow,
-            interval,
-            turn: 0,
-            shared: Arc::clone(&shared),
-            stop: stop.clone(),
-        };
-        tasks.spawn(watch.run(delay));
+        let of_browser = flow.every.browser.filter(|_| flow.role == Role::Site);
+        for (engine, interval, apart) in [
+            (Engine::Http, flow.every.http, APART),
+            (Engine::Browser, of_browser, BROWSERS_APART),
+        ] {
+            let Some(interval) = interval else {
+                continue;
+            };
+            let interval = interval.mul_f64(settings.pace);
+            // The first runs come soon, yet not all in one moment.
+            let spread =
+                interval.min(apart.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)));
+            let delay = spread.mul_f64(index as f64 / count.max(1) as f64);
+            let watch = Watch {
+                flow: Arc::clone(&flow),
+                engine,
+                interval,
+                turn: 0,
+                shared: Arc::clone(&shared),
+                stop: stop.clone(),
+            };
+            tasks.spawn(watch.run(delay));
+        }
     }
     drop(shared);
     while let Some(ended) = tasks.join_next().await {
         ended?;
+    }
+    if let Some(browsers) = browsers {
+        browsers.rest(BROWSERS_REST_WITHIN).await;
     }
     Ok(())
 }
@@ -138,9 +158,10 @@ struct Shared {
     finished: mpsc::Sender<Finished>,
 }
 
-/// One flow.
+/// One flow on one engine.
 struct Watch {
     flow: Arc<Flow>,
+    engine: Engine,
     interval: Duration,
     turn: usize,
     shared: Arc<Shared>,
@@ -206,14 +227,19 @@ impl Watch {
             places,
             ..
         } = &*self.shared;
-        // It is never closed, so this only waits.
-        let _place = places.acquire().await;
         let occasion = Occasion {
             turn: self.turn,
             stop: Some(self.stop.clone()),
             on_step: &mut |_| {},
         };
-        Box::pin(run_flow(&self.flow, target, tools, occasion)).await
+        match self.engine {
+            Engine::Http => {
+                // It is never closed, so this only waits.
+                let _place = places.acquire().await;
+                Box::pin(run_flow(&self.flow, target, tools, occasion)).await
+            }
+            Engine::Browser => Box::pin(run_in_browser(&self.flow, target, tools, occasion)).await,
+        }
     }
 
     /// Passes a report on, after asking the controls; whether the run is to be repeated.

@@ -13,6 +13,7 @@ pub mod migrations;
 pub mod monitor;
 pub mod outages;
 pub mod outbox;
+pub mod pieces;
 pub mod reports;
 pub mod retention;
 pub mod runs;
@@ -119,6 +120,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         monitor::STATEMENTS,
         outages::STATEMENTS,
         outbox::STATEMENTS,
+        pieces::STATEMENTS,
         reports::STATEMENTS,
         retention::STATEMENTS,
         runs::STATEMENTS,

@@ -13,7 +13,7 @@ use crate::domain::{ComponentId, Moment};
 macro_rules! columns {
     () => {
         "id, component, severity, worst, intermittent, planned, began_at, confirmed_at, \
-         ended_at, closed_at, down_ms, fault, flow, step, version"
+         ended_at, closed_at, down_ms, fault, diagnosis, flow, step, version"
     };
 }
 
@@ -26,10 +26,11 @@ statements! {
         ON CONFLICT (component) DO UPDATE
         SET state = excluded.state, updated_at = excluded.updated_at";
     INSERT = "INSERT INTO outages (id, component, severity, worst, intermittent, planned,
-            began_at, confirmed_at, ended_at, closed_at, down_ms, fault, flow, step, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            began_at, confirmed_at, ended_at, closed_at, down_ms, fault, flow, step, version, diagnosis)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     UPDATE_OUTAGE = "UPDATE outages SET severity = $2, worst = $3, intermittent = $4, planned = $5,
-            ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, version = version + 1
+            ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, diagnosis = $10,
+            version = version + 1
         WHERE id = $1";
     OPEN_OF = concat!("SELECT ", columns!(), " FROM outages WHERE component = $1 AND ended_at IS NULL");
     BY_ID = concat!("SELECT ", columns!(), " FROM outages WHERE id = $1");
@@ -55,6 +56,7 @@ struct Row {
     closed_at: Option<i64>,
     down_ms: i64,
     fault: Option<String>,
+    diagnosis: Option<String>,
     flow: String,
     step: String,
     version: i64,
@@ -73,6 +75,7 @@ impl TryFrom<Row> for Outage {
                     .map_err(|_| Error::Unreadable(format!("fault `{text}`")))?,
             ),
         };
+        let diagnosis = row.diagnosis.as_deref().map(serde_json::from_str);
         Ok(Outage {
             component: component(&row.component)?,
             severity: severity(&row.severity)?,
@@ -85,6 +88,7 @@ impl TryFrom<Row> for Outage {
             closed_at: row.closed_at.map(Moment),
             down_ms: row.down_ms,
             fault,
+            diagnosis: diagnosis.transpose()?,
             flow: row.flow,
             step: row.step,
             version: row.version,
@@ -147,7 +151,8 @@ pub async fn insert(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
             outage.fault.map(|f| f.as_str()),
             &outage.flow,
             &outage.step,
-            outage.version
+            outage.version,
+            diagnosis(outage)?
         ],
     )
     .await?;
@@ -167,11 +172,17 @@ pub async fn update(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
             outage.ended_at,
             outage.closed_at,
             outage.down_ms,
-            outage.fault.map(|f| f.as_str())
+            outage.fault.map(|f| f.as_str()),
+            diagnosis(outage)?
         ],
     )
     .await?;
     Ok(())
+}
+
+fn diagnosis(outage: &Outage) -> Result<Option<String>, Error> {
+    let diagnosis = outage.diagnosis.as_ref();
+    Ok(diagnosis.map(serde_json::to_string).transpose()?)
 }
 
 /// The open outage of a component.

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use super::conn::{statements, values};
 use super::{Conn, Error};
+use crate::domain::diagnosis::Sight;
 use crate::domain::history::Tally;
 use crate::domain::{ComponentId, Moment, Observation, Outcome, RunReport};
 
@@ -16,8 +17,8 @@ statements! {
         (run_id, component, flow, engine, vantage, started_at, ended_at, outcome, detail)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     INSERT_FAILURE = "INSERT INTO failures
-        (run_id, component, flow, vantage, step, seen_at, fault, status, message, pattern, fingerprint, title)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        (run_id, component, flow, vantage, step, seen_at, fault, status, message, pattern, fingerprint, title, front_end)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     INSERT_EVIDENCE = "INSERT INTO evidence
         (run_id, component, step, kind, sha256, media_type, size, kept_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -50,6 +51,11 @@ statements! {
     OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail
         FROM observations WHERE component = $1 AND started_at >= $2
         ORDER BY run_id LIMIT $3";
+    SIGHTS = "SELECT o.flow, o.engine, o.vantage, o.started_at, o.outcome, o.detail, f.step, f.front_end
+        FROM observations o LEFT JOIN failures f ON f.run_id = o.run_id AND f.component = o.component
+        WHERE o.component = $1 AND o.started_at >= $2
+            AND o.outcome IN ('passed', 'slow', 'failed')
+        ORDER BY o.started_at DESC, o.run_id DESC LIMIT $3";
     SEEN_BETWEEN = "SELECT outcome, COUNT(*) FROM observations
         WHERE component = $1 AND started_at >= $2 AND started_at <= $3 GROUP BY outcome";
     FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
@@ -112,6 +118,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
         }
         if let (Outcome::Failed(fault), false) = (step.outcome, step.cleanup) {
             let page = step.error_page.as_ref();
+            let front_end = step.front_end.as_ref().map(serde_json::to_string);
             conn.execute(
                 INSERT_FAILURE,
                 values![
@@ -126,7 +133,8 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
                     step.message.clone(),
                     page.and_then(|p| p.pattern.clone()),
                     page.map(|p| p.fingerprint.clone()),
-                    page.map(|p| p.title.clone())
+                    page.map(|p| p.title.clone()),
+                    front_end.transpose()?
                 ],
             )
             .await?;
@@ -301,6 +309,43 @@ pub async fn observations(
                 started_at: Moment(row.started_at),
                 ended_at: Moment(row.ended_at),
                 outcome: Outcome::parse(&row.outcome, row.detail.as_deref()).map_err(word)?,
+            })
+        })
+        .collect()
+}
+
+#[derive(FromRow)]
+struct SightRow {
+    flow: String,
+    engine: String,
+    vantage: String,
+    started_at: i64,
+    outcome: String,
+    detail: Option<String>,
+    step: Option<String>,
+    front_end: Option<String>,
+}
+
+/// What runs that started at `since` or later saw of `of`, at most `limit`, the newest first.
+pub async fn sights(
+    conn: &mut Conn<'_>,
+    of: &ComponentId,
+    since: Moment,
+    limit: i64,
+) -> Result<Vec<Sight>, Error> {
+    let rows: Vec<SightRow> = conn.all(SIGHTS, values![of, since, limit]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let word = |e: crate::domain::fault::UnknownWord| Error::Unreadable(e.to_string());
+            let front_end = row.front_end.as_deref().map(serde_json::from_str);
+            Ok(Sight {
+                started_at: Moment(row.started_at),
+                engine: row.engine.parse().map_err(word)?,
+                outcome: Outcome::parse(&row.outcome, row.detail.as_deref()).map_err(word)?,
+                flow: row.flow,
+                vantage: row.vantage,
+                step: row.step.unwrap_or_default(),
+                front_end: front_end.transpose()?,
             })
         })
         .collect()

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use crate::domain::outage::{Rules, Severity, State, Unseen};
 use crate::domain::{ComponentId, Moment, Outcome, RunReport};
 use crate::notify::{Attempt, Observer};
+use crate::probe::browser;
 use crate::store::{self, Store, monitor, outages, outbox};
 
 /// The media type of [`Metrics::render`].
@@ -65,6 +66,11 @@ struct Inner {
     reports: IntCounter,
     requests: IntCounterVec,
     request_duration: HistogramVec,
+    browser_starts: IntCounter,
+    browser_start: Histogram,
+    browsers_not_started: IntCounterVec,
+    browsers_in_use: IntGauge,
+    browser_seconds: Counter,
 }
 
 impl Metrics {
@@ -166,6 +172,27 @@ impl Metrics {
                 "siaga_reports_total",
                 "Reports of applicants that were acknowledged.",
             )?,
+            browser_starts: IntCounter::new(
+                "siaga_browser_starts_total",
+                "Browsers that were started.",
+            )?,
+            browser_start: Histogram::with_opts(
+                HistogramOpts::new(
+                    "siaga_browser_start_seconds",
+                    "Time from the start of a driver until its browser is ready.",
+                )
+                .buckets(vec![0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]),
+            )?,
+            browsers_not_started: counters(
+                "siaga_browser_runs_skipped_total",
+                "Runs without a browser: none became free (`busy`), too little memory (`memory`), or it did not start (`driver`, `browser`, `folder`).",
+                &["reason"],
+            )?,
+            browsers_in_use: IntGauge::new("siaga_browsers_in_use", "Browsers that run now.")?,
+            browser_seconds: Counter::new(
+                "siaga_browser_seconds_total",
+                "Time that browsers were in use, summed over them.",
+            )?,
             requests: counters(
                 "siaga_http_requests_total",
                 "Requests by class of route and status code.",
@@ -187,7 +214,17 @@ impl Metrics {
         keep(&registry, &inner.outbox_waiting)?;
         keep(&registry, &inner.outbox_oldest)?;
         keep(&registry, &inner.reports)?;
+        keep(&registry, &inner.browser_starts)?;
+        keep(&registry, &inner.browser_start)?;
+        keep(&registry, &inner.browsers_in_use)?;
+        keep(&registry, &inner.browser_seconds)?;
         // From the start at zero, so that the first failure is an increase.
+        for reason in ["busy", "memory", "driver", "browser", "folder"] {
+            inner
+                .browsers_not_started
+                .with_label_values(&[reason])
+                .reset();
+        }
         for kind in ["webhook", "mail"] {
             for counters in [
                 &inner.alerts_sent,
@@ -301,6 +338,25 @@ impl Metrics {
     pub fn alert_observer(&self) -> Observer {
         let metrics = self.clone();
         Arc::new(move |kind, attempt| metrics.observe_alert(kind, attempt))
+    }
+
+    /// Counts what becomes of browsers, as those who start them tell it.
+    pub fn browser_observer(&self) -> browser::Observer {
+        let to = Arc::clone(&self.0);
+        Arc::new(move |event| match event {
+            browser::Event::Started(took) => {
+                to.browser_starts.inc();
+                to.browser_start.observe(took.as_secs_f64());
+                to.browsers_in_use.inc();
+            }
+            browser::Event::NotStarted(reason) => {
+                to.browsers_not_started.with_label_values(&[reason]).inc();
+            }
+            browser::Event::Ended(lasted) => {
+                to.browsers_in_use.dec();
+                to.browser_seconds.inc_by(lasted.as_secs_f64());
+            }
+        })
     }
 
     /// Counts a report that was acknowledged.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::site::Site;
 use super::snapshot::{
-    Component, DAYS, ErrorPage, LadderRung, Maintenance, Month, Outage, Snapshot,
+    Component, DAYS, ErrorPage, LadderRung, Maintenance, Month, Outage, Screenshot, Snapshot,
 };
 use crate::domain::history::{self, Gap, Outage as Record, Tally};
 use crate::domain::outage::{Rules, Watch};
 use crate::domain::{ComponentId, Moment};
 use crate::store::runs::FailureSummary;
-use crate::store::{self, Conn, Store, monitor, outages, runs};
+use crate::store::{self, Conn, Store, monitor, outages, pieces, runs};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -222,7 +222,12 @@ async fn outage(
     } else {
         Vec::new()
     };
+    let screenshot = pieces::public_screenshot(conn, &record.component, record.began_at, until);
+    let screenshot = screenshot
+        .await?
+        .map(|(sha256, taken_at)| Screenshot { sha256, taken_at });
     Ok(Outage {
+        screenshot,
         updates,
         failures: failures.iter().map(|failure| counted(failure.times)).sum(),
         vantages,

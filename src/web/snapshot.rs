@@ -62,6 +62,8 @@ pub struct Outage {
     pub vantage_count: u64,
     /// The error pages met, the most frequent first.
     pub error_pages: Vec<ErrorPage>,
+    /// The error page as our browser met it, where everybody may see that.
+    pub screenshot: Option<Screenshot>,
     /// The gaps in our own watch that touch it, newest first.
     pub gaps: Vec<Gap>,
 }
@@ -80,6 +82,15 @@ impl Outage {
             self.record.worst
         }
     }
+}
+
+/// A picture of an error page without anybody's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screenshot {
+    /// Lower-case hex of its bytes.
+    pub sha256: String,
+    /// When it was taken.
+    pub taken_at: Moment,
 }
 
 /// An error page that was met during an outage.

@@ -1,36 +1,9 @@
 //! A disk that is full, and has room again.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::json;
 
 use crate::harness::processes::{HOME, SOON, Setup, Siaga, Site, picture, report_body};
-use crate::harness::{eventually, folder};
-
-/// A small file system of its own.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> SmallDisk {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
-            .arg(at)
-            .status();
-        assert!(
-            mounted.is_ok_and(|status| status.success()),
-            "a full disk cannot be tried: mounting a small one takes root (sudo make test)"
-        );
-        SmallDisk(at.to_owned())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::harness::{SmallDisk, eventually, folder};
 
 async fn report(siaga: &Siaga, passport: &str) -> (u16, bool) {
     let (kind, body) = report_body(passport, &picture());
@@ -50,7 +23,7 @@ async fn report(siaga: &Siaga, passport: &str) -> (u16, bool) {
 async fn a_full_disk_refuses_reports_serves_pages_and_heals() {
     let site = Site::start().await;
     let place = folder();
-    let _disk = SmallDisk::mount(place.path());
+    let disk = SmallDisk::mount(place.path());
     let setup = Setup::of(&site)
         .flows(&[HOME])
         .data(&place.path().join("data"));
@@ -58,12 +31,7 @@ async fn a_full_disk_refuses_reports_serves_pages_and_heals() {
     siaga.until("website", "operational", SOON).await;
     assert_eq!(report(&siaga, "E0000001").await, (201, false));
 
-    // Until nothing more fits.
-    let filler = place.path().join("filler");
-    let mut file = std::fs::File::create(&filler).expect("a file");
-    for piece in [100_000, 1000, 1] {
-        while file.write_all(&vec![0; piece]).is_ok() {}
-    }
+    disk.fill();
     assert_eq!(report(&siaga, "E0000002").await, (503, true));
     // The site fails meanwhile: what was seen is written down when there is room again.
     site.faults(json!([{ "kind": "error", "status": 500 }]))
@@ -83,8 +51,7 @@ async fn a_full_disk_refuses_reports_serves_pages_and_heals() {
     }
     assert!(siaga.process.ended().is_none(), "{}", siaga.process.log());
 
-    drop(file);
-    std::fs::remove_file(&filler).expect("room again");
+    disk.make_room();
     eventually("reports are taken again", SOON, || async {
         report(&siaga, "E0000003").await.0 == 201
     })

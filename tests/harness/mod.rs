@@ -9,6 +9,7 @@ pub(crate) mod processes;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -190,6 +191,43 @@ pub(crate) fn folder() -> tempfile::TempDir {
         .prefix("siaga-test-")
         .tempdir()
         .expect("a temporary folder")
+}
+
+/// A small file system of its own.
+pub(crate) struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Twelve megabytes in the place of this folder.
+    pub(crate) fn mount(at: &Path) -> SmallDisk {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .arg(at)
+            .status();
+        assert!(
+            mounted.is_ok_and(|status| status.success()),
+            "a full disk cannot be tried: mounting a small one takes root (sudo make test)"
+        );
+        SmallDisk(at.to_owned())
+    }
+
+    /// Writes until nothing more fits.
+    pub(crate) fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("filler")).expect("a file");
+        for piece in [100_000, 1000, 1] {
+            while std::io::Write::write_all(&mut file, &vec![0; piece]).is_ok() {}
+        }
+    }
+
+    /// Takes away what filled it.
+    pub(crate) fn make_room(&self) {
+        std::fs::remove_file(self.0.join("filler")).expect("room again");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }
 
 /// A clock that stands still until the test moves it. Clones share the time.
@@ -381,6 +419,7 @@ impl Run {
             redirects: 0,
             certificate_expires_at: None,
             error_page: None,
+            front_end: None,
             evidence: Vec::new(),
             cleanup: false,
         });
@@ -407,6 +446,11 @@ impl Run {
             media_type: "text/html".to_owned(),
             size: 1234,
         });
+        self
+    }
+    /// Whose last step left this evidence, that a store of files has.
+    pub(crate) fn kept(mut self, reference: EvidenceRef) -> Self {
+        self.last().evidence.push(reference);
         self
     }
     /// Whose last step cleans up.

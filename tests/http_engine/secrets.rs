@@ -62,7 +62,7 @@ async fn nothing_that_a_run_leaves_behind_has_a_secret_in_it() {
         .iter()
         .map(|piece| piece.kind.as_str())
         .collect();
-    assert_eq!(kinds, ["page", "headers", "timings"]);
+    assert_eq!(kinds, ["page", "headers", "har", "waterfall", "timings"]);
     let mut left = vec![
         serde_json::to_string(&report).unwrap(),
         format!("{report:?}"),

@@ -184,6 +184,8 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
             "UTC",
             "Upload: The site answered with an error",
             "500 • KENDALA SERVER",
+            "the page itself failed in the browser: a script stopped with an error",
+            "In the browser: TypeError: &#60;b&#62;x&#60;/b&#62; is undefined (/assets/app.js:82)",
             "30 × 20 pixels",
             "3 days left",
             "Take it up",

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use siaga::domain::diagnosis::{Diagnosis, Layer};
 use siaga::domain::history::{Day, Gap, Outage as Record, Tally, Update};
 use siaga::domain::outage::{Effect, Severity, State, Unseen};
 use siaga::domain::{ComponentId, Fault, Moment};
 use siaga::web::Site;
 use siaga::web::format::Zone;
-use siaga::web::snapshot::{Component, DAYS, ErrorPage, LadderRung, Maintenance, Outage, Snapshot};
+use siaga::web::snapshot::{
+    Component, DAYS, ErrorPage, LadderRung, Maintenance, Outage, Screenshot, Snapshot,
+};
 
 pub(super) fn site() -> Site {
     Site {
@@ -207,6 +210,12 @@ fn gap() -> Gap {
     }
 }
 
+fn server() -> Diagnosis {
+    Diagnosis::Server {
+        step: "Upload the passport page".to_owned(),
+    }
+}
+
 /// Upload, since 14.00 today.
 pub(super) fn current() -> Outage {
     Outage {
@@ -223,6 +232,7 @@ pub(super) fn current() -> Outage {
             closed_at: None,
             down_ms: 0,
             fault: Some(Fault::ErrorPage),
+            diagnosis: Some(server()),
             flow: "extension".to_owned(),
             step: "Upload the passport page".to_owned(),
             version: 2,
@@ -247,10 +257,22 @@ pub(super) fn current() -> Outage {
                     fault: Some(Fault::ErrorPage),
                 },
             },
+            Update {
+                at: at(14, 30),
+                recorded_at: at(14, 31),
+                effect: Effect::Diagnosed {
+                    at: at(14, 30),
+                    diagnosis: server(),
+                },
+            },
         ],
         failures: 1_214,
         vantages: vec!["jakarta".to_owned(), "surabaya".to_owned()],
         vantage_count: 3,
+        screenshot: Some(Screenshot {
+            sha256: "ab".repeat(32),
+            taken_at: at(14, 3),
+        }),
         error_pages: vec![ErrorPage {
             title: "500 • KENDALA SERVER <b>".to_owned(),
             fingerprint: "9f86d081884c7d65".to_owned(),
@@ -280,6 +302,9 @@ pub(super) fn past() -> Outage {
             closed_at: Some(ended + Duration::from_secs(60)),
             down_ms: 95 * 60 * 1000,
             fault: Some(Fault::Connect),
+            diagnosis: Some(Diagnosis::Network {
+                layer: Layer::Connect,
+            }),
             flow: "extension".to_owned(),
             step: "Sign in".to_owned(),
             version: 2,
@@ -307,6 +332,7 @@ pub(super) fn past() -> Outage {
         failures: 1,
         vantages: Vec::new(),
         vantage_count: 1,
+        screenshot: None,
         error_pages: Vec::new(),
         gaps: vec![Gap {
             vantage: "jakarta".to_owned(),

@@ -7,17 +7,24 @@ use std::time::Duration;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
 use serde_json::Value;
+use siaga::domain::diagnosis::{Cause, Diagnosis};
 use siaga::domain::history::Outage;
+use siaga::domain::outage::Rules;
 use siaga::domain::outage::Severity;
+use siaga::domain::run::ScriptError;
 use siaga::domain::{Fault, Moment};
+use siaga::evidence::EvidenceStore;
 use siaga::http_client::HttpClients;
 use siaga::store::Store;
 use siaga::store::outages;
 use siaga::store::seal::MasterKeys;
 use siaga::system::SystemRandom;
+use siaga::web::archive;
 use siaga::web::desk::{ComponentName, Desk};
+use siaga::web::duty::{self, DutyState};
 use siaga::web::format::Zone;
 use siaga::web::office::{self, OfficeState};
+use siaga::web::reading::Reader;
 use siaga::web::reports::{self, ReportsState};
 use siaga::web::{Limits, PageCache, Pages, Server, Site};
 use tokio::net::TcpListener;
@@ -34,6 +41,7 @@ pub(crate) struct Running {
     pub(crate) desk: Desk,
     pub(crate) client: Client,
     pub(crate) screenshots: PathBuf,
+    pub(crate) evidence: EvidenceStore,
     _folder: tempfile::TempDir,
     _stop: watch::Sender<bool>,
 }
@@ -93,9 +101,24 @@ pub(crate) async fn start_with(
         site: Arc::clone(&site),
         screenshots: Arc::new(screenshots.clone()),
     };
+    let evidence = EvidenceStore::open(folder.path().join("evidence")).unwrap();
+    let reader = Reader {
+        store: store.clone(),
+        site: Arc::clone(&site),
+        components: desk.component_ids().into(),
+        rules: Arc::new(Rules::default()),
+    };
+    let duty = DutyState::new(desk.clone(), reader.clone(), evidence.clone());
     let router = reports::router(ReportsState::new(desk.clone(), settings)).merge(office::router(
         OfficeState::new(desk.clone(), office::Settings::default()),
     ));
+    let router = router
+        .merge(duty::router(duty))
+        .merge(archive::router(reader, clock.shared()))
+        .merge(siaga::web::evidence::router(
+            store.clone(),
+            evidence.clone(),
+        ));
     let pages = Arc::new(PageCache::new(Pages::new(false)));
     let server = Arc::new(Server::new(pages, router, site, Limits::default()));
     let (stop, stopped) = watch::channel(false);
@@ -112,6 +135,7 @@ pub(crate) async fn start_with(
         desk,
         client,
         screenshots,
+        evidence,
         _folder: folder,
         _stop: stop,
     }
@@ -239,6 +263,13 @@ impl Running {
             closed_at: ended,
             down_ms: 0,
             fault: Some(Fault::Status),
+            diagnosis: Some(Diagnosis::FrontEnd {
+                step: "Upload".to_owned(),
+                cause: Some(Cause::ScriptError(ScriptError {
+                    message: "TypeError: <b>x</b> is undefined".to_owned(),
+                    source: "/assets/app.js:82".to_owned(),
+                })),
+            }),
             flow: "extension".to_owned(),
             step: "Upload".to_owned(),
             version: 1,

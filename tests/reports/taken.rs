@@ -145,6 +145,11 @@ async fn the_finding_names_the_outage_of_the_step_or_of_one_before_it() {
             .await
             .unwrap();
         assert!(page.contains("/en/outages/o-sign-in"));
+        assert!(page.contains("a script stopped with an error"));
+        assert!(
+            !page.contains("TypeError"),
+            "the site's words are for staff"
+        );
         assert!(page.contains("WITA"), "in the zone of the office");
         assert!(page.contains("tanda bukti pemantauan"));
         assert!(page.contains("not yet signed"));

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::config::{Quorum, SmtpTls};
+use crate::config::{Quorum, SmtpTls, WebDriver};
 use crate::domain::Network;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{FromItem, Item, Reader};
@@ -180,6 +180,39 @@ impl FromItem for Quorum {
             return None;
         }
         item.read().map(Quorum::AtLeast)
+    }
+}
+
+/// A driver's name or path, the address of one that others run, or nothing.
+pub(super) struct Driver(pub(super) Option<WebDriver>);
+
+impl FromItem for Driver {
+    fn from_item(item: &Item<'_>) -> Option<Self> {
+        let text = item.read::<String>()?;
+        if text.is_empty() {
+            return Some(Driver(None));
+        }
+        if !text.contains("://") {
+            return Some(Driver(Some(WebDriver::Own(text.into()))));
+        }
+        // Paths are joined to it, below its last slash.
+        let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let Some(url) = url else {
+            item.expected(
+                "the name of a driver such as \"chromedriver\", the address of one such as \
+                 \"http://grid.example.org:4444\", or \"\" for no browser",
+            );
+            return None;
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            item.place().problem_with_hint(
+                "a password does not belong into this file",
+                "let a proxy in front of the driver add it, or open the driver to this machine only",
+            );
+            return None;
+        }
+        Some(Driver(Some(WebDriver::Remote(url))))
     }
 }
 

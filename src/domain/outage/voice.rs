@@ -222,7 +222,7 @@ impl Voice {
     fn is_within(&self, moment: Option<Moment>, now: Moment, rules: &Rules) -> bool {
         let fresh_for = rules
             .fresh_for
-            .get(&self.flow)
+            .get(&(self.flow.clone(), self.engine))
             .copied()
             .unwrap_or(rules.fresh_for_default);
         // What lies far in the future was written by a clock that has been set back since.

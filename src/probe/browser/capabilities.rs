@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::Settings;
 
@@ -117,9 +118,8 @@ fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
-    // Of a browser that others run, nobody here knows whether it is root's.
-    let cannot = || folder.is_some() && rustix::process::geteuid().is_root();
-    if !settings.sandbox.unwrap_or_else(|| !cannot()) {
+    // Of a browser elsewhere only what was written is known.
+    if settings.sandbox == Some(false) || folder.is_some() && !has_sandbox(settings) {
         arguments.push("--no-sandbox".to_owned());
     }
     if let Some(folder) = folder {
@@ -139,4 +139,36 @@ fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path
         arguments.push(format!("--ignore-certificate-errors-spki-list={keys}"));
     }
     arguments
+}
+
+fn has_sandbox(settings: &Settings) -> bool {
+    settings
+        .sandbox
+        .unwrap_or_else(|| !rustix::process::geteuid().is_root())
+}
+
+/// What to do where a browser of our own does not start; the browser itself does not say why.
+pub(super) fn hint(settings: &Settings) -> &'static str {
+    if !has_sandbox(settings) {
+        ""
+    } else if rustix::process::geteuid().is_root() {
+        "; root cannot have Chromium's sandbox: leave `sandbox` out of `[browser]`, or run as \
+         another user"
+    } else {
+        "; if it starts without its sandbox (user namespaces may be forbidden here, as in many \
+         containers), write `sandbox = false` in `[browser]`"
+    }
+}
+
+/// SHA-256 of the public keys (base64) of certificates in PEM, as
+/// [`Settings::trusted_keys`] takes them. What is no certificate is left out.
+pub fn key_hashes(pem: &[u8]) -> Vec<String> {
+    let blocks = x509_parser::pem::Pem::iter_from_buffer(pem);
+    let hash = |block: Result<x509_parser::pem::Pem, _>| {
+        let block = block.ok()?;
+        let certificate = block.parse_x509().ok()?;
+        let key = Sha256::digest(certificate.public_key().raw);
+        Some(data_encoding::BASE64.encode(&key))
+    };
+    blocks.filter_map(hash).collect()
 }

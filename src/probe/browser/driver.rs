@@ -3,26 +3,26 @@
 //! Owns: starting it on a port that it chooses, in a process group of its own, and ending the
 //! whole group, reaped. Must not know WebDriver's commands.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 use super::BrowserError;
-use super::folder::groups_in;
+use super::capabilities::Kind;
+use super::inhabitants;
 
-/// How long the driver may take until it listens.
-const STARTS_WITHIN: Duration = Duration::from_secs(15);
-/// How long a killed group may take to be gone.
+/// How long a killed driver may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// The most that is read of what the driver prints before it listens, in bytes.
 const MOST_READ: u64 = 64 << 10;
+/// The most characters of it that a message quotes.
+const MOST_QUOTED: usize = 200;
 
 /// A driver that runs.
 #[derive(Debug)]
@@ -35,12 +35,28 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Starts `program` with its temporary files and its home in `folder`.
-    pub(super) async fn start(program: &Path, folder: &Path) -> Result<Self, BrowserError> {
-        let failed = |error: io::Error| BrowserError::Driver(program.to_owned(), error.to_string());
-        let mut child = Command::new(program)
+    /// Starts `program` with its temporary files and its home in `folder`; it must listen
+    /// within that time.
+    pub(super) async fn start(
+        program: &Path,
+        folder: &Path,
+        within: Duration,
+    ) -> Result<Self, BrowserError> {
+        let failed = |what: String| BrowserError::Driver(program.to_owned(), what);
+        // Chromium puts sockets there, whose paths may only be a hundred bytes long.
+        let temporary = match Kind::of(program) {
+            Kind::Chromium => PathBuf::from("tmp"),
+            Kind::Firefox => folder.join("tmp"),
+        };
+        // A name is looked up on the PATH; a path is not meant from the run's folder.
+        let executable = match program.components().count() {
+            1 => program.to_owned(),
+            _ => std::path::absolute(program).unwrap_or_else(|_| program.to_owned()),
+        };
+        let mut child = Command::new(executable)
             .arg("--port=0")
-            .env("TMPDIR", folder.join("tmp"))
+            .current_dir(folder)
+            .env("TMPDIR", temporary)
             .env("HOME", folder.join("home"))
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_CACHE_HOME")
@@ -50,71 +66,59 @@ impl Driver {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(failed)?;
-        let gone = || BrowserError::Driver(program.to_owned(), "it ended at once".to_owned());
+            .map_err(|error| failed(error.to_string()))?;
         let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         let (Some(group), Some(stdout)) = (group, child.stdout.take()) else {
-            return Err(gone());
+            return Err(failed("it ended at once".to_owned()));
         };
-        let mut lines = BufReader::new(stdout.take(MOST_READ)).lines();
-        let listening = async {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(port) = port_in(&line) {
-                    return Some(port);
-                }
-            }
-            None
-        };
-        let port = timeout(STARTS_WITHIN, listening).await;
-        let address = match &port {
-            Ok(Some(port)) => Url::parse(&format!("http://127.0.0.1:{port}/")).ok(),
-            _ => None,
-        };
-        let driver = Driver {
+        let mut driver = Driver {
             child,
             group,
             folder: folder.to_owned(),
-            address: address.clone().unwrap_or_else(super::nowhere),
+            address: super::nowhere(),
         };
-        if address.is_some() {
-            // What it prints from now on is not wanted, but a full pipe would stop it.
-            let mut rest = lines.into_inner().into_inner().into_inner();
-            tokio::spawn(async move {
-                let mut sink = [0; 4096];
-                while rest.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-            });
-            return Ok(driver);
-        }
+        let mut lines = BufReader::new(stdout.take(MOST_READ)).lines();
+        let listening = async {
+            let mut last = None;
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(port) = port_in(&line) {
+                    return Ok(port);
+                }
+                last = Some(line);
+            }
+            Err(last)
+        };
+        let missing = match timeout(within, listening).await {
+            Ok(Ok(port)) => match Url::parse(&format!("http://127.0.0.1:{port}/")) {
+                Ok(address) => {
+                    // What it prints from now on is not wanted, but a full pipe would stop it.
+                    let mut rest = lines.into_inner().into_inner().into_inner();
+                    tokio::spawn(async move {
+                        let mut sink = [0; 4096];
+                        while rest.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+                    });
+                    driver.address = address;
+                    return Ok(driver);
+                }
+                Err(error) => error.to_string(),
+            },
+            Ok(Err(Some(line))) => {
+                let line: String = line.chars().take(MOST_QUOTED).collect();
+                format!("it does not say where it listens, but \"{line}\"")
+            }
+            Ok(Err(None)) => "it ended at once".to_owned(),
+            Err(_) => format!("it does not listen within {} s", within.as_secs_f64()),
+        };
         driver.end().await;
-        Err(match port {
-            Ok(_) => gone(),
-            Err(_) => BrowserError::Driver(
-                program.to_owned(),
-                format!("it does not listen within {} s", STARTS_WITHIN.as_secs()),
-            ),
-        })
+        Err(failed(missing))
     }
 
     /// Kills the driver, its browser and all their children, and reaps them.
     pub(super) async fn end(mut self) {
-        let folder = self.folder.clone();
-        let found = tokio::task::spawn_blocking(move || groups_in(&folder)).await;
-        let mut groups = found.unwrap_or_default();
-        groups.insert(self.group);
-        for group in &groups {
-            // An error means that nobody is left.
-            let _ = kill_process_group(*group, Signal::KILL);
-        }
-        let reaped = timeout(GONE_WITHIN, async {
-            let _ = self.child.wait().await;
-            for group in groups {
-                // Orphans come to us, the subreaper; as long as any is left, this says so.
-                while waitpgid(group, WaitOptions::NOHANG).is_ok() {
-                    sleep(Duration::from_millis(2)).await;
-                }
-            }
-        });
-        if reaped.await.is_err() {
+        // An error means that nobody is left.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        let is_gone = timeout(GONE_WITHIN, self.child.wait()).await.is_ok();
+        if !inhabitants::end_all(self.folder, Some(self.group)).await || !is_gone {
             tracing::warn!(group = %self.group, "a browser does not die");
         }
     }

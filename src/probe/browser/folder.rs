@@ -3,24 +3,27 @@
 //! Owns: making it, removing it, and clearing away what a killed process of ours left behind,
 //! its browsers included. Must not know what runs in it.
 
-use std::collections::HashSet;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use super::inhabitants;
 
 /// What each folder is called, before its random part.
 const PREFIX: &str = "browser-";
-/// The file that names the process that the folder belongs to.
+/// The file that is locked for as long as its process lives.
 const OWNER: &str = "owner";
+/// The file that is locked while folders are made and cleared away, in the folder of folders.
+const DOOR: &str = ".door";
 
 /// A run's folder. [`RunFolder::remove`] takes it away; where that is not reached, the next
 /// start does.
 #[derive(Debug)]
 pub(super) struct RunFolder {
     path: PathBuf,
+    /// The lock ends with the process, however that ends, and whatever number it had.
+    owner: Option<File>,
 }
 
 impl RunFolder {
@@ -29,8 +32,11 @@ impl RunFolder {
     /// # Errors
     /// What the operating system refused, a full disk included.
     pub(super) fn make(parent: &Path, token: &str) -> io::Result<Self> {
-        let path = parent.join(format!("{PREFIX}{token}"));
-        let folder = RunFolder { path };
+        let _door = door(parent)?;
+        let mut folder = RunFolder {
+            path: parent.join(format!("{PREFIX}{token}")),
+            owner: None,
+        };
         let made = folder.fill();
         if made.is_err() {
             folder.remove();
@@ -38,15 +44,14 @@ impl RunFolder {
         made.map(|()| folder)
     }
 
-    fn fill(&self) -> io::Result<()> {
+    fn fill(&mut self) -> io::Result<()> {
         for name in ["profile", "tmp", "home", "uploads"] {
-            let inner = self.path.join(name);
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(inner)?;
+            make_private(&self.path.join(name))?;
         }
-        fs::write(self.path.join(OWNER), me()?)
+        let owner = File::create(self.path.join(OWNER))?;
+        owner.try_lock()?;
+        self.owner = Some(owner);
+        Ok(())
     }
 
     /// Where it is.
@@ -54,19 +59,32 @@ impl RunFolder {
         &self.path
     }
 
-    /// Removes the folder and everything in it. What cannot be removed is left to the next
-    /// start, and told in the log.
-    pub(super) fn remove(&self) {
-        remove(&self.path);
+    /// Removes the folder and everything in it; whether that could be done.
+    pub(super) fn remove(&self) -> bool {
+        remove(&self.path)
     }
 }
 
-fn remove(path: &Path) {
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Held while folders are made and cleared away, so that nobody takes one that is only just
+/// being made for one that was left behind.
+fn door(parent: &Path) -> io::Result<File> {
+    make_private(parent)?;
+    let door = File::create(parent.join(DOOR))?;
+    door.lock()?;
+    Ok(door)
+}
+
+fn remove(path: &Path) -> bool {
     match fs::remove_dir_all(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         Err(error) => {
             tracing::warn!(%error, folder = %path.display(), "a browser's folder is left behind");
+            false
         }
     }
 }
@@ -77,75 +95,23 @@ fn remove(path: &Path) {
 /// # Errors
 /// If `parent` cannot be made or read.
 pub(super) fn clear(parent: &Path) -> io::Result<usize> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(parent)?;
+    let _door = door(parent)?;
     let mut cleared = 0;
     for entry in fs::read_dir(parent)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let owner = fs::read_to_string(path.join(OWNER)).unwrap_or_default();
-        if !name.starts_with(PREFIX) || lives(&owner) {
+        if !name.starts_with(PREFIX) || is_owned(&path) {
             continue;
         }
-        for group in groups_in(&path) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        remove(&path);
-        cleared += 1;
+        inhabitants::end(&path, None);
+        cleared += usize::from(remove(&path));
     }
     Ok(cleared)
 }
 
-/// The process groups of those who live in the folder, which is to say that it is named in
-/// their environment or on their command line. A browser's helpers leave its group.
-pub(super) fn groups_in(folder: &Path) -> HashSet<Pid> {
-    let folder = folder.to_string_lossy();
-    let lives_there = |process: &u32| {
-        ["cmdline", "environ"].into_iter().any(|file| {
-            let text = fs::read(format!("/proc/{process}/{file}")).unwrap_or_default();
-            String::from_utf8_lossy(&text).contains(&*folder)
-        })
-    };
-    let inhabitants = processes().filter(lives_there);
-    let groups = inhabitants.filter_map(|process| Pid::from_raw(stat(process)?.group));
-    groups.collect()
-}
-
-fn processes() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-struct Stat {
-    group: i32,
-    started: u64,
-}
-
-/// Group and start (clock ticks since the machine's start) of a process; see `proc(5)`.
-fn stat(process: u32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in parentheses, may hold blanks and parentheses.
-    let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_whitespace().collect();
-    Some(Stat {
-        group: fields.get(2)?.parse().ok()?,
-        started: fields.get(19)?.parse().ok()?,
-    })
-}
-
-/// This process, told apart from a later one with the same number.
-fn me() -> io::Result<String> {
-    let process = std::process::id();
-    let stat = stat(process).ok_or_else(|| io::Error::other("/proc cannot be read"))?;
-    Ok(format!("{process} {}", stat.started))
-}
-
-fn lives(owner: &str) -> bool {
-    let mut words = owner.split_whitespace();
-    let (Some(process), Some(started)) = (words.next(), words.next()) else {
-        return false;
-    };
-    let stat = process.parse().ok().and_then(stat);
-    stat.is_some_and(|stat| Ok(stat.started) == started.parse())
+fn is_owned(folder: &Path) -> bool {
+    match File::open(folder.join(OWNER)) {
+        Ok(owner) => !matches!(owner.try_lock(), Ok(()) | Err(TryLockError::Error(_))),
+        Err(_) => false,
+    }
 }

@@ -87,6 +87,13 @@ impl Network {
             match event["method"].as_str().unwrap_or_default() {
                 "Page.frameNavigated" => self.navigated(&parameters["frame"]),
                 "Network.requestWillBeSent" => self.sent(parameters),
+                // Only here the size of a body that is sent is told.
+                "Network.requestWillBeSentExtraInfo" => {
+                    let size = body_size(&headers(&parameters["headers"]));
+                    if let Some(request) = self.find(&parameters) {
+                        request.request_size = request.request_size.or(size);
+                    }
+                }
                 "Network.responseReceived" => {
                     let is_page = self.is_page(&parameters);
                     if let Some(request) = self.find(&parameters) {
@@ -170,10 +177,7 @@ impl Network {
         let is_page = self.is_page(&parameters);
         let request = &parameters["request"];
         let headers = headers(&request["headers"]);
-        let size = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-            .and_then(|(_, value)| value.parse().ok());
+        let size = body_size(&headers);
         let mut url = word(&request["url"]);
         if !url.starts_with("http") {
             url.truncate(url.floor_char_boundary(100));
@@ -215,6 +219,12 @@ fn answer(response: &Value) -> Answer {
         security: response["securityDetails"].clone(),
         from_cache: response["fromDiskCache"] == true || response["fromServiceWorker"] == true,
     }
+}
+
+fn body_size(headers: &[(String, String)]) -> Option<u64> {
+    let mut named = headers.iter();
+    let (_, size) = named.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    size.parse().ok()
 }
 
 /// Chromium joins the values of headers that come several times by line ends.

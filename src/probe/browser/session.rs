@@ -16,17 +16,18 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::BrowserError;
+use super::bounded::Bounded;
 
-/// How long a browser may take to start.
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// How long ending a session that others run may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How much longer than its own limit a command may take before the driver counts as gone.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a driver or a browser may take to say that it is there.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// The advice of chromedriver to those who run it themselves.
+const LOOK_INTO_THE_LOG: &str = ". Examine ChromeDriver verbose log to determine the cause.";
 /// What the web is asked for in the first place.
-const LANGUAGES: &str = "id,en;q=0.8";
+const LANGUAGES: &str = "id,en";
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug)]
@@ -72,24 +73,30 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a browser at a driver's address.
+    /// Starts a browser at a driver's address; it must be there within that time.
     pub async fn begin(
         address: &Url,
         wanted: serde_json::Map<String, Value>,
         is_near: bool,
+        within: Duration,
     ) -> Result<Self, BrowserError> {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_http1()
             .build();
-        let mut builder = ClientBuilder::new(connector);
+        let mut builder = ClientBuilder::new(Bounded(connector));
         builder.capabilities(wanted);
-        let client = match timeout(STARTS_WITHIN, builder.connect(address.as_str())).await {
+        let client = match timeout(within, builder.connect(address.as_str())).await {
             Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(BrowserError::Browser(first_line(&error.to_string()))),
+            Ok(Err(error)) => {
+                let message = first_line(&error.to_string());
+                // Nobody can: the driver is ours, and gone.
+                let message = message.replace(LOOK_INTO_THE_LOG, "");
+                return Err(BrowserError::Browser(message));
+            }
             Err(_) => {
-                let message = format!("none within {} s", STARTS_WITHIN.as_secs());
+                let message = format!("none within {} s", within.as_secs_f64());
                 return Err(BrowserError::Browser(message));
             }
         };

@@ -6,6 +6,14 @@ use crate::domain::passport::{MrzError, Sex, Td3};
 
 pub(super) const MARK: &str = "SPECIMEN – TEST – NOT A DOCUMENT / CONTOH UJI";
 
+/// Number and names as the documents below write them.
+pub(super) const PERSONAL: [(&str, &str); 4] = [
+    ("specimen-number", "TEST00021"),
+    ("specimen-name", "SIAGA UJI CONTOH"),
+    ("specimen-name", "CONTOH SIAGA UJI"),
+    ("specimen-name", "CONTOH<<SIAGA<UJI"),
+];
+
 /// What a reader of the file is told that it is.
 pub(super) fn title(name: DocumentName) -> &'static str {
     match name {

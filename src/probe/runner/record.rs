@@ -1,26 +1,25 @@
-//! What is written down of a step: the fault it really was, and the evidence.
+//! What is written down of a step, and the fault that it really was.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use scraper::Html;
-use serde_json::json;
 
 use super::Run;
 use super::step::signs_in;
-use crate::domain::run::{ErrorPage, EvidenceRef, Phases, StepReport};
-use crate::domain::{ComponentId, Fault, Moment, Outcome};
+use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
+use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
 use crate::probe::definition::Step;
 use crate::probe::dom;
 use crate::probe::error_pages::Recognised;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
-use crate::probe::page::{Page, Snapshot, Spent, Trouble, milliseconds};
+use crate::probe::page::{Page, Snapshot, Trouble, milliseconds};
 
 /// The most characters of a message.
 const MESSAGE_KEPT: usize = 300;
-/// The most of a page that is kept as evidence, in bytes.
-const PAGE_KEPT: usize = 1_000_000;
+/// The most characters of a text of the front end's.
+const FRONT_END_KEPT: usize = 160;
 
 impl<P: Page> Run<'_, P> {
     pub(super) async fn record(
@@ -31,6 +30,10 @@ impl<P: Page> Run<'_, P> {
         started_at: Moment,
         took: Duration,
     ) -> StepReport {
+        let front_end = match &carried_out {
+            Err(Trouble::Site(..)) if step.mail.is_none() => self.page.front_end().await,
+            _ => None,
+        };
         let spent = self.page.spent();
         let shown = self.page.shown();
         let is_new = match (&shown, before) {
@@ -44,7 +47,7 @@ impl<P: Page> Run<'_, P> {
         report.redirects = spent.redirects;
         report.certificate_expires_at = spent.certificate_expires_at;
         report.status = answer.and_then(|page| page.status);
-        report.final_url = answer.map(|page| self.redactor.text(page.url.as_str()));
+        report.final_url = answer.map(|page| self.redactor.addresses(page.url.as_str()));
         if let Some(slow) = step.slow.filter(|slow| took > *slow) {
             report.outcome = Outcome::Slow;
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
@@ -69,7 +72,8 @@ impl<P: Page> Run<'_, P> {
         } else {
             answer
         };
-        let (trouble, known) = self.judge(step, trouble, met);
+        let front_end = front_end.map(|seen| self.masked(seen));
+        let (trouble, known) = self.judge(step, trouble, met, front_end.as_ref());
         let (outcome, message) = match trouble {
             Trouble::Site(fault, message) => {
                 let request = spent
@@ -85,11 +89,17 @@ impl<P: Page> Run<'_, P> {
             Trouble::Ours(why, message) => (Outcome::Inconclusive(why), message),
         };
         report.outcome = outcome;
+        // What no script could send says nothing of what the site takes.
+        if outcome == Outcome::Failed(Fault::Script) {
+            self.rung.take_if(|rung| rung.step == step.name);
+        }
         let remarks = self.page.remarks();
         let message = [vec![message], remarks].concat().join("; ");
         report.message = Some(shortened(&self.redactor.text(&message)));
         if matches!(outcome, Outcome::Failed(_)) {
-            if let Some(page) = met.filter(|page| on_page && page.complete) {
+            // The page that a script leaves unfinished is the usual one.
+            let is_usual = outcome == Outcome::Failed(Fault::Script);
+            if let Some(page) = met.filter(|page| on_page && page.complete && !is_usual) {
                 let (fingerprint, title) = fingerprint_of(page.visible());
                 report.error_page = Some(ErrorPage {
                     pattern: known.map(|known| known.key),
@@ -97,6 +107,7 @@ impl<P: Page> Run<'_, P> {
                     title: self.redactor.text(&title),
                 });
             }
+            report.front_end = front_end;
             report.evidence = self.keep(&report, met, &spent).await;
         }
         report
@@ -108,6 +119,7 @@ impl<P: Page> Run<'_, P> {
         step: &Step,
         trouble: Trouble,
         page: Option<&Arc<Snapshot>>,
+        front_end: Option<&FrontEnd>,
     ) -> (Trouble, Option<Recognised>) {
         let (Trouble::Site(fault, message), Some(page)) = (&trouble, page) else {
             return (trouble, None);
@@ -126,6 +138,13 @@ impl<P: Page> Run<'_, P> {
             let trouble = Trouble::Site(Fault::SessionLost, signed_out(page));
             return (trouble, None);
         }
+        // Before a refusal: what no script could send nobody has refused.
+        if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
+            && page.status.is_none_or(|status| status < 300)
+        {
+            let message = format!("{broken}; {message}");
+            return (Trouble::Site(Fault::Script, message), None);
+        }
         let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
             ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
         });
@@ -141,6 +160,23 @@ impl<P: Page> Run<'_, P> {
             return (Trouble::Site(Fault::Status, message), None);
         }
         (trouble, None)
+    }
+
+    /// What was seen of the front end, as it may be written down.
+    fn masked(&self, mut seen: FrontEnd) -> FrontEnd {
+        let mask = |text: &mut String| {
+            let clean = report::clean(&self.redactor.text(text)).replace('\n', " ");
+            *text = cut(&clean, FRONT_END_KEPT);
+        };
+        if let Some(error) = &mut seen.error {
+            mask(&mut error.message);
+            mask(&mut error.source);
+        }
+        if let Some(asset) = &mut seen.asset {
+            mask(&mut asset.path);
+            asset.error.iter_mut().for_each(mask);
+        }
+        seen
     }
 
     /// Whether a step that needs a session met the page to sign in on.
@@ -168,75 +204,6 @@ impl<P: Page> Run<'_, P> {
             .error_pages
             .recognise_in(page.status, page.body.len(), page.visible())
     }
-
-    /// Keeps the page, the headers and the times. What cannot be kept is told in the log: the
-    /// failure itself counts all the same.
-    async fn keep(
-        &self,
-        report: &StepReport,
-        page: Option<&Arc<Snapshot>>,
-        spent: &Spent,
-    ) -> Vec<EvidenceRef> {
-        let Some(store) = &self.tools.evidence else {
-            return Vec::new();
-        };
-        let mut pieces: Vec<(&str, &str, String)> = Vec::new();
-        if let Some(page) = page {
-            if !page.body.is_empty() && is_text(page) {
-                let text = page.text();
-                let start = text.floor_char_boundary(PAGE_KEPT);
-                // Masked before it is cut, so that no half of a secret is left at the end.
-                let mut masked = self
-                    .redactor
-                    .text(&text[..text.floor_char_boundary(2 * start)]);
-                masked.truncate(masked.floor_char_boundary(PAGE_KEPT));
-                let kind = if page.is_html() {
-                    "text/html;charset=utf-8"
-                } else {
-                    "text/plain;charset=utf-8"
-                };
-                pieces.push(("page", kind, masked));
-            }
-            let status = page
-                .status
-                .map_or(String::new(), |status| format!("HTTP {status}\n"));
-            let headers = format!("{status}{}", self.redactor.headers(&page.headers));
-            pieces.push(("headers", "text/plain;charset=utf-8", headers));
-        }
-        pieces.push(("timings", "application/json", self.timings(report, spent)));
-        let mut kept = Vec::new();
-        for (kind, media_type, text) in pieces {
-            match store.keep(kind, media_type, text.as_bytes()).await {
-                Ok(reference) => kept.push(reference),
-                Err(error) => tracing::warn!(%error, kind, "evidence was not kept"),
-            }
-        }
-        kept
-    }
-
-    fn timings(&self, report: &StepReport, spent: &Spent) -> String {
-        let exchanges: Vec<_> = spent
-            .exchanges
-            .iter()
-            .map(|exchange| {
-                json!({
-                    "method": exchange.method.as_str(),
-                    "url": self.redactor.text(exchange.url.as_str()),
-                    "status": exchange.status,
-                    "phases_ms": exchange.phases,
-                })
-            })
-            .collect();
-        json!({
-            "step": report.name,
-            "started_at": report.started_at.to_string(),
-            "took_ms": report.took_ms,
-            "outcome": report.outcome,
-            "message": report.message,
-            "requests": exchanges,
-        })
-        .to_string()
-    }
 }
 
 /// What operators read of a known error page.
@@ -252,26 +219,41 @@ pub(super) fn known_page(known: &Recognised, page: &Snapshot) -> String {
 
 /// A message of a length that people read; only what is masked already may be cut.
 fn shortened(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_KEPT) {
+    cut(message, MESSAGE_KEPT)
+}
+
+fn cut(message: &str, most: usize) -> String {
+    match message.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", message[..end].trim_end()),
         None => message.to_owned(),
     }
+}
+
+/// What operators read of a page whose script is missing or stops; `None` where neither is so.
+fn broken_script(seen: &FrontEnd) -> Option<String> {
+    if let Some(asset) = seen
+        .asset
+        .as_ref()
+        .filter(|asset| asset.kind == AssetKind::Script)
+    {
+        let path = &asset.path;
+        let how = match asset.status {
+            Some(status) => format!("answers {status}"),
+            None => "does not come".to_owned(),
+        };
+        return Some(format!("a script of the page is missing: `{path}` {how}"));
+    }
+    let error = seen.error.as_ref()?;
+    let (message, source) = (&error.message, &error.source);
+    Some(format!(
+        "a script of the page stops with an error: {message} (`{source}`)"
+    ))
 }
 
 /// What operators read of a session that was lost.
 pub(super) fn signed_out(page: &Snapshot) -> String {
     let path = page.url.path();
     format!("signed out in the middle: the site asks to sign in again (`{path}`)")
-}
-
-fn is_text(page: &Snapshot) -> bool {
-    let media_type = page.media_type();
-    page.is_html()
-        || media_type.is_empty()
-        || media_type.starts_with("text/")
-        || ["json", "xml", "javascript"]
-            .into_iter()
-            .any(|kind| media_type.contains(kind))
 }
 
 /// The record of a step that did nothing.
@@ -294,6 +276,7 @@ pub(super) fn untouched(
         redirects: 0,
         certificate_expires_at: None,
         error_page: None,
+        front_end: None,
         evidence: Vec::new(),
         cleanup: false,
     }

@@ -167,6 +167,7 @@ impl<P: Page> Run<'_, P> {
                     });
                 }
                 let text = self.expand(text)?;
+                self.filled.push(text.clone());
                 self.page.change(query, Change::Fill(text)).await
             }
             Action::Choose(css, choice) => {

@@ -4,10 +4,12 @@
 use serde::Serialize;
 
 use super::json;
+use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::history::Gap;
 use crate::domain::outage::{Effect, State};
 use crate::domain::{Fault, Moment};
 use crate::web::lang::Lang;
+use crate::web::public::words;
 use crate::web::site::Site;
 use crate::web::snapshot::{Component, ErrorPage, Outage, Overall, Snapshot};
 use crate::web::texts::Texts;
@@ -83,13 +85,46 @@ struct OutageOut<'a> {
     ended_at: Option<String>,
     down_seconds: Option<i64>,
     fault: Option<&'static str>,
+    diagnosis: Option<DiagnosisOut<'a>>,
     flow: &'a str,
     step: &'a str,
     failures: u64,
     vantages: u64,
     error_pages: Vec<ErrorPageOut<'a>>,
-    updates: Vec<UpdateOut>,
+    updates: Vec<UpdateOut<'a>>,
     monitoring_gaps: Vec<GapOut<'a>>,
+}
+
+/// Where the fault lies: a word, what belongs to it, and the sentence of the pages.
+#[derive(Serialize)]
+struct DiagnosisOut<'a> {
+    is: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CauseOut<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<&'static str>,
+    text: Name,
+}
+
+/// What stops the page in a browser. The text of a script's error is not told: the site
+/// writes it.
+#[derive(Serialize)]
+struct CauseOut<'a> {
+    is: &'static str,
+    #[serde(flatten)]
+    part: Option<PartOut<'a>>,
+}
+
+/// The part that is missing; the path only where everyone may read it.
+#[derive(Serialize)]
+struct PartOut<'a> {
+    kind: &'static str,
+    path: Option<&'a str>,
+    status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -102,13 +137,15 @@ struct ErrorPageOut<'a> {
 }
 
 #[derive(Serialize)]
-struct UpdateOut {
+struct UpdateOut<'a> {
     at: String,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<DiagnosisOut<'a>>,
 }
 
 #[derive(Serialize)]
@@ -196,6 +233,7 @@ fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
         ended_at: time(record.ended_at),
         down_seconds: record.ended_at.map(|_| record.down_ms / 1000),
         fault: record.fault.map(Fault::as_str),
+        diagnosis: record.diagnosis.as_ref().map(diagnosis),
         flow: &record.flow,
         step: &record.step,
         failures: outage.failures,
@@ -251,7 +289,38 @@ fn time(moment: Option<Moment>) -> Option<String> {
     moment.map(|moment| moment.to_string())
 }
 
-fn effect(at: Moment, effect: &Effect) -> UpdateOut {
+fn diagnosis(diagnosis: &Diagnosis) -> DiagnosisOut<'_> {
+    let text = |lang| words::diagnosis(Texts::of(lang), diagnosis);
+    DiagnosisOut {
+        is: diagnosis.as_str(),
+        step: diagnosis.step(),
+        cause: diagnosis.cause().map(|cause| CauseOut {
+            is: cause.as_str(),
+            part: match cause {
+                Cause::ScriptError(_) => None,
+                Cause::MissingAsset(asset) => Some(PartOut {
+                    kind: asset.kind.as_str(),
+                    path: asset.public_path(),
+                    status: asset.status,
+                }),
+            },
+        }),
+        layer: match diagnosis {
+            Diagnosis::Network { layer } => Some(layer.as_str()),
+            _ => None,
+        },
+        engine: match diagnosis {
+            Diagnosis::OneEngine { engine, .. } => Some(engine.as_str()),
+            _ => None,
+        },
+        text: Name {
+            id: text(Lang::Id),
+            en: text(Lang::En),
+        },
+    }
+}
+
+fn effect(at: Moment, effect: &Effect) -> UpdateOut<'_> {
     let (word, severity, fault) = match effect {
         Effect::Opened {
             severity, fault, ..
@@ -261,6 +330,7 @@ fn effect(at: Moment, effect: &Effect) -> UpdateOut {
         } => ("worsened", Some(*severity), *fault),
         Effect::Eased { severity, .. } => ("eased", Some(*severity), None),
         Effect::Overran { severity, .. } => ("overran", Some(*severity), None),
+        Effect::Diagnosed { .. } => ("diagnosed", None, None),
         Effect::Closed { .. } => ("closed", None, None),
     };
     UpdateOut {
@@ -268,6 +338,12 @@ fn effect(at: Moment, effect: &Effect) -> UpdateOut {
         effect: word,
         state: severity.map(|severity| State::Trouble(severity).as_str()),
         fault: fault.map(Fault::as_str),
+        diagnosis: match effect {
+            Effect::Diagnosed {
+                diagnosis: found, ..
+            } => Some(diagnosis(found)),
+            _ => None,
+        },
     }
 }
 

@@ -133,6 +133,7 @@ struct CasePage<'a> {
     said: Option<String>,
     tries: Vec<TryLine>,
     outage: Option<OutageShown>,
+    duty: Option<String>,
     failures: Vec<String>,
     gaps: Vec<String>,
     shots: Vec<Shot>,
@@ -264,6 +265,10 @@ fn render(
             let href = layout.to(&format!("/outages/{}", outage.id));
             told::outage(t, format, outage, component, now, href)
         }),
+        duty: opened
+            .outage
+            .as_ref()
+            .map(|outage| layout.to(&format!("/duty/outages/{}", outage.id))),
         failures: opened
             .failures
             .iter()
@@ -370,7 +375,7 @@ fn attempt(
     facts
 }
 
-fn failure(t: Texts, format: Format, one: &FailureSummary) -> String {
+pub(in crate::web) fn failure(t: Texts, format: Format, one: &FailureSummary) -> String {
     let fault = one
         .fault
         .parse()

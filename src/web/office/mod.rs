@@ -21,6 +21,8 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+pub(in crate::web) use case::failure;
+
 use super::desk::{Desk, office_name};
 use super::lang::Lang;
 use super::layout::{Layout, NavLink, address};
@@ -115,18 +117,18 @@ pub fn router(state: OfficeState) -> Router {
 }
 
 /// What every page of the office shows at its top.
-struct Bar {
-    csrf: String,
-    email: String,
-    role: String,
-    place: String,
+pub(in crate::web) struct Bar {
+    pub(in crate::web) csrf: String,
+    pub(in crate::web) email: String,
+    pub(in crate::web) role: String,
+    pub(in crate::web) place: String,
     /// Operators have nothing to look up.
-    sees_cases: bool,
-    searched: String,
+    pub(in crate::web) sees_cases: bool,
+    pub(in crate::web) searched: String,
 }
 
 impl Bar {
-    fn of(t: Texts, who: &SignedIn) -> Bar {
+    pub(in crate::web) fn of(t: Texts, who: &SignedIn) -> Bar {
         let scope = who.scope();
         Bar {
             csrf: who.csrf.clone(),
@@ -148,7 +150,7 @@ impl Bar {
 }
 
 /// The layout of a page of the office at `path`; `here` is the section that it belongs to.
-fn layout<'a>(desk: &'a Desk, lang: Lang, path: &str, here: &str) -> Layout<'a> {
+pub(in crate::web) fn layout<'a>(desk: &'a Desk, lang: Lang, path: &str, here: &str) -> Layout<'a> {
     let mut layout = Layout::new(&desk.site, lang, path).unlisted();
     let link = |target: &str, key: &str| NavLink {
         href: address(lang, target),
@@ -173,7 +175,7 @@ struct MessagePage<'a> {
     text: String,
 }
 
-fn message(
+pub(in crate::web) fn message(
     desk: &Desk,
     lang: Lang,
     who: &SignedIn,
@@ -195,7 +197,7 @@ fn message(
     )
 }
 
-fn rendered(status: StatusCode, template: &impl Template) -> Response {
+pub(in crate::web) fn rendered(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
@@ -206,7 +208,7 @@ fn rendered(status: StatusCode, template: &impl Template) -> Response {
 }
 
 /// The database failed: said in one place, shown as the friendly page for it.
-fn failed(error: &store::Error) -> Response {
+pub(in crate::web) fn failed(error: &store::Error) -> Response {
     tracing::error!(%error, "the office could not reach the database");
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }

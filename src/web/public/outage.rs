@@ -7,6 +7,7 @@ use askama::Template;
 use super::outages::{error_page_line, span_line};
 use super::words::{self, Badge};
 use crate::domain::Moment;
+use crate::web::evidence;
 use crate::web::format::Format;
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
@@ -25,17 +26,26 @@ struct OutagePage<'a> {
     recovered: Badge,
     span: String,
     fault: Option<String>,
+    diagnosis: Option<String>,
     facts: Vec<Fact>,
     error_pages: Vec<Page>,
+    screenshot: Option<Screenshot>,
     timeline: Vec<Entry>,
     gaps: Vec<String>,
     json: String,
 }
 
 /// A line of the table of facts.
-struct Fact {
-    name: String,
-    value: String,
+pub(in crate::web) struct Fact {
+    pub(in crate::web) name: String,
+    pub(in crate::web) value: String,
+}
+
+/// The error page as our browser met it.
+struct Screenshot {
+    href: String,
+    alt: String,
+    note: String,
 }
 
 struct Page {
@@ -43,10 +53,11 @@ struct Page {
     fingerprint: String,
 }
 
-struct Entry {
-    at: String,
-    at_machine: String,
-    text: String,
+/// A line of the timeline.
+pub(in crate::web) struct Entry {
+    pub(in crate::web) at: String,
+    pub(in crate::web) at_machine: String,
+    pub(in crate::web) text: String,
 }
 
 /// The page of one outage. `as_of` is shown only while the outage is open, so that the
@@ -64,6 +75,7 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
         recovered: Badge::recovered(t),
         span: span_line(t, format, outage, as_of),
         fault: record.fault.map(|fault| words::fault(t, fault)),
+        diagnosis: (record.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
         facts: facts(site, lang, outage),
         error_pages: outage
             .error_pages
@@ -73,6 +85,14 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
                 fingerprint: page.fingerprint.clone(),
             })
             .collect(),
+        screenshot: outage.screenshot.as_ref().map(|shot| {
+            let told = |key: &str| t.with(key, [("time", format.moment(shot.taken_at).into())]);
+            Screenshot {
+                href: evidence::public_address(&shot.sha256),
+                alt: told("screenshot-alt"),
+                note: told("screenshot-note"),
+            }
+        }),
         timeline: timeline(t, format, outage),
         gaps: outage
             .gaps
@@ -86,7 +106,7 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
 }
 
 /// Newest first. The confirmation is no change of the outage, but readers ask for it.
-fn timeline(t: Texts, format: Format, outage: &Outage) -> Vec<Entry> {
+pub(in crate::web) fn timeline(t: Texts, format: Format, outage: &Outage) -> Vec<Entry> {
     let mut entries: Vec<(Moment, String)> = outage
         .updates
         .iter()
@@ -106,7 +126,8 @@ fn timeline(t: Texts, format: Format, outage: &Outage) -> Vec<Entry> {
         .collect()
 }
 
-fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fact> {
+/// The table of facts.
+pub(in crate::web) fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fact> {
     let t = Texts::of(lang);
     let format = Format::new(lang, site.zone);
     let record = &outage.record;

@@ -26,6 +26,8 @@ pub struct Card {
     pub when: String,
     /// What kind of failure, in plain words.
     pub fault: Option<String>,
+    /// Where the fault lies, in few words.
+    pub diagnosis: Option<String>,
     /// The error page met most often.
     pub error_page: Option<String>,
 }
@@ -41,6 +43,8 @@ pub fn card(layout: &Layout<'_>, outage: &Outage, as_of: Moment) -> Card {
         started_machine: outage.record.began_at.to_string(),
         when: span_line(t, format, outage, as_of),
         fault: outage.record.fault.map(|fault| words::fault(t, fault)),
+        diagnosis: (outage.record.diagnosis.as_ref())
+            .and_then(|found| words::diagnosis_short(t, found)),
         error_page: outage
             .error_pages
             .first()

@@ -1,9 +1,11 @@
 //! What states, faults and reasons are called and how they look: the one place where a
 //! value becomes a word, a colour class and an icon.
 
+use crate::domain::diagnosis::{Cause, Diagnosis, Layer, Unclear};
 use crate::domain::history::Gap;
 use crate::domain::outage::{Effect, Severity, State, Unseen};
-use crate::domain::{ComponentId, Fault};
+use crate::domain::run::AssetKind;
+use crate::domain::{ComponentId, Engine, Fault};
 use crate::web::format::Format;
 use crate::web::snapshot::{DayKind, Outage, Overall};
 use crate::web::texts::Texts;
@@ -166,6 +168,72 @@ pub fn fault(t: Texts, fault: Fault) -> String {
     })
 }
 
+/// Where the fault lies, in one sentence for everyone. Of the site's own texts it quotes
+/// nothing but the plain path of a missing part: whoever writes an error's text must not
+/// write on our pages.
+pub fn diagnosis(t: Texts, diagnosis: &Diagnosis) -> String {
+    let step = |key: &str, step: &str| t.with(key, [("step", step.to_owned().into())]);
+    match diagnosis {
+        Diagnosis::FrontEnd { cause: None, .. } => t.get("diagnosis-front-end"),
+        Diagnosis::FrontEnd {
+            cause: Some(Cause::ScriptError(_)),
+            ..
+        } => t.get("diagnosis-script-error"),
+        Diagnosis::FrontEnd {
+            cause: Some(Cause::MissingAsset(asset)),
+            ..
+        } => {
+            let status = asset.status.map(|status| status.to_string());
+            match (asset.public_path(), status) {
+                (Some(path), Some(status)) => t.with(
+                    "diagnosis-asset-answers",
+                    [("path", path.to_owned().into()), ("status", status.into())],
+                ),
+                (Some(path), None) => t.with(
+                    "diagnosis-asset-stays-out",
+                    [("path", path.to_owned().into())],
+                ),
+                (None, _) if asset.kind == AssetKind::Data => t.get("diagnosis-data"),
+                (None, _) => t.get("diagnosis-asset"),
+            }
+        }
+        Diagnosis::Server { step: at } => step("diagnosis-server", at),
+        Diagnosis::Network { layer } => t.get(match layer {
+            Layer::Dns => "diagnosis-dns",
+            Layer::Connect => "diagnosis-connect",
+            Layer::Tls => "diagnosis-tls",
+        }),
+        Diagnosis::PlainRefused { .. } => t.get("diagnosis-plain-refused"),
+        Diagnosis::OneEngine { engine, .. } => t.get(match engine {
+            Engine::Http => "diagnosis-http-only",
+            Engine::Browser => "diagnosis-browser-only",
+        }),
+        Diagnosis::Unclear { why } => t.get(match why {
+            Unclear::Captcha => "diagnosis-captcha",
+            Unclear::OtherSteps => "diagnosis-other-steps",
+            Unclear::AtTimes => "diagnosis-at-times",
+            Unclear::Disagree => "diagnosis-disagree",
+        }),
+    }
+}
+
+/// Where the fault lies, in few words for lists; `None` where it cannot be told.
+pub fn diagnosis_short(t: Texts, diagnosis: &Diagnosis) -> Option<String> {
+    Some(t.get(match diagnosis {
+        Diagnosis::FrontEnd { .. } => "diagnosis-short-front-end",
+        Diagnosis::Server { .. } => "diagnosis-short-server",
+        Diagnosis::Network { .. } => "diagnosis-short-network",
+        Diagnosis::PlainRefused { .. } => "diagnosis-short-plain-refused",
+        Diagnosis::OneEngine { .. } | Diagnosis::Unclear { .. } => return None,
+    }))
+}
+
+/// What the browser said of it, for staff: the site's own words, quoted as text.
+pub fn diagnosis_detail(t: Texts, diagnosis: &Diagnosis) -> Option<String> {
+    let text = diagnosis.cause()?.to_string();
+    Some(t.with("diagnosis-detail", [("text", text.into())]))
+}
+
 /// Why nothing is known of a component.
 pub fn reason(t: Texts, why: Unseen) -> String {
     t.get(match why {
@@ -199,6 +267,9 @@ pub fn effect(t: Texts, effect: &Effect) -> String {
         } => format!("{} {}", became(*severity), fault(t, *kind)),
         Effect::Worsened { severity, .. } | Effect::Eased { severity, .. } => became(*severity),
         Effect::Overran { .. } => t.get("effect-overran"),
+        Effect::Diagnosed {
+            diagnosis: found, ..
+        } => diagnosis(t, found),
         Effect::Closed { .. } => t.get("effect-closed"),
     }
 }

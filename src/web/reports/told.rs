@@ -197,6 +197,10 @@ pub struct OutageShown {
     pub course: String,
     /// What kind of failure.
     pub fault: Option<String>,
+    /// Where the fault lies.
+    pub diagnosis: Option<String>,
+    /// What the browser said of it, for staff only.
+    pub detail: Option<String>,
     /// Id and version of its record.
     pub record: String,
 }
@@ -248,6 +252,8 @@ pub fn outage(
         span,
         course,
         fault: outage.fault.map(|fault| words::fault(t, fault)),
+        diagnosis: (outage.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
+        detail: (outage.diagnosis.as_ref()).and_then(|found| words::diagnosis_detail(t, found)),
         record: format!("{} v{}", outage.id, outage.version),
     }
 }

@@ -201,6 +201,30 @@ fault-mail-missing = The expected e-mail did not arrive.
 fault-script = A part of the page did not run in the browser.
 fault-captcha = A robot test stood in the way where there should be none.
 
+# Where the fault lies: the same steps as plain requests and in a real browser.
+diagnosis-front-end = The site’s server answered; the page itself failed in the browser.
+diagnosis-script-error = The site’s server answered; the page itself failed in the browser: a script stopped with an error.
+diagnosis-asset-answers = The site’s server answered, but part of the page was missing: { $path } answered { $status }.
+diagnosis-asset-stays-out = The site’s server answered, but part of the page was missing: { $path } did not arrive.
+diagnosis-asset = The site’s server answered, but part of the page was missing in the browser.
+diagnosis-data = The site’s server answered, but data that the page asked for in the browser did not arrive.
+diagnosis-server = The server itself failed: a plain request and a real browser both failed at the step “{ $step }”.
+diagnosis-dns = The site could not be reached: its name did not resolve.
+diagnosis-connect = The site could not be reached: no connection could be made, or it broke off.
+diagnosis-tls = The site could not be reached safely: its certificate or its encryption failed.
+diagnosis-plain-refused = In a real browser it worked; only plain requests, without a browser, were refused or failed.
+diagnosis-http-only = Seen with plain requests only: no real browser tried at that time.
+diagnosis-browser-only = Seen in a real browser only: no plain request tried at that time.
+diagnosis-captcha = A robot test stood in the way of our checks; applicants may not have met it.
+diagnosis-other-steps = A plain request and a real browser both failed, but at different steps.
+diagnosis-at-times = One way of checking failed each time and the other at times; where the fault lies cannot be told.
+diagnosis-disagree = Our checks did not agree; where the fault lies cannot be told from outside.
+diagnosis-short-front-end = Where: the page in the browser, not the server.
+diagnosis-short-server = Where: the server.
+diagnosis-short-network = Where: the way to the server.
+diagnosis-short-plain-refused = Where: requests without a browser only.
+diagnosis-detail = In the browser: { $text }
+
 ## Why something is unknown
 
 reason-no-data = Not checked yet.

@@ -186,6 +186,30 @@ fault-mail-missing = Surel yang ditunggu tidak tiba.
 fault-script = Sebagian halaman tidak berjalan di peramban.
 fault-captcha = Uji robot menghalangi di tempat yang tidak semestinya.
 
+# Letak kesalahan: langkah yang sama lewat permintaan biasa dan di peramban sungguhan.
+diagnosis-front-end = Server situs menjawab; halamannya sendiri yang gagal di peramban.
+diagnosis-script-error = Server situs menjawab; halamannya sendiri yang gagal di peramban: sebuah skrip berhenti karena kesalahan.
+diagnosis-asset-answers = Server situs menjawab, tetapi sebagian halaman hilang: { $path } menjawab { $status }.
+diagnosis-asset-stays-out = Server situs menjawab, tetapi sebagian halaman hilang: { $path } tidak tiba.
+diagnosis-asset = Server situs menjawab, tetapi sebagian halaman hilang di peramban.
+diagnosis-data = Server situs menjawab, tetapi data yang diminta halaman di peramban tidak tiba.
+diagnosis-server = Server sendiri yang gagal: permintaan biasa dan peramban sungguhan sama-sama gagal pada langkah “{ $step }”.
+diagnosis-dns = Situs tidak dapat dijangkau: namanya tidak ditemukan.
+diagnosis-connect = Situs tidak dapat dijangkau: sambungan tidak dapat dibuat, atau terputus.
+diagnosis-tls = Situs tidak dapat dijangkau dengan aman: sertifikat atau enkripsinya gagal.
+diagnosis-plain-refused = Di peramban sungguhan berfungsi; hanya permintaan biasa, tanpa peramban, yang ditolak atau gagal.
+diagnosis-http-only = Hanya terlihat lewat permintaan biasa: tidak ada peramban sungguhan yang mencoba pada waktu itu.
+diagnosis-browser-only = Hanya terlihat di peramban sungguhan: tidak ada permintaan biasa yang mencoba pada waktu itu.
+diagnosis-captcha = Uji robot menghalangi pemeriksaan kami; pemohon mungkin tidak menemuinya.
+diagnosis-other-steps = Permintaan biasa dan peramban sungguhan sama-sama gagal, tetapi pada langkah yang berbeda.
+diagnosis-at-times = Satu cara pemeriksaan selalu gagal dan yang lain kadang-kadang; letak kesalahan tidak dapat dipastikan.
+diagnosis-disagree = Hasil pemeriksaan kami tidak sejalan; letak kesalahan tidak dapat dipastikan dari luar.
+diagnosis-short-front-end = Letak: halaman di peramban, bukan server.
+diagnosis-short-server = Letak: server.
+diagnosis-short-network = Letak: jalan menuju server.
+diagnosis-short-plain-refused = Letak: hanya permintaan tanpa peramban.
+diagnosis-detail = Di peramban: { $text }
+
 ## Mengapa tidak diketahui
 
 reason-no-data = Belum pernah diperiksa.

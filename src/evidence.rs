@@ -1,15 +1,18 @@
 //! Owns: the files of evidence, each under the SHA-256 of its bytes. A file is there whole
 //! and durable, or not at all. Must not know: what the bytes mean, or the database.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use crate::domain::Moment;
 use crate::domain::run::EvidenceRef;
 
 /// The largest piece that is kept, in bytes.
@@ -46,7 +49,15 @@ pub enum EvidenceError {
 #[derive(Clone, Debug)]
 pub struct EvidenceStore {
     folder: Arc<Path>,
+    /// When the hour of each sort of failure began, and how often it was met since.
+    met: Arc<Mutex<HashMap<String, (Moment, u32)>>>,
 }
+
+/// How often an hour the same failure leaves all of its evidence.
+const AN_HOUR: u32 = 3;
+const HOUR: Duration = Duration::from_secs(3600);
+/// The most sorts of failure that are remembered.
+const SORTS: usize = 500;
 
 const UNFINISHED: &str = ".unfinished-";
 
@@ -67,7 +78,24 @@ impl EvidenceStore {
                 }
             }
         }
-        Ok(EvidenceStore { folder })
+        Ok(EvidenceStore {
+            folder,
+            met: Arc::default(),
+        })
+    }
+
+    /// Whether all of the evidence of a failure is wanted, by the sort of failure: during a
+    /// long outage the same one is met again and again, and the first few of each hour tell
+    /// as much as all. Counts the failure.
+    pub fn is_wanted(&self, sort: &str, now: Moment) -> bool {
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        met.retain(|_, (began, _)| now.since(*began) < HOUR && *began <= now);
+        if met.len() >= SORTS && !met.contains_key(sort) {
+            return false;
+        }
+        let (_, count) = met.entry(sort.to_owned()).or_insert((now, 0));
+        *count = count.saturating_add(1);
+        *count <= AN_HOUR
     }
 
     /// Keeps the bytes; they are durable when this answers `Ok`. The same bytes are kept once.

@@ -1,0 +1,133 @@
+//! Drivers that others run, by their address.
+
+use std::process::{Child, Command, Stdio};
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde_json::{Value, json};
+use siaga::domain::Outcome;
+use siaga::probe::browser::WebDriver;
+
+use super::{PASSES, STALLS, World, opens_nothing, ours};
+use crate::harness::processes::{SOON, client, free_port};
+use crate::harness::{eventually, folder};
+
+/// A chromedriver that was started by hand, and ends with the value.
+struct Driver {
+    child: Child,
+    url: String,
+    _home: tempfile::TempDir,
+}
+
+impl Driver {
+    async fn start() -> Driver {
+        use std::os::unix::process::CommandExt as _;
+        let (port, home) = (free_port(), folder());
+        let child = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .env("TMPDIR", home.path())
+            .env("HOME", home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver is installed");
+        let driver = Driver {
+            child,
+            url: format!("http://127.0.0.1:{port}/"),
+            _home: home,
+        };
+        eventually("chromedriver listens", SOON, || async {
+            let asked = client().get(format!("{}status", driver.url)).send();
+            asked.await.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        driver
+    }
+
+    async fn sessions(&self) -> Vec<Value> {
+        let asked = client().get(format!("{}sessions", self.url)).send().await;
+        let answer: Value = asked.unwrap().json().await.unwrap();
+        answer["value"].as_array().unwrap().clone()
+    }
+
+    async fn has_no_session(&self) {
+        eventually("the session is closed", SOON, || async {
+            self.sessions().await.is_empty()
+        })
+        .await;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.child.wait();
+    }
+}
+
+async fn world(url: &str) -> World {
+    World::with(|settings| {
+        settings.webdriver = WebDriver::Remote(url.parse().unwrap());
+        // What runs elsewhere runs as root too, here.
+        settings.sandbox = Some(false);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_session_elsewhere_is_closed_whatever_became_of_the_run() {
+    let driver = Driver::start().await;
+    let world = world(&driver.url).await;
+    let report = world.run(PASSES).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+    driver.has_no_session().await;
+    let report = world.run(STALLS).await;
+    assert!(matches!(report.outcome, Outcome::Failed(_)), "{report:#?}");
+    driver.has_no_session().await;
+    // Dropped in the middle.
+    tokio::select! {
+        report = world.run(STALLS) => panic!("it stalls: {report:#?}"),
+        () = world.asked.notified() => assert_eq!(driver.sessions().await.len(), 1),
+    }
+    world.browsers.rest(SOON).await;
+    driver.has_no_session().await;
+    assert_eq!(world.run(PASSES).await.outcome, Outcome::Passed);
+    driver.has_no_session().await;
+    world.is_clean(&[]).await;
+}
+
+#[tokio::test]
+async fn a_driver_elsewhere_that_is_gone_costs_one_run() {
+    let driver = Driver::start().await;
+    let url = driver.url.clone();
+    drop(driver);
+    let world = world(&url).await;
+    let report = world.run(PASSES).await;
+    assert!(ours(&report).contains("no browser starts"));
+    opens_nothing(vec![report]).await;
+    world.is_clean(&[]).await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_refused_is_told_with_its_reason() {
+    let refuse = || async {
+        let why = json!({ "error": "session not created", "message": "no slot is free" });
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "value": why })),
+        )
+    };
+    let router = axum::Router::new().route("/wd/hub/session", post(refuse));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/wd/hub/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let world = world(&url).await;
+    let report = world.run(PASSES).await;
+    let message = ours(&report);
+    assert!(message.contains("no slot is free"), "{message}");
+    world.is_clean(&[]).await;
+}
