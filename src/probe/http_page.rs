@@ -4,15 +4,16 @@
 //! bodies, and the time of every phase. Must not know flows.
 
 mod failure;
+mod going;
 mod sending;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::cookie::Jar;
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::certificate;
@@ -28,10 +29,11 @@ use crate::domain::random::bytes;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why};
 use crate::http_client::{Applicant, HttpClients, Timeline};
+use going::Going;
 use sending::{Count, Counted};
 
-/// The most redirects that are followed for one request: the Fetch standard's number.
-pub const MOST_REDIRECTS: u32 = 20;
+/// The most redirects that are followed for one request: as many as Chromium follows.
+pub const MOST_REDIRECTS: u32 = 19;
 
 /// What to do about a host that is not reached.
 pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
@@ -64,18 +66,6 @@ struct UnderWay {
     first_byte_at: Option<Duration>,
     entry: Entry,
     sending: Option<Arc<Count>>,
-}
-
-/// One request, with what a browser would send along.
-struct Going {
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Option<(String, hyper::body::Bytes)>,
-    referrer: Option<Url>,
-    navigation: bool,
-    /// Whether the page leads there, and not the flow.
-    led: bool,
 }
 
 impl HttpPage {
@@ -507,51 +497,6 @@ impl Page for HttpPage {
     }
 }
 
-impl Going {
-    /// As browsers do: 301 and 302 make a `GET` of a `POST`, 303 of anything but `HEAD`, and
-    /// 307 and 308 send the same again.
-    fn follow(&mut self, status: StatusCode, location: Url) {
-        let becomes_get = match status {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method == Method::POST,
-            StatusCode::SEE_OTHER => self.method != Method::HEAD,
-            _ => false,
-        };
-        if becomes_get && self.method != Method::GET {
-            self.method = Method::GET;
-            self.body = None;
-            self.headers.remove(header::CONTENT_TYPE);
-        }
-        if location.origin() != self.url.origin() {
-            self.headers.remove(header::AUTHORIZATION);
-        }
-        self.url = location;
-    }
-
-    fn browser_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let mut set = |name, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        };
-        let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        set(header::ACCEPT, if self.navigation { accept } else { "*/*" });
-        set(header::ACCEPT_LANGUAGE, "id,en;q=0.8");
-        if let Some(referrer) = &self.referrer {
-            if let Some(value) = referer(referrer, &self.url) {
-                set(header::REFERER, &value);
-            }
-            if self.method != Method::GET && self.method != Method::HEAD {
-                set(header::ORIGIN, &referrer.origin().ascii_serialization());
-            }
-        }
-        for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
-        }
-        headers
-    }
-}
-
 /// Notes what the beginning of an answer tells.
 fn answered(entry: &mut Entry, response: &reqwest::Response) {
     let status = response.status();
@@ -574,20 +519,6 @@ fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
 
 fn text_of(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-/// The policy that browsers keep to unasked (`strict-origin-when-cross-origin`).
-fn referer(from: &Url, to: &Url) -> Option<String> {
-    if from.scheme() == "https" && to.scheme() == "http" {
-        return None;
-    }
-    let mut from = from.clone();
-    if from.origin() != to.origin() {
-        return Some(format!("{}/", from.origin().ascii_serialization()));
-    }
-    from.set_fragment(None);
-    let _ = (from.set_username(""), from.set_password(None));
-    Some(from.into())
 }
 
 fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Url> {
