@@ -128,6 +128,8 @@ pub enum Event {
 
 /// Who is told of events.
 pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+/// By whose clock, and who.
+type Observed = (Arc<dyn Clock>, Observer);
 
 /// Browsers, of which a few run at once.
 #[derive(Clone)]
@@ -137,7 +139,7 @@ pub struct Browsers {
     random: Arc<dyn Random>,
     /// Folders that could not be removed: it is tried again with the next browser.
     left: Arc<Mutex<Vec<RunFolder>>>,
-    observed: Option<(Arc<dyn Clock>, Observer)>,
+    observed: Option<Observed>,
 }
 
 impl Browsers {
@@ -262,7 +264,7 @@ struct Parts {
     folder: RunFolder,
     left: Arc<Mutex<Vec<RunFolder>>>,
     /// Who is told of the end, and when it began.
-    observed: Option<((Arc<dyn Clock>, Observer), Duration)>,
+    observed: Option<(Observed, Duration)>,
     /// Given back when nothing is left.
     place: OwnedSemaphorePermit,
 }
