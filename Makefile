@@ -17,7 +17,8 @@ lint:
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
 
-# One or some of the figures: make bench FIGURES="page reports"
+# One or some of the figures: make bench FIGURES="page reports". What takes long is only measured
+# when it is named: make bench FIGURES=browser-memory (8 minutes; SIAGA_BENCH_RUNS=100 for fewer)
 bench:
 	@sh scripts/install bench
 	cargo bench --locked --bench figures -- $(FIGURES)

@@ -130,6 +130,8 @@ pub enum Event {
 
 /// Who is told of events.
 pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+/// By whose clock, and who.
+type Observed = (Arc<dyn Clock>, Observer);
 
 /// Browsers, of which a few run at once.
 #[derive(Clone)]
@@ -139,7 +141,7 @@ pub struct Browsers {
     random: Arc<dyn Random>,
     /// Folders that could not be removed: it is tried again with the next browser.
     left: Arc<Mutex<Vec<RunFolder>>>,
-    observed: Option<(Arc<dyn Clock>, Observer)>,
+    observed: Option<Observed>,
 }
 
 impl Browsers {
@@ -265,7 +267,7 @@ struct Parts {
     folder: RunFolder,
     left: Arc<Mutex<Vec<RunFolder>>>,
     /// Who is told of the end, and when it began.
-    observed: Option<((Arc<dyn Clock>, Observer), Duration)>,
+    observed: Option<(Observed, Duration)>,
     /// Given back when nothing is left.
     place: OwnedSemaphorePermit,
 }

@@ -99,6 +99,16 @@ async fn a_run_that_is_stopped_is_broken_off_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn it_starts_in_a_folder_whose_path_is_longer_than_that_of_a_socket_may_be() {
+    let home = crate::harness::folder();
+    let world = World::with(|settings| {
+        settings.folder = home.path().join("far".repeat(40)).join("away".repeat(20));
+    })
+    .await;
+    world.recovers(&[]).await;
+}
+
+#[tokio::test]
 async fn who_finds_no_place_is_left_out() {
     let world = World::with(|settings| settings.patience = Duration::from_millis(300)).await;
     let browser = world.browsers.start(&BTreeSet::new()).await.unwrap();

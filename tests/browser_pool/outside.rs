@@ -88,6 +88,7 @@ async fn a_session_elsewhere_is_closed_whatever_became_of_the_run() {
     let report = world.run(STALLS).await;
     assert!(matches!(report.outcome, Outcome::Failed(_)), "{report:#?}");
     driver.has_no_session().await;
+    world.asked.notified().await;
     // Dropped in the middle.
     tokio::select! {
         report = world.run(STALLS) => panic!("it stalls: {report:#?}"),

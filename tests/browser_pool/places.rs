@@ -140,10 +140,17 @@ async fn the_first_signal_breaks_a_check_off_and_ends_its_browser() {
 #[tokio::test]
 async fn the_second_signal_aborts_a_check_and_the_next_start_clears_away() {
     let world = World::new().await;
-    let cleanup = "[[cleanup]]\nname = \"c\"\nvisit = \"/slow\"\ntimeout = \"60s\"\n";
-    let check = Check::of(&world, &format!("{PASSES}{WAITS}{cleanup}"), "");
-    let child = check.spawn();
-    asked(&world).await;
+    let rest = "[[step]]\nname = \"b\"\ncomponent = \"website\"\nwait = \"60s\"\n\
+                [[cleanup]]\nname = \"c\"\nvisit = \"/slow\"\ntimeout = \"60s\"\n";
+    let check = Check::of(&world, &format!("{PASSES}{rest}"), "");
+    let mut child = check.spawn();
+    // The first step is told as soon as it is done.
+    let mut first = [0];
+    let mut out = child.stdout.take().unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        std::io::Read::read_exact(&mut out, &mut first).map(|()| out)
+    });
+    child.stdout = Some(read.await.unwrap().unwrap());
     send("INT", child.id());
     asked(&world).await;
     send("INT", child.id());

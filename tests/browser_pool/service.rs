@@ -125,7 +125,7 @@ async fn runs_that_find_no_place_are_counted() {
     let site = Site::start().await;
     let setup = Setup::of(&site)
         .flows(&[BOTH])
-        .and("[browser]\nfree_memory = \"900000GB\"\n");
+        .and("[browser]\nfree_memory = \"900GB\"\n");
     let mut siaga = setup.run().await;
     until(
         &siaga,
