@@ -36,8 +36,7 @@ struct OutagePage<'a> {
     open: bool,
     span: String,
     fault: Option<String>,
-    diagnosis: Option<String>,
-    detail: Option<String>,
+    diagnosis: Vec<String>,
     facts: Vec<Fact>,
     failures: Vec<String>,
     runs: Vec<Run>,
@@ -134,9 +133,16 @@ fn render(
         open: outage.is_open(),
         span: span_line(t, format, outage, now),
         fault: outage.record.fault.map(|fault| words::fault(t, fault)),
-        diagnosis: (outage.record.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
-        detail: (outage.record.diagnosis.as_ref())
-            .and_then(|found| words::diagnosis_detail(t, found)),
+        diagnosis: outage
+            .record
+            .diagnosis
+            .iter()
+            .flat_map(|found| {
+                let detail = words::diagnosis_detail(t, found);
+                [Some(words::diagnosis(t, found)), detail]
+            })
+            .flatten()
+            .collect(),
         facts: facts(site, lang, outage),
         failures: failures
             .iter()
