@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use siaga::domain::run::StepReport;
-use siaga::domain::{Engine, RunReport};
+use siaga::domain::{Engine, Outcome, RunReport};
 use siaga::http_client::HttpClients;
 use siaga::probe::browser::{Browsers, Settings, WebDriver};
 use siaga::probe::definition::Flow;
@@ -101,10 +101,13 @@ fn remote(settings: &mut Settings, address: &str) {
 fn told(step: &StepReport) -> String {
     let mark = if step.cleanup { "cleanup " } else { "" };
     let detail = step.outcome.detail().unwrap_or_default();
-    let (outcome, redirects) = (step.outcome.as_str(), step.redirects);
+    let outcome = step.outcome.as_str();
+    // Of a failed step, a browser's log may come a little late.
+    let redirects = matches!(step.outcome, Outcome::Passed).then_some(step.redirects);
     format!(
-        "{mark}{}: {outcome} {detail} redirects {redirects}",
-        step.name
+        "{mark}{}: {outcome} {detail} redirects {}",
+        step.name,
+        redirects.unwrap_or_default()
     )
 }
 
