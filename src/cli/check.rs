@@ -374,17 +374,22 @@ fn tools(
             let written = browsers(args, config);
             let folder = match config {
                 Some(config) => config.data.folder.join("browsers"),
-                None => std::env::temp_dir().join("siaga-browsers"),
+                None => {
+                    let user = rustix::process::geteuid().as_raw();
+                    std::env::temp_dir().join(format!("siaga-browsers-{user}"))
+                }
             };
-            let Some(mut settings) = written.settings(&folder, http.user_agent(), &roots) else {
-                anyhow::bail!(
-                    "there is no browser: install chromium-driver, or name a driver as \
-                     `webdriver` in `[browser]` of the configuration"
-                );
-            };
-            settings.headed = args.headed;
-            settings.pause = args.slow_mo;
-            Some(Browsers::open(settings, Arc::new(SystemRandom))?)
+            match written.settings(&folder, http.user_agent(), &roots) {
+                None => None,
+                Some(settings) => {
+                    let settings = browser::Settings {
+                        headed: args.headed,
+                        pause: args.slow_mo,
+                        ..settings
+                    };
+                    Some(Browsers::open(settings, Arc::new(SystemRandom))?)
+                }
+            }
         }
     };
     Ok(Tools {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use siaga::cli::validate::judge;
 use siaga::config::{Config, Environment, WebDriver};
 use siaga::domain::outage::{Rules, State, Watch};
 use siaga::domain::{Engine, Outcome, Why};
@@ -238,6 +239,29 @@ fn drivers_are_named_by_name_path_or_address() {
     ] {
         let told = config(wrong).unwrap_err();
         assert!(told.contains(says), "{told}");
+    }
+}
+
+#[test]
+fn a_driver_that_is_missing_is_noted_beforehand() {
+    let home = crate::harness::folder();
+    let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    std::fs::create_dir(home.path().join("probes")).unwrap();
+    write("probes/home.toml", BOTH.1);
+    for (driver, notes) in [("nodriver", 1), ("", 0), ("chromedriver", 0)] {
+        let text = format!(
+            "[site]\nname_id = \"a\"\nname_en = \"b\"\nurl = \"https://a.example/\"\n\
+             [probe]\ncontact = \"a@b.example\"\n[browser]\nwebdriver = \"{driver}\"\n"
+        );
+        write("siaga.toml", &text);
+        let none: [(&str, &str); 0] = [];
+        let verdict = judge(&[], home.path(), &none.into_iter().collect());
+        assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
+        assert_eq!(verdict.notes.len(), notes, "{:?}", verdict.notes);
+        let mut printed = Vec::new();
+        verdict.print(&mut printed).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert_eq!(printed.contains("note: nodriver: the driver"), notes == 1);
     }
 }
 

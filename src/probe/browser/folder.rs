@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::inhabitants;
@@ -73,6 +73,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
 /// being made for one that was left behind.
 fn door(parent: &Path) -> io::Result<File> {
     make_private(parent)?;
+    // Where everybody may write, somebody may have been there first.
+    if fs::metadata(parent)?.uid() != rustix::process::geteuid().as_raw() {
+        let message = "it belongs to another user";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
     let door = File::create(parent.join(DOOR))?;
     door.lock()?;
     Ok(door)
