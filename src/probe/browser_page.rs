@@ -430,6 +430,12 @@ impl Page for BrowserPage {
         spent
     }
 
+    fn has_sent(&self) -> bool {
+        // Other browsers tell nothing of their network.
+        let tells = self.session().is_ok_and(Session::is_chromium);
+        !tells || self.sendings().next().is_some()
+    }
+
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if !self.prompts.is_empty() {

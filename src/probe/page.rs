@@ -220,6 +220,11 @@ pub trait Page: Send {
         redactor: &Redactor,
         pieces: &mut Vec<Piece>,
     ) -> impl Future<Output = ()> + Send;
+    /// Whether the page has sent something in this step; engines that send only what they are
+    /// told to need not look.
+    fn has_sent(&self) -> bool {
+        true
+    }
     /// What else happened in this step that explains a failure, in half sentences.
     fn remarks(&self) -> Vec<String> {
         Vec::new()

@@ -118,7 +118,7 @@ fn shown(path: &str, request: &Request, other: &str) -> String {
         ),
         "/zone" => on(
             "<div id=z style='width:90px;height:90px'>letakkan di sini</div><div id=says></div><input type=file id=field style='display:none'>",
-            "const send = async (file) => { if (file.size > 500000) { says.className = 'refused'; says.textContent = 'terlalu besar'; return } const data = new FormData(); data.append('f', file); const r = await fetch('/slow', { method: 'POST', body: data }); says.className = 'uploaded'; says.innerHTML = await r.text() };\
+            "const send = async (file) => { if (file.size > 500000) { says.setAttribute('role', 'alert'); says.textContent = 'terlalu besar'; return } const data = new FormData(); data.append('f', file); const r = await fetch('/slow', { method: 'POST', body: data }); says.className = 'uploaded'; says.innerHTML = await r.text() };\
              field.onchange = () => send(field.files[0]); z.ondragover = (event) => event.preventDefault();\
              z.ondrop = (event) => { event.preventDefault(); send(event.dataTransfer.files[0]) }",
         ),

@@ -245,11 +245,16 @@ impl BrowserPage {
 
     /// Whether the page's scripts are sending something of this step.
     pub(super) fn is_sending(&self) -> bool {
-        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
-        requests.iter().any(|request| {
-            matches!(request.kind.as_str(), "XHR" | "Fetch")
-                && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH")
-                && request.ended.is_none()
+        self.sendings().any(|request| {
+            matches!(request.kind.as_str(), "XHR" | "Fetch") && request.ended.is_none()
         })
+    }
+
+    /// What was sent in this step, by forms and by scripts.
+    pub(super) fn sendings(&self) -> impl Iterator<Item = &Request> {
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        requests
+            .iter()
+            .filter(|request| matches!(request.method.as_str(), "POST" | "PUT" | "PATCH"))
     }
 }

@@ -94,7 +94,12 @@ impl<P: Page> Run<'_, P> {
             }
         };
         match done {
-            Ok(done) => done,
+            Ok(done) => {
+                if P::IS_LIVE && done.is_err() {
+                    self.uploaded &= self.page.has_sent() || self.complains();
+                }
+                done
+            }
             Err(_) => {
                 let message = format!("no complete answer within {}", in_seconds(limit));
                 let trouble = Trouble::Site(Fault::Timeout, message);
@@ -218,10 +223,7 @@ impl<P: Page> Run<'_, P> {
     fn has_sent(&self, before: Option<&Arc<Snapshot>>, result: &Result<(), Trouble>) -> bool {
         if P::IS_LIVE && matches!(result, Err(Trouble::Site(Fault::Content, _))) {
             // A page's scripts may refuse a document by giving no way to send it.
-            return self.page.shown().is_some_and(|page| {
-                let html = scraper::Html::parse_document(&page.markup());
-                dom::complaint(&html).is_some()
-            });
+            return self.complains();
         }
         let same = match (before, &self.page.shown()) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
@@ -231,6 +233,14 @@ impl<P: Page> Run<'_, P> {
         P::IS_LIVE
             || !same
             || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
+    }
+
+    /// Whether the page says that something is wrong.
+    fn complains(&self) -> bool {
+        self.page.shown().is_some_and(|page| {
+            let html = scraper::Html::parse_document(&page.markup());
+            dom::complaint(&html).is_some()
+        })
     }
 
     async fn plain(
