@@ -41,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
 /// … up to this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Between the last key and a button, people take longer than this; pages that check or copy what
+/// was typed count on it.
+const FROM_KEY_TO_BUTTON: Duration = Duration::from_millis(250);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long the browser may take to tell what it saw, once a step has failed.
@@ -73,6 +76,8 @@ pub struct BrowserPage {
     refused: BTreeSet<String>,
     /// When the page's scripts were last seen sending something, on the monotonic clock.
     sent_at: Option<Duration>,
+    /// When a field was last changed, until something is pressed.
+    changed_at: Option<Duration>,
     /// When the page was last asked for, on the monotonic clock.
     loaded_at: Duration,
     /// The document that is never complete, by the moment at which it began.
@@ -133,6 +138,7 @@ impl BrowserPage {
             prompts: Vec::new(),
             refused: BTreeSet::new(),
             sent_at: None,
+            changed_at: None,
             loaded_at: Duration::ZERO,
             endless: 0.0,
             uploads: 0,
@@ -279,12 +285,14 @@ impl Page for BrowserPage {
         self.here()?;
         sleep(self.pause).await;
         self.is_stale = true;
-        match change {
+        let changed = match change {
             Change::Fill(text) => self.fill(&query, &text).await,
             Change::Choose(options) => self.choose(&query, &options).await,
             Change::Check(on) => self.check(&query, on).await,
             Change::Upload(file) => self.upload(&query, &file).await,
-        }
+        };
+        self.changed_at = Some(self.clock.monotonic());
+        changed
     }
 
     async fn submit(&mut self, query: &Query) -> Result<(), Trouble> {

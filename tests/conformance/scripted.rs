@@ -116,6 +116,11 @@ fn shown(path: &str, request: &Request, other: &str) -> String {
         "/noscript" => page(
             "<noscript><form id=f action=/next><input id=a name=a><button>x</button></form>tanpa skrip</noscript>",
         ),
+        "/copied" => on(
+            "<form id=f action=/next><input id=a><input type=hidden id=b></form>",
+            "let later; a.oninput = () => { clearTimeout(later); later = setTimeout(() => { b.value = a.value }, 100) };\
+             f.onsubmit = (event) => { if (b.value !== a.value) event.preventDefault() }",
+        ),
         "/zone" => on(
             "<div id=z style='width:90px;height:90px'>letakkan di sini</div><div id=says></div><input type=file id=field style='display:none'>",
             "const send = async (file) => { if (file.size > 500000) { says.setAttribute('role', 'alert'); says.textContent = 'terlalu besar'; return } const data = new FormData(); data.append('f', file); const r = await fetch('/slow', { method: 'POST', body: data }); says.className = 'uploaded'; says.innerHTML = await r.text() };\
@@ -309,6 +314,14 @@ expect = { css = ".uploaded #answer" }"##,
         r##"visit = "/zone"
 upload = { "#field" = { document = "passport", kind = "jpeg", size = "200KB" } }
 expect = { css = ".uploaded #answer" }"##,
+        None,
+    ),
+    (
+        "what was typed is copied a moment later",
+        r##"visit = "/copied"
+fill = { "#a" = "judul" }
+submit = "#f"
+expect = { path = "/next" }"##,
         None,
     ),
     (

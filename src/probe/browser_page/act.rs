@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
-use super::{BrowserPage, SCRIPT, trouble};
+use super::{BrowserPage, FROM_KEY_TO_BUTTON, SCRIPT, trouble};
 use crate::domain::{Fault, Why};
 use crate::probe::browser::{CommandError, Session};
 use crate::probe::definition::Query;
@@ -37,6 +37,10 @@ impl BrowserPage {
     pub(super) async fn act(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
         self.here()?;
         sleep(self.pause).await;
+        if let Some(changed_at) = self.changed_at.take() {
+            let since = self.clock.monotonic().saturating_sub(changed_at);
+            sleep(FROM_KEY_TO_BUTTON.saturating_sub(since)).await;
+        }
         self.loaded_at = self.clock.monotonic();
         self.begun = self.network.requests.len();
         self.press(query, submits).await?;
