@@ -281,6 +281,10 @@ pub fn next(before: Option<&Diagnosis>, found: Option<Diagnosis>) -> Option<Diag
         Diagnosis::OneEngine { engine, .. } if before.is_told() => {
             before.is_refuted_by(*engine).then_some(found)
         }
+        // That both fail is what it says already.
+        Diagnosis::Unclear {
+            why: Unclear::OtherSteps,
+        } if matches!(before, Diagnosis::Server { .. }) => None,
         _ if found.is_weak() && before.is_told() => None,
         _ => Some(found),
     }
@@ -512,7 +516,9 @@ fn together(verdicts: &[(Moment, Diagnosis)]) -> Option<Diagnosis> {
         // Different flows fail on different engines: nothing can be held against anything.
         return match alone.len() {
             0 | 1 => verdicts.last().map(|(_, diagnosis)| diagnosis.clone()),
-            _ => Some(disagree),
+            _ => Some(Diagnosis::Unclear {
+                why: Unclear::OtherSteps,
+            }),
         };
     };
     // The network is it only where everything that fails says so.

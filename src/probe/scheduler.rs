@@ -20,6 +20,8 @@ use crate::domain::{Engine, Outcome, Why, random};
 const APART: Duration = Duration::from_millis(50);
 /// The same in browsers, which are dear to start.
 const BROWSERS_APART: Duration = Duration::from_secs(5);
+/// How long until the next run of a flow whose newest run failed, if it is not due before.
+const WHILE_FAILING: Duration = Duration::from_secs(120);
 /// How long browsers may take to be gone when all is over.
 const BROWSERS_REST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -130,6 +132,7 @@ pub async fn run(
                 engine,
                 interval,
                 turn: 0,
+                failing: false,
                 shared: Arc::clone(&shared),
                 stop: stop.clone(),
             };
@@ -164,6 +167,8 @@ struct Watch {
     engine: Engine,
     interval: Duration,
     turn: usize,
+    /// Whether the newest run failed.
+    failing: bool,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 }
@@ -185,7 +190,18 @@ impl Watch {
             }
             self.turn += 1;
             let took = clock.monotonic().saturating_sub(start);
-            next = self.with_jitter(self.interval).saturating_sub(took);
+            next = self.with_jitter(self.next_interval()).saturating_sub(took);
+        }
+    }
+
+    /// While a flow fails, applicants wait for the word that it is over: a flow that runs
+    /// rarely runs more often then.
+    fn next_interval(&self) -> Duration {
+        let soon = WHILE_FAILING.mul_f64(self.shared.settings.pace);
+        if self.failing {
+            self.interval.min(soon)
+        } else {
+            self.interval
         }
     }
 
@@ -206,17 +222,29 @@ impl Watch {
         interval.mul_f64((1.0 + settings.jitter * chance).max(0.0))
     }
 
-    /// One run, and another if it failed.
+    /// One run, and another if it failed; where the next one is far, also if it is the first
+    /// that passes again.
     async fn observe(&mut self) -> Result<(), Over> {
         let report = self.run_once().await;
-        let again = self.tell(report, false).await?;
+        let mut outcome = report.outcome;
+        let mut again = self.tell(report, false).await?;
+        let recovers = self.failing && matches!(outcome, Outcome::Passed | Outcome::Slow);
+        let retry = again;
+        again |= recovers && self.interval > self.next_interval();
         if again {
             if !self.pause(self.shared.settings.retry_after).await {
                 return Err(Over);
             }
             let report = self.run_once().await;
-            self.tell(report, true).await?;
+            outcome = report.outcome;
+            self.tell(report, retry).await?;
         }
+        self.failing = match outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Passed | Outcome::Slow => false,
+            // It says nothing of the site, so what was last seen stands.
+            Outcome::NotReached | Outcome::Inconclusive(_) => self.failing,
+        };
         Ok(())
     }
 

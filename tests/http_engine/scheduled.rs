@@ -25,10 +25,15 @@ struct Running {
 
 impl Running {
     fn start(flows: Vec<Flow>, site: &str, controls: &[&str]) -> Self {
+        Running::start_at(1.0, flows, site, controls)
+    }
+
+    fn start_at(pace: f64, flows: Vec<Flow>, site: &str, controls: &[&str]) -> Self {
         let mut target = target(site);
         target.controls = controls.iter().map(|url| url.parse().unwrap()).collect();
         let settings = Settings {
             retry_after: Duration::from_millis(10),
+            pace,
             ..Settings::default()
         };
         let flows = flows.into_iter().map(Arc::new).collect();
@@ -104,6 +109,31 @@ async fn a_failure_is_tried_again_at_once() {
         ]
     );
     assert!(!up.seen().is_empty());
+}
+
+#[tokio::test]
+async fn what_runs_rarely_runs_often_until_it_passes_twice() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let seen = Arc::clone(&broken);
+    let server = plain(move |_| match seen.load(Ordering::SeqCst) {
+        true => answer("500 Oops", "", ""),
+        false => page(""),
+    })
+    .await;
+    let mut daily = flow(SITE);
+    daily.every.http = Some(Duration::from_secs(24 * 3600));
+    // A day is 43 seconds, longer than this waits for a report.
+    let mut running = Running::start_at(0.0005, vec![daily], &server.url, &[]);
+    let failed = Outcome::Failed(Fault::Status);
+    for retry in [false, true, false, true] {
+        let finished = running.next().await;
+        assert_eq!((finished.report.outcome, finished.retry), (failed, retry));
+    }
+    broken.store(false, Ordering::SeqCst);
+    let mut passed = 0;
+    while passed < 2 {
+        passed += usize::from(running.next().await.report.outcome == Outcome::Passed);
+    }
 }
 
 #[tokio::test]
