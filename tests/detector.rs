@@ -17,13 +17,18 @@ use crate::harness::{
 };
 
 fn detector(store: &Store) -> Detector {
+    detector_of(store, 7)
+}
+
+/// One whose ids are those of `seed`.
+fn detector_of(store: &Store, seed: u64) -> Detector {
     Detector::new(
         store.clone(),
         Rules::default(),
         TimeZone::fixed(jiff::tz::offset(7)),
         vec!["webhook:ops".to_owned(), "mail:ops".to_owned()],
         TestClock::at(at(100_000)).shared(),
-        SeededRandom::shared(7),
+        SeededRandom::shared(seed),
     )
 }
 
@@ -496,7 +501,7 @@ async fn several_processes_judge_one_component_without_losing_a_word() {
         let mut tasks = Vec::new();
         for (index, vantage) in vantages.into_iter().enumerate() {
             let store = if index % 2 == 0 { &db.store } else { &other };
-            let detector = detector(store);
+            let detector = detector_of(store, index as u64);
             tasks.push(tokio::spawn(async move {
                 for minute in 0..6 {
                     let outcome = if minute < 3 { FAILED } else { Outcome::Passed };
