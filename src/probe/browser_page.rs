@@ -43,7 +43,7 @@ const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Between the last key and a button, people take longer than this; pages that check or copy what
 /// was typed count on it.
-const FROM_KEY_TO_BUTTON: Duration = Duration::from_millis(250);
+const FROM_KEY_TO_BUTTON: Duration = Duration::from_millis(150);
 /// A function of ours that takes longer finds the page busy with itself.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(10);
 /// How long the browser may take to tell what it saw, once a step has failed.

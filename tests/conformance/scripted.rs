@@ -118,7 +118,7 @@ fn shown(path: &str, request: &Request, other: &str) -> String {
         ),
         "/copied" => on(
             "<form id=f action=/next><input id=a><input type=hidden id=b></form>",
-            "let later; a.oninput = () => { clearTimeout(later); later = setTimeout(() => { b.value = a.value }, 100) };\
+            "let later; a.oninput = () => { clearTimeout(later); later = setTimeout(() => { b.value = a.value }, 50) };\
              f.onsubmit = (event) => { if (b.value !== a.value) event.preventDefault() }",
         ),
         "/zone" => on(
