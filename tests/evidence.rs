@@ -290,6 +290,21 @@ fn what_is_read_is_what_a_person_reads() {
 }
 
 proptest! {
+    /// Every kind of white space, also where an inline tag stands between.
+    #[test]
+    fn runs_of_white_space_are_read_as_one_space(
+        pieces in proptest::collection::vec("[a-zé•😀\u{a0} \t\n\u{b}\u{c}\r\u{85}\u{2003}\u{2028}\u{3000}]{0,9}", 0..8)
+    ) {
+        let plain: String = pieces.concat();
+        let wanted = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+        prop_assert_eq!(&VisibleText::of(&plain).text, &wanted);
+        prop_assert_eq!(&VisibleText::of(&pieces.join("<b>")).text, &wanted);
+        prop_assert_eq!(&VisibleText::of(&format!("<title>{plain}</title>")).title, &wanted);
+        let parted = pieces.join(" ");
+        let wanted = parted.split_whitespace().collect::<Vec<_>>().join(" ");
+        prop_assert_eq!(&VisibleText::of(&pieces.join("<br>")).text, &wanted);
+    }
+
     #[test]
     fn numbers_ids_and_dates_do_not_count(
         hour in 0u32..24, minute in 0u32..60, day in 1u32..29, year in 2020u32..2100,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use std::collections::HashMap;
 
+use memchr::{memchr, memchr_iter, memmem};
 use scraper::Html;
 
 /// What a person reads on a page.
@@ -34,6 +35,8 @@ enum Kind {
     Title,
     /// Shows something beside the text.
     Embedding,
+    /// Hides what it holds until it is opened.
+    Details,
     Other,
 }
 
@@ -53,6 +56,7 @@ fn kind_of(name: &str) -> Kind {
         b"style" | b"template" | b"datalist" => Kind::Raw,
         b"iframe" => Kind::Frame,
         b"script" => Kind::Script,
+        b"details" => Kind::Details,
         b"title" => Kind::Title,
         b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video" | b"input"
         | b"picture" | b"button" => Kind::Embedding,
@@ -65,83 +69,94 @@ impl VisibleText {
     pub fn of(html: &str) -> Self {
         let mut found = Found {
             title: "",
-            text: String::with_capacity(html.len() / 2),
+            text: Folded::with_capacity(html.len() / 2),
             embeds: false,
         };
         found.read(html);
+        let mut title = Folded::with_capacity(found.title.len());
+        title.push(&unescaped(found.title));
         VisibleText {
-            title: folded(&unescaped(found.title)),
-            text: folded(&unescaped(&found.text)),
+            title: title.text,
+            text: found.text.text,
             embeds: found.embeds,
         }
     }
 }
 
-/// What is found on a page, as it is written there.
+/// What is found on a page.
 struct Found<'h> {
+    /// As it is written there.
     title: &'h str,
-    text: String,
+    text: Folded,
     embeds: bool,
 }
 
 impl<'h> Found<'h> {
     fn read(&mut self, html: &'h str) {
+        let mut hidden = memmem::find_iter(html.as_bytes(), "hidden").peekable();
         let mut rest = html;
-        let hides = html.contains("hidden") || html.contains("<details");
-        while let Some(at) = rest.find('<') {
-            self.text.push_str(&rest[..at]);
+        while let Some(at) = memchr(b'<', rest.as_bytes()) {
+            self.text.push(&unescaped(&rest[..at]));
             rest = &rest[at..];
+            if rest.starts_with("<!--") {
+                self.text.part();
+                rest = after(rest, "-->");
+                continue;
+            }
             let opens = !rest.starts_with("</");
             let name = tag_name(rest[1..].trim_start_matches('/'));
+            if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) {
+                self.text.push("<");
+                rest = &rest[1..];
+                continue;
+            }
             let kind = kind_of(name);
+            let behind = after_tag(rest);
+            let (from, to) = (html.len() - rest.len(), html.len() - behind.len());
+            while hidden.next_if(|at| *at < from).is_some() {}
+            let may_hide = kind == Kind::Details || hidden.peek().is_some_and(|at| *at < to);
             self.embeds |= matches!(kind, Kind::Embedding | Kind::Script | Kind::Frame);
-            if hides
+            if may_hide
                 && opens
                 && let Some((seen, behind)) = unseen(rest, name)
             {
-                self.text.push(' ');
+                self.text.part();
                 self.read(seen);
-                self.text.push(' ');
+                self.text.part();
                 rest = behind;
                 continue;
             }
             match kind {
                 Kind::Inline => {
-                    rest = after_tag(rest);
+                    rest = behind;
                     continue;
                 }
                 Kind::Raw | Kind::Script | Kind::Title | Kind::Frame if opens => {
-                    let (inside, behind) = raw_element(after_tag(rest), name);
+                    let (inside, behind) = raw_element(behind, name);
                     if kind == Kind::Title && self.title.is_empty() {
                         self.title = inside;
                     }
                     rest = behind;
                 }
-                _ if rest.starts_with("<!--") => rest = after(rest, "-->"),
-                _ if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) => {
-                    self.text.push('<');
-                    rest = &rest[1..];
-                }
-                _ => rest = after_tag(rest),
+                _ => rest = behind,
             }
-            self.text.push(' ');
+            self.text.part();
         }
-        self.text.push_str(rest);
+        self.text.push(&unescaped(rest));
     }
 }
 
 /// What is seen of an element that the markup itself hides (`hidden`, or a closed `details`,
 /// which shows its summary), and what follows the element; `None` of any other.
 fn unseen<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
-    let is_details = name.eq_ignore_ascii_case("details");
-    let behind = after_tag(text);
-    let tag = &text[..text.len() - behind.len()];
-    if !is_details && !tag.contains("hidden") || is_void(name) {
+    if is_void(name) {
         return None;
     }
+    let behind = after_tag(text);
+    let tag = &text[..text.len() - behind.len()];
     let has = |attribute: &str| attributes(tag).any(|it| it.eq_ignore_ascii_case(attribute));
     let is_hidden = has("hidden");
-    if !is_hidden && (!is_details || has("open")) {
+    if !is_hidden && (kind_of(name) != Kind::Details || has("open")) {
         return None;
     }
     let (inside, behind) = element(behind, name)?;
@@ -196,7 +211,7 @@ fn element<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
     let mut depth = 1;
     let mut from = 0;
     for _ in 0..MOST_WITHIN {
-        let at = from + text[from..].find('<')?;
+        let at = from + memchr(b'<', &text.as_bytes()[from..])?;
         let closes = text[at..].starts_with("</");
         from = at + 1 + usize::from(closes);
         if tag_name(&text[from..]).eq_ignore_ascii_case(name) {
@@ -227,49 +242,92 @@ fn after<'a>(text: &'a str, end: &str) -> &'a str {
 /// What follows the tag that `text` starts with; a `>` within quotes does not end it.
 fn after_tag(text: &str) -> &str {
     let bytes = text.as_bytes();
-    let mut from = 0;
-    while let Some(at) = position(bytes, from, |byte| matches!(byte, b'>' | b'"' | b'\'')) {
-        from = at + 1;
-        if bytes[at] == b'>' {
-            return &text[from..];
-        }
-        // Elsewhere than behind `=` a quote is a slip of the author's, not a quotation.
-        if bytes[..at].trim_ascii_end().ends_with(b"=") {
-            match position(bytes, from, |byte| byte == bytes[at]) {
-                Some(end) => from = end + 1,
-                None => break,
+    let mut at = 1;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'>' => return &text[at..],
+            // Elsewhere than behind `=` a quote is a slip of the author's, not a quotation.
+            b'"' | b'\'' if bytes[..at - 1].trim_ascii_end().ends_with(b"=") => {
+                match memchr(byte, &bytes[at..]) {
+                    Some(end) => at += end + 1,
+                    None => break,
+                }
             }
+            _ => {}
         }
     }
     ""
 }
 
-fn position(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    let found = bytes[from..].iter().position(|byte| wanted(*byte));
-    found.map(|at| from + at)
-}
-
 /// The content of a raw element, and what follows its end tag.
 fn raw_element<'a>(text: &'a str, name: &str) -> (&'a str, &'a str) {
-    let mut from = 0;
-    while let Some(at) = text[from..].find("</").map(|at| from + at) {
-        if tag_name(&text[at + 2..]).eq_ignore_ascii_case(name) {
-            return (&text[..at], after_tag(&text[at..]));
+    for at in memchr_iter(b'<', text.as_bytes()) {
+        let tag = &text[at..];
+        if tag.starts_with("</") && tag_name(&tag[2..]).eq_ignore_ascii_case(name) {
+            return (&text[..at], after_tag(tag));
         }
-        from = at + 2;
     }
     (text, "")
 }
 
-fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
+/// Text whose white space is folded: every run of it is one space, and none is at the ends.
+struct Folded {
+    text: String,
+    /// Whether what comes next is parted from what is there.
+    apart: bool,
+}
+
+impl Folded {
+    fn with_capacity(bytes: usize) -> Self {
+        let text = String::with_capacity(bytes);
+        Folded { text, apart: false }
     }
-    out
+
+    /// Parts what comes next from what is there.
+    fn part(&mut self) {
+        self.apart = true;
+    }
+
+    fn push(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        // Words that single spaces part are copied together.
+        let (mut from, mut at) = (0, 0);
+        while let Some(&byte) = bytes.get(at) {
+            let width = match byte {
+                b' ' | b'\t'..=b'\r' => 1,
+                // The bytes that white space beyond ASCII begins with.
+                0xC2 | 0xE1..=0xE3 => wide_space(&text[at..]),
+                _ => 0,
+            };
+            let next = bytes.get(at + 1);
+            let is_single = byte == b' ' && next.is_some_and(|next| (b'!'..=b'~').contains(next));
+            if width > 0 && (!is_single || at == from) {
+                self.copy(&text[from..at]);
+                self.part();
+                from = at + width;
+            }
+            at += width.max(1);
+        }
+        self.copy(&text[from..]);
+    }
+
+    fn copy(&mut self, words: &str) {
+        if words.is_empty() {
+            return;
+        }
+        if self.apart && !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.apart = false;
+        self.text.push_str(words);
+    }
+}
+
+/// The bytes of the first character if it is white space.
+fn wide_space(text: &str) -> usize {
+    let first = text.chars().next().filter(|c| c.is_whitespace());
+    first.map_or(0, char::len_utf8)
 }
 
 fn unescaped(text: &str) -> Cow<'_, str> {
