@@ -5,15 +5,17 @@
 
 mod failure;
 mod going;
+mod heard;
 mod sending;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Method;
+use memchr::memmem;
 use reqwest::cookie::Jar;
 use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::certificate;
@@ -25,11 +27,11 @@ use super::page::{
     milliseconds, no_page,
 };
 use super::redact::Redactor;
-use crate::domain::random::bytes;
 use crate::domain::run::Phases;
-use crate::domain::{Clock, Fault, Random, Why};
+use crate::domain::{Clock, Fault, Random, Why, random};
 use crate::http_client::{Applicant, HttpClients, Timeline};
 use going::Going;
+use heard::{Beginning, Heard};
 use sending::{Count, Counted};
 
 /// The most redirects that are followed for one request: as many as Chromium follows.
@@ -49,23 +51,21 @@ pub struct HttpPage {
     clock: Arc<dyn Clock>,
     site: Url,
     hosts: Arc<BTreeSet<String>>,
-    boundary: String,
+    random: Arc<dyn Random>,
     body_limit: u64,
     shown: Option<Arc<Snapshot>>,
     changes: Vec<(Query, Change)>,
     spent: Spent,
     /// Every request of the run that has ended.
-    log: Vec<Entry>,
+    log: Vec<Heard>,
     /// The request that is under way, so that its time is known when it is broken off.
     under_way: Option<UnderWay>,
 }
 
 struct UnderWay {
-    exchange: Exchange,
+    heard: Heard,
     since: Duration,
     first_byte_at: Option<Duration>,
-    entry: Entry,
-    sending: Option<Arc<Count>>,
 }
 
 impl HttpPage {
@@ -74,7 +74,7 @@ impl HttpPage {
     pub fn new(
         clients: &HttpClients,
         clock: Arc<dyn Clock>,
-        random: &dyn Random,
+        random: Arc<dyn Random>,
         site: Url,
         hosts: Arc<BTreeSet<String>>,
     ) -> Result<Self, Trouble> {
@@ -85,7 +85,6 @@ impl HttpPage {
         } = clients
             .applicant(Arc::clone(&clock))
             .map_err(|error| Trouble::Ours(Why::Ourselves, error.to_string()))?;
-        let token = data_encoding::HEXLOWER.encode(&bytes::<16>(random));
         Ok(HttpPage {
             client,
             timeline,
@@ -93,7 +92,7 @@ impl HttpPage {
             clock,
             site,
             hosts,
-            boundary: format!("----Siaga{token}"),
+            random,
             body_limit: super::flow_file::BODY_LIMIT,
             shown: None,
             changes: Vec::new(),
@@ -133,6 +132,11 @@ impl HttpPage {
         self.shown.as_ref().ok_or_else(nothing)
     }
 
+    fn boundary(&self) -> String {
+        let token = random::bytes::<16>(&*self.random);
+        format!("----Siaga{}", data_encoding::HEXLOWER.encode(&token))
+    }
+
     fn referrer(&self) -> Option<Url> {
         self.shown.as_ref().map(|page| page.url.clone())
     }
@@ -142,7 +146,7 @@ impl HttpPage {
             method: submission.method,
             url: submission.url,
             headers: HeaderMap::new(),
-            body: submission.body.write(&self.boundary),
+            body: submission.body.write(|| self.boundary()),
             referrer: self.referrer(),
             navigation: true,
             led: true,
@@ -156,9 +160,11 @@ impl HttpPage {
         for _ in 0..=MOST_REDIRECTS {
             self.go_to(&mut going).await?;
             let page = self.page()?;
-            let leads_on = is_navigation
-                && page.is_html()
-                && page.text().to_ascii_lowercase().contains("http-equiv");
+            let may_lead_on = || {
+                let lower = page.text().to_ascii_lowercase();
+                memmem::find(lower.as_bytes(), b"http-equiv").is_some()
+            };
+            let leads_on = is_navigation && page.is_html() && may_lead_on();
             let Some((delay, url)) = leads_on.then(|| dom_of(page).leads_on()).flatten() else {
                 return Ok(());
             };
@@ -187,9 +193,9 @@ impl HttpPage {
                 self.shown = redirected.or(self.shown.take());
                 return Err(forbidden(going, redirects));
             }
-            let response = self.send(going).await?;
+            let (response, headers) = self.send(going).await?;
             let status = response.status();
-            let location = redirect_target(&response, &going.url);
+            let location = redirect_target(status, &headers, &going.url);
             if let Some(location) = location.filter(|_| redirects < MOST_REDIRECTS) {
                 self.settle(Some(status.as_u16()));
                 redirects += 1;
@@ -198,14 +204,14 @@ impl HttpPage {
                     Some(status.as_u16()),
                     going.method.clone(),
                     going.url.clone(),
-                    response.headers().clone(),
+                    headers,
                     Vec::new(),
                     false,
                 )));
                 going.follow(status, location);
                 continue;
             }
-            let outcome = self.receive(response, going).await;
+            let outcome = self.receive(response, headers, going).await;
             self.settle(Some(status.as_u16()));
             outcome?;
             if redirects == MOST_REDIRECTS && status.is_redirection() {
@@ -216,62 +222,66 @@ impl HttpPage {
         }
     }
 
-    async fn send(&mut self, going: &Going) -> Result<reqwest::Response, Trouble> {
+    /// Sends a request; gives the answer and its headers, which are taken out of it.
+    async fn send(
+        &mut self,
+        going: &Going,
+    ) -> Result<(reqwest::Response, Arc<HeaderMap>), Trouble> {
         let headers = going.browser_headers();
-        let mut entry = Entry {
-            started_at: self.clock.now(),
-            method: going.method.as_str().to_owned(),
-            url: going.url.to_string(),
-            kind: if going.navigation {
-                "Document"
-            } else {
-                "Fetch"
-            }
-            .to_owned(),
-            request_headers: listed(&headers),
-            ..Entry::default()
-        };
-        let mut sending = None;
+        let mut counted_body = None;
         let mut request = self
             .client
             .request(going.method.clone(), going.url.clone())
-            .headers(headers);
+            .headers(headers.clone());
         if let Some((media_type, bytes)) = &going.body {
             if !going.headers.contains_key(header::CONTENT_TYPE) {
                 request = request.header(header::CONTENT_TYPE, media_type);
             }
             let count = Count::new(Arc::clone(&self.clock));
             let counted = Counted::new(bytes.clone(), Arc::clone(&count));
-            entry.request_size = Some(bytes.len() as u64);
-            sending = Some(count);
+            counted_body = Some((bytes.len() as u64, count));
             request = request.body(reqwest::Body::wrap(counted));
         }
         self.under_way = Some(UnderWay {
-            exchange: Exchange {
-                method: going.method.clone(),
-                url: going.url.clone(),
-                status: None,
-                phases: Phases::default(),
+            heard: Heard {
+                exchange: Exchange {
+                    method: going.method.clone(),
+                    url: going.url.clone(),
+                    status: None,
+                    phases: Phases::default(),
+                },
+                started_at: self.clock.now(),
+                took: Duration::ZERO,
+                navigation: going.navigation,
+                headers,
+                body: counted_body,
+                answer: None,
+                failed: None,
             },
             since: self.clock.monotonic(),
             first_byte_at: None,
-            entry,
-            sending,
         });
         match request.send().await {
-            Ok(response) => {
+            Ok(mut response) => {
                 let now = self.clock.monotonic();
+                let headers = Arc::new(std::mem::take(response.headers_mut()));
                 if let Some(under_way) = &mut self.under_way {
                     under_way.first_byte_at = Some(now);
-                    under_way.exchange.status = Some(response.status().as_u16());
-                    answered(&mut under_way.entry, &response);
+                    under_way.heard.exchange.status = Some(response.status().as_u16());
+                    under_way.heard.answer = Some(Beginning {
+                        status: response.status(),
+                        version: response.version(),
+                        headers: Arc::clone(&headers),
+                        remote: response.remote_addr(),
+                        length: response.content_length(),
+                    });
                 }
-                Ok(response)
+                Ok((response, headers))
             }
             Err(error) => {
                 let trouble = failure::trouble(&error);
                 if let Some(under_way) = &mut self.under_way {
-                    under_way.entry.failed = Some(trouble.message().to_owned());
+                    under_way.heard.failed = Some(trouble.message().to_owned());
                 }
                 self.settle(None);
                 Err(trouble)
@@ -283,6 +293,7 @@ impl HttpPage {
     async fn receive(
         &mut self,
         mut response: reqwest::Response,
+        headers: Arc<HeaderMap>,
         going: &Going,
     ) -> Result<(), Trouble> {
         let limit = self.body_limit;
@@ -291,11 +302,10 @@ impl HttpPage {
             Err(Trouble::Site(Fault::Content, message))
         };
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
         let mut show = |body: Vec<u8>, complete: bool| {
             let (method, url) = (going.method.clone(), going.url.clone());
-            let snapshot =
-                Snapshot::new(Some(status), method, url, headers.clone(), body, complete);
+            let headers = Arc::clone(&headers);
+            let snapshot = Snapshot::new(Some(status), method, url, headers, body, complete);
             self.shown = Some(Arc::new(snapshot));
         };
         // Shown before the body is read, so that a run broken off meanwhile has the headers.
@@ -331,7 +341,7 @@ impl HttpPage {
 
     /// Adds the time of the request under way to what the step has spent.
     fn settle(&mut self, status: Option<u16>) {
-        let Some(mut under_way) = self.under_way.take() else {
+        let Some(under_way) = self.under_way.take() else {
             return;
         };
         let now = self.clock.monotonic();
@@ -345,21 +355,19 @@ impl HttpPage {
             first_byte: milliseconds(waiting.saturating_sub(connecting.total())),
             transfer: milliseconds(now.saturating_sub(first_byte_at)),
         };
-        under_way.exchange.status = under_way.exchange.status.or(status);
-        under_way.exchange.phases = phases;
+        let mut heard = under_way.heard;
+        heard.exchange.status = heard.exchange.status.or(status);
+        heard.exchange.phases = phases;
+        heard.took = now.saturating_sub(under_way.since);
         let sum = &mut self.spent.phases;
         sum.resolve += phases.resolve;
         sum.connect += phases.connect;
         sum.tls += phases.tls;
         sum.first_byte += phases.first_byte;
         sum.transfer += phases.transfer;
-        self.spent.exchanges.push(under_way.exchange);
-        let mut entry = under_way.entry;
-        entry.phases = phases;
-        entry.took_ms = milliseconds(now.saturating_sub(under_way.since));
-        entry.sending = under_way.sending.map(|sending| sending.so_far());
+        self.spent.exchanges.push(heard.exchange.clone());
         if self.log.len() < MOST_ENTRIES {
-            self.log.push(entry);
+            self.log.push(heard);
         }
     }
 }
@@ -422,7 +430,7 @@ impl Page for HttpPage {
             method: request.method,
             url: self.address(&request.address)?,
             headers,
-            body: request.body.write(&self.boundary),
+            body: request.body.write(|| self.boundary()),
             referrer: self.referrer(),
             navigation: false,
             led: false,
@@ -482,7 +490,7 @@ impl Page for HttpPage {
     }
 
     async fn requests(&mut self) -> Vec<Entry> {
-        self.log.clone()
+        self.log.iter().map(Heard::entry).collect()
     }
 
     async fn evidence(&mut self, _: &Redactor, pieces: &mut Vec<Piece>) {
@@ -497,35 +505,11 @@ impl Page for HttpPage {
     }
 }
 
-/// Notes what the beginning of an answer tells.
-fn answered(entry: &mut Entry, response: &reqwest::Response) {
-    let status = response.status();
-    entry.status = status.as_u16();
-    entry.status_text = status.canonical_reason().unwrap_or_default().to_owned();
-    entry.headers = listed(response.headers());
-    let media_type = response.headers().get(header::CONTENT_TYPE);
-    entry.media_type = media_type.map_or(String::new(), text_of);
-    entry.protocol = format!("{:?}", response.version());
-    entry.remote = response.remote_addr().map(|address| address.to_string());
-    entry.received = response.content_length();
-}
-
-fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
-    let headers = headers.iter();
-    headers
-        .map(|(name, value)| (name.as_str().to_owned(), text_of(value)))
-        .collect()
-}
-
-fn text_of(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+fn redirect_target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Option<Url> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = response.headers().get(header::LOCATION)?;
+    let location = headers.get(header::LOCATION)?;
     let mut url = from
         .join(&String::from_utf8_lossy(location.as_bytes()))
         .ok()?;

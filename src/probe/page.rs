@@ -241,7 +241,7 @@ pub struct Snapshot {
     /// Its address, after redirects.
     pub url: Url,
     /// The answer's headers.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// Its bytes, decompressed.
     pub body: Vec<u8>,
     /// Whether it is all there.
@@ -256,10 +256,11 @@ impl Snapshot {
         status: Option<u16>,
         method: Method,
         url: Url,
-        headers: HeaderMap,
+        headers: impl Into<Arc<HeaderMap>>,
         body: Vec<u8>,
         complete: bool,
     ) -> Self {
+        let headers = headers.into();
         let (text, visible) = (OnceLock::new(), OnceLock::new());
         Snapshot {
             status,

@@ -105,7 +105,7 @@ pub async fn run_flow(
     let page = HttpPage::new(
         &tools.http,
         Arc::clone(&tools.clock),
-        &*tools.random,
+        Arc::clone(&tools.random),
         target.site.clone(),
         Arc::new(hosts),
     );
@@ -155,7 +155,7 @@ pub async fn run_in_browser(
     let plain = HttpPage::new(
         &tools.http,
         clock(),
-        &*tools.random,
+        Arc::clone(&tools.random),
         target.site.clone(),
         Arc::clone(&hosts),
     );

@@ -222,7 +222,7 @@ fn files_are_sent_as_browsers_send_them() {
     };
     let changes = [(query("#one"), Change::Upload(file))];
     let sent = submit(&dom(html), &changes, &query("form")).unwrap();
-    let (media_type, body) = sent.body.write("b0").unwrap();
+    let (media_type, body) = sent.body.write(|| "b0".to_owned()).unwrap();
     assert_eq!(media_type, "multipart/form-data; boundary=b0");
     let expected: Vec<u8> = [
         b"--b0\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\"y\r\n".as_slice(),

@@ -54,9 +54,9 @@ pub enum Body {
 }
 
 impl Body {
-    /// The content type and the bytes, `None` where there is no body. `boundary` must not
-    /// occur in any file: make it of random characters.
-    pub fn write(&self, boundary: &str) -> Option<(String, Bytes)> {
+    /// The content type and the bytes, `None` where there is no body. `boundary` must give
+    /// what occurs in no file: random characters.
+    pub fn write(&self, boundary: impl FnOnce() -> String) -> Option<(String, Bytes)> {
         match self {
             Body::None => None,
             Body::Urlencoded(text) => Some((
@@ -65,10 +65,11 @@ impl Body {
             )),
             Body::Plain(text) => Some(("text/plain".to_owned(), text.clone().into())),
             Body::Other(media_type, bytes) => Some((media_type.clone(), bytes.clone())),
-            Body::Multipart(fields) => Some((
-                format!("multipart/form-data; boundary={boundary}"),
-                multipart(fields, boundary),
-            )),
+            Body::Multipart(fields) => {
+                let boundary = boundary();
+                let media_type = format!("multipart/form-data; boundary={boundary}");
+                Some((media_type, multipart(fields, &boundary)))
+            }
         }
     }
 }
