@@ -273,13 +273,30 @@ pub(super) fn current() -> Outage {
             sha256: "ab".repeat(32),
             taken_at: at(14, 3),
         }),
-        error_pages: vec![ErrorPage {
-            title: "500 • KENDALA SERVER <b>".to_owned(),
-            fingerprint: "9f86d081884c7d65".to_owned(),
-            count: 214,
-            first_at: at(14, 2),
-            vantages: 3,
-        }],
+        error_pages: vec![
+            ErrorPage {
+                title: "500 • KENDALA SERVER <b>".to_owned(),
+                fingerprint: "9f86d081884c7d65".to_owned(),
+                count: 200,
+                first_at: at(14, 2),
+                vantages: 3,
+            },
+            ErrorPage {
+                title: "Gateway".to_owned(),
+                fingerprint: "c0ffee0000000001".to_owned(),
+                count: 20,
+                first_at: at(14, 5),
+                vantages: 1,
+            },
+            ErrorPage {
+                // The same as a browser reads it.
+                title: "500 • KENDALA SERVER <b>".to_owned(),
+                fingerprint: "5d41402abc4b2a76".to_owned(),
+                count: 14,
+                first_at: at(14, 1),
+                vantages: 1,
+            },
+        ],
         gaps: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::outages::{error_page_line, span_line};
+use super::outages::{error_page_line, read_alike, span_line};
 use super::words::{self, Badge};
 use crate::domain::Moment;
 use crate::web::evidence;
@@ -50,7 +50,7 @@ struct Screenshot {
 
 struct Page {
     line: String,
-    fingerprint: String,
+    fingerprints: String,
 }
 
 /// A line of the timeline.
@@ -77,12 +77,11 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
         fault: record.fault.map(|fault| words::fault(t, fault)),
         diagnosis: (record.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
         facts: facts(site, lang, outage),
-        error_pages: outage
-            .error_pages
-            .iter()
-            .map(|page| Page {
-                line: error_page_line(t, format, page, reference),
-                fingerprint: page.fingerprint.clone(),
+        error_pages: read_alike(&outage.error_pages)
+            .into_iter()
+            .map(|(page, fingerprints)| Page {
+                line: error_page_line(t, format, &page, reference),
+                fingerprints: fingerprints.join(", "),
             })
             .collect(),
         screenshot: outage.screenshot.as_ref().map(|shot| {

@@ -45,10 +45,9 @@ pub fn card(layout: &Layout<'_>, outage: &Outage, as_of: Moment) -> Card {
         fault: outage.record.fault.map(|fault| words::fault(t, fault)),
         diagnosis: (outage.record.diagnosis.as_ref())
             .and_then(|found| words::diagnosis_short(t, found)),
-        error_page: outage
-            .error_pages
+        error_page: read_alike(&outage.error_pages)
             .first()
-            .map(|page| error_page_line(t, format, page, as_of)),
+            .map(|(page, _)| error_page_line(t, format, page, as_of)),
     }
 }
 
@@ -72,6 +71,25 @@ pub fn span_line(t: Texts, format: Format, outage: &Outage, as_of: Moment) -> St
             ],
         ),
     }
+}
+
+/// Pages of the same title are one to a reader, with the fingerprints of all: a browser reads
+/// another text on a page than is in its markup. The most frequent first.
+pub fn read_alike(pages: &[ErrorPage]) -> Vec<(ErrorPage, Vec<&str>)> {
+    let mut alike: Vec<(ErrorPage, Vec<&str>)> = Vec::new();
+    for page in pages {
+        match alike.iter_mut().find(|(one, _)| one.title == page.title) {
+            Some((one, fingerprints)) => {
+                one.count += page.count;
+                one.first_at = one.first_at.min(page.first_at);
+                one.vantages = one.vantages.max(page.vantages);
+                fingerprints.push(&page.fingerprint);
+            }
+            None => alike.push((page.clone(), vec![&page.fingerprint])),
+        }
+    }
+    alike.sort_by_key(|(page, _)| std::cmp::Reverse(page.count));
+    alike
 }
 
 /// "this page: 214 times since 09:02, from 3 vantages".
