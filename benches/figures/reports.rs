@@ -12,9 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use axum::body::Bytes;
 use serde_json::json;
 use siaga::domain::Clock as _;
@@ -56,8 +55,9 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         let each = |cpu: f64| cpu * 1e3 / (CLIENTS * EACH) as f64;
         let server = each(siaga.cpu()? - before.0);
         let clients = each(process::cpu("self")? - before.1);
-        let one = bare(folder.path(), &screenshot, 1).await?;
-        let many = bare(folder.path(), &screenshot, CLIENTS).await?;
+        let own = |threads: usize| folder.path().join(format!("bare-{round}-{threads}"));
+        let one = bare(&own(1), &screenshot, 1).await?;
+        let many = bare(&own(CLIENTS), &screenshot, CLIENTS).await?;
         if round == 0 {
             continue;
         }
@@ -164,10 +164,11 @@ async fn reported(client: &reqwest::Client, url: &str, body: &Bytes) -> anyhow::
     Ok((CLIENTS * EACH) as f64 / took.as_secs_f64())
 }
 
-/// Bare writes a second by so many threads. What they write goes away afterwards.
+/// Bare writes a second by so many threads into a new folder. What they write stays until the
+/// figure is done: for some seconds ext4 steps over every inode that was freed just before, one
+/// by one, which would cost whoever creates files next most of its time.
 async fn bare(folder: &Path, bytes: &[u8], threads: usize) -> anyhow::Result<f64> {
-    let folder = folder.join("bare");
-    fs::create_dir(&folder)?;
+    fs::create_dir(folder)?;
     let options = SqliteConnectOptions::new()
         .filename(folder.join("bare.db"))
         .create_if_missing(true)
@@ -183,7 +184,7 @@ async fn bare(folder: &Path, bytes: &[u8], threads: usize) -> anyhow::Result<f64
     let began = SystemClock.monotonic();
     let workers: Vec<_> = (0..threads)
         .map(|thread| {
-            let (conn, bytes, folder) = (Arc::clone(&conn), Arc::clone(&bytes), folder.clone());
+            let (conn, bytes, folder) = (Arc::clone(&conn), Arc::clone(&bytes), folder.to_owned());
             let handle = tokio::runtime::Handle::current();
             tokio::task::spawn_blocking(move || {
                 (0..total / threads).try_for_each(|number| {
@@ -199,10 +200,6 @@ async fn bare(folder: &Path, bytes: &[u8], threads: usize) -> anyhow::Result<f64
         worker.await??;
     }
     let took = SystemClock.monotonic() - began;
-    drop(conn);
-    // The file is closed in a thread of its own.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    fs::remove_dir_all(&folder).context("what was written could not be removed")?;
     Ok(total as f64 / took.as_secs_f64())
 }
 

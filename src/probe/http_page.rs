@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use memchr::memmem;
+use memchr::memchr2_iter;
 use reqwest::cookie::Jar;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -160,11 +160,7 @@ impl HttpPage {
         for _ in 0..=MOST_REDIRECTS {
             self.go_to(&mut going).await?;
             let page = self.page()?;
-            let may_lead_on = || {
-                let lower = page.text().to_ascii_lowercase();
-                memmem::find(lower.as_bytes(), b"http-equiv").is_some()
-            };
-            let leads_on = is_navigation && page.is_html() && may_lead_on();
+            let leads_on = is_navigation && page.is_html() && has_http_equiv(page.text());
             let Some((delay, url)) = leads_on.then(|| dom_of(page).leads_on()).flatten() else {
                 return Ok(());
             };
@@ -503,6 +499,18 @@ impl Page for HttpPage {
         spent.certificate_expires_at = self.timeline.certificate_expires_at();
         spent
     }
+}
+
+/// Whether `http-equiv` occurs, in whatever case; sought by its rarest letter.
+fn has_http_equiv(text: &str) -> bool {
+    const WORD: &[u8] = b"http-equiv";
+    const BEFORE_Q: usize = 6;
+    let bytes = text.as_bytes();
+    memchr2_iter(b'q', b'Q', bytes).any(|at| {
+        let from = at.checked_sub(BEFORE_Q);
+        let there = from.and_then(|from| bytes.get(from..from + WORD.len()));
+        there.is_some_and(|there| there.eq_ignore_ascii_case(WORD))
+    })
 }
 
 fn redirect_target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Option<Url> {
