@@ -9,7 +9,6 @@ mod outside;
 mod places;
 mod service;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -21,18 +20,16 @@ use jiff::tz::TimeZone;
 use siaga::detect::Detector;
 use siaga::domain::outage::Rules;
 use siaga::domain::{Clock, Engine, Moment, Outcome, RunReport, Why};
-use siaga::http_client::HttpClients;
 use siaga::probe::browser::{Browsers, Event, Settings, WebDriver};
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::politeness::Politeness;
 use siaga::probe::runner::{Occasion, Target, Tools, run_in_browser};
 use siaga::store::outages;
 use siaga::system::{SystemClock, SystemRandom};
 use siaga::toml_reader::Source;
 use tokio::sync::{Notify, watch};
 
+use crate::harness::probing::{target, tools};
 use crate::harness::{eventually, folder, on_sqlite};
 
 /// How long a browser may take to be gone.
@@ -121,28 +118,11 @@ impl World {
                 Arc::new(SystemClock),
                 Arc::new(move |event| keep.lock().unwrap().push(event)),
             );
-        let target = Target {
-            site: site.parse().unwrap(),
-            hosts: Default::default(),
-            controls: Vec::new(),
-            variables: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            vantage: "test".to_owned(),
-            time_zone: TimeZone::UTC,
-        };
-        let tools = Tools {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-            http: Arc::new(HttpClients::new(Some("https://watch.example/"), &[]).unwrap()),
-            mailbox: None,
-            browsers: Some(browsers.clone()),
-            evidence: None,
-            error_pages: Arc::new(ErrorPages::default()),
-            politeness: Arc::new(Politeness::default()),
-        };
+        let mut tools = tools();
+        tools.browsers = Some(browsers.clone());
         World {
             browsers,
-            target,
+            target: target(site),
             tools,
             asked,
             events,

@@ -7,22 +7,19 @@ mod scripted;
 mod shown;
 mod site;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use siaga::domain::run::StepReport;
 use siaga::domain::{Engine, Outcome, RunReport};
-use siaga::http_client::HttpClients;
 use siaga::probe::browser::{Browsers, Settings, WebDriver};
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::politeness::Politeness;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
-use siaga::system::{SystemClock, SystemRandom};
+use siaga::system::SystemRandom;
 use siaga::toml_reader::Source;
 use url::Url;
 
+use crate::harness::{folder, probing};
 use crate::http_engine::server::Server;
 
 /// A flow with this text after its head.
@@ -30,18 +27,6 @@ fn flow(steps: &str) -> Flow {
     let head = "name = \"F\"\nevery = { http = \"1m\", browser = \"1m\" }\ntimeout = \"10m\"\n";
     let source = Source::new("f.toml", format!("{head}{steps}"));
     flow_file::read(&source, "f", None).unwrap_or_else(|problems| panic!("{problems:#?}"))
-}
-
-fn target(site: &str) -> Target {
-    Target {
-        site: Url::parse(site).unwrap(),
-        hosts: Default::default(),
-        controls: Vec::new(),
-        variables: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        vantage: "test".to_owned(),
-        time_zone: jiff::tz::TimeZone::UTC,
-    }
 }
 
 /// What runs need, with browsers in a folder that goes away with the value.
@@ -56,22 +41,11 @@ impl Bench {
     }
 
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = crate::harness::folder();
-        let http = HttpClients::new(Some("https://watch.example/"), &[]).unwrap();
-        let mut settings = Settings::new(folder.path().to_owned(), http.user_agent());
+        let (folder, mut tools) = (folder(), probing::tools());
+        let mut settings = Settings::new(folder.path().to_owned(), tools.http.user_agent());
         change(&mut settings);
-        let random = Arc::new(SystemRandom);
-        let pages = include_str!("../probes/error-pages.toml");
-        let tools = Tools {
-            clock: Arc::new(SystemClock),
-            random: Arc::clone(&random) as Arc<_>,
-            http: Arc::new(http),
-            mailbox: None,
-            browsers: Some(Browsers::open(settings, random).unwrap()),
-            evidence: None,
-            error_pages: Arc::new(ErrorPages::load(pages, "error-pages.toml").unwrap()),
-            politeness: Arc::new(Politeness::default()),
-        };
+        tools.browsers = Some(Browsers::open(settings, Arc::new(SystemRandom)).unwrap());
+        tools.error_pages = probing::error_pages();
         Bench { tools, folder }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use siaga::toml_reader::{Size, Source, parse_duration, parse_size};
 
+use crate::harness::probing::probes;
+
 fn lines(problems: &[siaga::toml_reader::Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
@@ -311,8 +313,7 @@ limit = "2MB"
 
 #[test]
 fn the_flows_that_come_with_siaga_are_right() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
-    let flows = siaga::probe::flow_file::open_all(&folder, Some(&Default::default()));
+    let flows = siaga::probe::flow_file::open_all(&probes(), Some(&Default::default()));
     let flows = flows.unwrap_or_else(|problems| panic!("{:#?}", lines(&problems)));
     let keys: Vec<&str> = flows.iter().map(|flow| flow.key.as_str()).collect();
     assert_eq!(

@@ -11,19 +11,13 @@ use siaga::probe::error_pages::{ErrorPages, PageClass, fingerprint};
 use siaga::probe::evidence::{EvidenceError, EvidenceStore, LARGEST};
 use siaga::probe::visible_text::VisibleText;
 
-// ── Known error pages ────────────────────────────────────────────────────────────────────
+use crate::harness::probing::error_pages;
 
-fn shipped() -> ErrorPages {
-    ErrorPages::load(
-        include_str!("../probes/error-pages.toml"),
-        "probes/error-pages.toml",
-    )
-    .unwrap()
-}
+// ── Known error pages ────────────────────────────────────────────────────────────────────
 
 #[test]
 fn known_pages_are_recognised_whatever_their_status() {
-    let pages = shipped();
+    let pages = error_pages();
     let seen: [(&str, &str); 29] = [
         (
             "branded-500",
@@ -135,7 +129,7 @@ fn known_pages_are_recognised_whatever_their_status() {
 
 #[test]
 fn a_blank_page_is_recognised_and_an_empty_answer_that_is_meant_is_not() {
-    let pages = shipped();
+    let pages = error_pages();
     for page in [
         "",
         " \r\n",
@@ -160,7 +154,7 @@ fn a_blank_page_is_recognised_and_an_empty_answer_that_is_meant_is_not() {
 
 #[test]
 fn ordinary_pages_are_not_taken_for_error_pages() {
-    let pages = shipped();
+    let pages = error_pages();
     for page in [
         "<title>Masuk</title><form><p>Sesi</p><label>Saya bukan robot<input type=checkbox></label></form>",
         "<title>Daftar permohonan</title><p>Jadwal pemeliharaan: Sabtu 6 Agustus, 500 permohonan</p>",
@@ -340,8 +334,8 @@ proptest! {
 }
 
 fn shipped_once() -> &'static ErrorPages {
-    static PAGES: std::sync::OnceLock<ErrorPages> = std::sync::OnceLock::new();
-    PAGES.get_or_init(shipped)
+    static PAGES: std::sync::OnceLock<std::sync::Arc<ErrorPages>> = std::sync::OnceLock::new();
+    PAGES.get_or_init(error_pages)
 }
 
 // ── Files of evidence ────────────────────────────────────────────────────────────────────

@@ -11,49 +11,16 @@ mod secrets;
 pub(crate) mod server;
 mod strangers;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use siaga::domain::{Outcome, RunReport};
-use siaga::http_client::HttpClients;
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::politeness::Politeness;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow};
-use siaga::system::{SystemClock, SystemRandom};
 use siaga::toml_reader::Source;
-use url::Url;
 
 /// A flow with this text after its head.
 fn flow(steps: &str) -> Flow {
     let text = format!("name = \"F\"\nevery = \"1s\"\n{steps}");
     flow_file::read(&Source::new("f.toml", text), "f", None).unwrap_or_else(|p| panic!("{p:#?}"))
-}
-
-fn target(site: &str) -> Target {
-    Target {
-        site: Url::parse(site).unwrap(),
-        hosts: Default::default(),
-        controls: Vec::new(),
-        variables: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        vantage: "test".to_owned(),
-        time_zone: jiff::tz::TimeZone::UTC,
-    }
-}
-
-fn tools() -> Tools {
-    Tools {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(Some("https://watch.example/"), &[]).unwrap()),
-        mailbox: None,
-        browsers: None,
-        evidence: None,
-        error_pages: Arc::new(ErrorPages::default()),
-        politeness: Arc::new(Politeness::default()),
-    }
 }
 
 async fn run(flow: &Flow, target: &Target, tools: &Tools) -> RunReport {

@@ -7,28 +7,22 @@ mod masked;
 mod shown;
 mod taken;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::response::Html;
 use siaga::domain::RunReport;
 use siaga::domain::run::{EvidenceRef, StepReport};
 use siaga::evidence::EvidenceStore;
-use siaga::http_client::HttpClients;
 use siaga::probe::browser::{self, Browsers};
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::politeness::Politeness;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
-use siaga::rehearsal::{self, Fault, Rehearsal, Settings};
-use siaga::system::{SystemClock, SystemRandom};
+use siaga::rehearsal::{Fault, Rehearsal};
+use siaga::system::SystemRandom;
 use siaga::toml_reader::Source;
-use url::Url;
+
+use crate::harness::probing::{self, error_pages, probes, target, tools};
 
 /// A site, what runs over it need, and a folder for what they leave.
 struct Scene {
@@ -42,31 +36,15 @@ impl Scene {
     fn of(site: &str) -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let store = EvidenceStore::open(folder.path().join("evidence")).unwrap();
-        let http = HttpClients::new(Some("https://watch.example/"), &[]).unwrap();
-        let browsers = browser::Settings::new(folder.path().join("browsers"), http.user_agent());
-        let browsers = Browsers::open(browsers, Arc::new(SystemRandom)).unwrap();
-        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes/error-pages.toml");
-        let pages = std::fs::read_to_string(pages).unwrap();
+        let mut tools = tools();
+        let agent = tools.http.user_agent();
+        let browsers = browser::Settings::new(folder.path().join("browsers"), agent);
+        tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
+        tools.evidence = Some(store.clone());
+        tools.error_pages = error_pages();
         Scene {
-            target: Target {
-                site: Url::parse(site).unwrap(),
-                hosts: Default::default(),
-                controls: Vec::new(),
-                variables: BTreeMap::new(),
-                secrets: BTreeMap::new(),
-                vantage: "test".to_owned(),
-                time_zone: jiff::tz::TimeZone::UTC,
-            },
-            tools: Tools {
-                clock: Arc::new(SystemClock),
-                random: Arc::new(SystemRandom),
-                http: Arc::new(http),
-                mailbox: None,
-                browsers: Some(browsers),
-                evidence: Some(store.clone()),
-                error_pages: Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap()),
-                politeness: Arc::new(Politeness::default()),
-            },
+            target: target(site),
+            tools,
             store,
             folder,
         }
@@ -120,30 +98,16 @@ fn flow(steps: &str) -> Flow {
 
 /// The rehearsal site with these faults, and the test account.
 async fn rehearsed(faults: Vec<Fault>) -> (Rehearsal, Scene) {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        listen: any,
-        control_listen: None,
-        smtp_listen: any,
-        imap_listen: any,
-        verify_after: Duration::from_millis(50),
-        ..Settings::default()
-    };
-    let (email, password) = settings.account.clone();
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
+    let (rehearsal, target, _) = probing::rehearsed().await;
     rehearsal.faults().set(faults);
-    let mut scene = Scene::of(&format!("http://{}/", rehearsal.site()));
-    let secrets = &mut scene.target.secrets;
-    secrets.insert("PROBE_EMAIL".to_owned(), email);
-    secrets.insert("PROBE_PASSWORD".to_owned(), password);
+    let mut scene = Scene::of(target.site.as_str());
+    scene.target = target;
     (rehearsal, scene)
 }
 
 /// The journey up to the upload.
 fn journey() -> Flow {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes/extension.toml");
-    let mut flow = flow_file::open(&path, None).unwrap();
+    let mut flow = flow_file::open(&probes().join("extension.toml"), None).unwrap();
     flow.steps.truncate(6);
     flow
 }

@@ -2,9 +2,10 @@
 
 use siaga::domain::Engine;
 
+use crate::harness::probing::target;
 use crate::http_engine::server::Server;
 
-use super::{Bench, flow, message, place, same, site, step, target, told};
+use super::{Bench, flow, message, place, same, site, step, told};
 
 /// Name, keys of the step, its outcome, and words that both engines' messages hold.
 const WRONG: &[(&str, &str, &str, &str)] = &[

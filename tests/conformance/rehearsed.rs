@@ -1,47 +1,26 @@
 //! The flows that come with Siaga, on both engines against the rehearsal site and its faults.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use siaga::domain::{Engine, Outcome, RunReport};
 use siaga::probe::definition::Flow;
 use siaga::probe::flow_file;
-use siaga::probe::mailbox::ImapMailbox;
 use siaga::probe::runner::Target;
-use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
-use siaga::system::{SystemClock, SystemRandom};
+use siaga::rehearsal::{Fault, Kind, Rehearsal};
 
-use super::{Bench, message, same, target};
+use super::{Bench, message, same};
+use crate::harness::probing::{probes, rehearsed};
 
 async fn start() -> (Rehearsal, Target, Bench) {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        listen: any,
-        control_listen: None,
-        smtp_listen: any,
-        imap_listen: any,
-        verify_after: Duration::from_millis(50),
-        ..Settings::default()
-    };
-    let (email, password) = settings.account.clone();
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
-    let mut target = target(&format!("http://{}/", rehearsal.site()));
-    let (user, imap) = (email.replace('@', "%40"), rehearsal.imap());
-    let mailbox = ImapMailbox::parse(&format!("imap://{user}:{password}@{imap}/")).unwrap();
-    target.secrets.insert("PROBE_EMAIL".to_owned(), email);
-    target.secrets.insert("PROBE_PASSWORD".to_owned(), password);
+    let (rehearsal, target, tools) = rehearsed().await;
     let mut bench = Bench::new();
-    bench.tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
+    bench.tools.mailbox = tools.mailbox;
     (rehearsal, target, bench)
 }
 
 /// A flow of the folder, with steps that take at most four seconds.
 fn load(key: &str) -> Flow {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
-    let mut flow = flow_file::open(&folder.join(format!("{key}.toml")), None).unwrap();
+    let mut flow = flow_file::open(&probes().join(format!("{key}.toml")), None).unwrap();
     for step in &mut flow.steps {
         step.timeout = Duration::from_secs(4);
         step.slow = None;

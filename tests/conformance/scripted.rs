@@ -7,8 +7,9 @@ use std::time::Duration;
 use siaga::domain::{Engine, Outcome};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Bench, flow, message, remote, step, target};
+use super::{Bench, flow, message, remote, step};
 use crate::harness::eventually;
+use crate::harness::probing::target;
 use crate::harness::processes::{client, free_port};
 use crate::http_engine::server::{Request, Server, answer, page, plain, raw};
 

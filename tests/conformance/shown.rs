@@ -2,7 +2,8 @@
 
 use siaga::domain::Outcome;
 
-use super::{Bench, flow, received, same, site, target};
+use super::{Bench, flow, received, same, site};
+use crate::harness::probing::target;
 
 /// Fills in every control, in one way and another.
 const FILLED: &str = r##"

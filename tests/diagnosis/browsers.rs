@@ -1,9 +1,6 @@
 //! Both engines against the rehearsal site and its faults, through the detector to the page.
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use siaga::detect::Detector;
 use siaga::domain::diagnosis::{Cause, Diagnosis, Layer};
@@ -11,19 +8,15 @@ use siaga::domain::history::Outage;
 use siaga::domain::outage::Rules;
 use siaga::domain::run::AssetKind;
 use siaga::domain::{Fault as Class, Moment, Outcome, RunReport};
-use siaga::http_client::HttpClients;
-use siaga::probe::browser::{Browsers, Settings as BrowserSettings};
+use siaga::probe::browser::{Browsers, Settings};
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::mailbox::ImapMailbox;
-use siaga::probe::politeness::Politeness;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
-use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
+use siaga::rehearsal::{Fault, Kind, Rehearsal};
 use siaga::store::{Store, outages};
 use siaga::system::{SystemClock, SystemRandom};
-use url::Url;
 
+use crate::harness::probing::{probes, rehearsed};
 use crate::harness::{SeededRandom, folder, on_sqlite};
 
 /// Everything that both engines need against a rehearsal site of their own.
@@ -36,39 +29,11 @@ struct Stage {
 }
 
 async fn stage() -> Stage {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        listen: any,
-        control_listen: None,
-        smtp_listen: any,
-        imap_listen: any,
-        verify_after: Duration::from_millis(50),
-        ..Settings::default()
-    };
-    let (email, password) = settings.account.clone();
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let site = rehearsal::start(settings, clock, random).await.unwrap();
-    let address = format!("http://{}/", site.site());
-    let mailbox = format!(
-        "imap://{}:{password}@{}/",
-        email.replace('@', "%40"),
-        site.imap()
-    );
-    let mailbox = ImapMailbox::parse(&mailbox).unwrap();
-    let probes = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
-    let pages = std::fs::read_to_string(probes.join("error-pages.toml")).unwrap();
+    let (site, target, mut tools) = rehearsed().await;
     let folder = folder();
-    let browsers = BrowserSettings::new(folder.path().join("browsers"), "Siaga (test)");
-    let mut target = target(&address);
-    target.secrets.extend([
-        ("PROBE_EMAIL".to_owned(), email),
-        ("PROBE_PASSWORD".to_owned(), password),
-    ]);
-    let mut tools = tools();
-    tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
+    let browsers = Settings::new(folder.path().join("browsers"), "Siaga (test)");
     tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
-    tools.error_pages = Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap());
-    let mut flow = flow_file::open(&probes.join("extension.toml"), None).unwrap();
+    let mut flow = flow_file::open(&probes().join("extension.toml"), None).unwrap();
     // Of what comes after the documents nothing is asked here.
     let documents = flow.steps.iter().position(|step| step.name == UPLOAD);
     flow.steps.truncate(documents.unwrap() + 1);
@@ -78,33 +43,6 @@ async fn stage() -> Stage {
         tools,
         flow,
         _folder: folder,
-    }
-}
-
-/// A site at this address.
-pub(super) fn target(address: &str) -> Target {
-    Target {
-        site: Url::parse(address).unwrap(),
-        hosts: Default::default(),
-        controls: Vec::new(),
-        variables: Default::default(),
-        secrets: Default::default(),
-        vantage: "jakarta".to_owned(),
-        time_zone: jiff::tz::TimeZone::UTC,
-    }
-}
-
-/// What runs need, without a mailbox, browsers and known error pages.
-pub(super) fn tools() -> Tools {
-    Tools {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(None, &[]).unwrap()),
-        mailbox: None,
-        browsers: None,
-        evidence: None,
-        error_pages: Arc::new(ErrorPages::default()),
-        politeness: Arc::new(Politeness::default()),
     }
 }
 

@@ -15,8 +15,8 @@ use siaga::probe::runner::{Occasion, run_in_browser};
 use siaga::system::SystemRandom;
 use siaga::toml_reader::Source;
 
-use super::browsers::{target, tools};
 use crate::harness::folder;
+use crate::harness::probing::{target, tools};
 
 fn entry(source: &str, level: &str, message: &str) -> Value {
     json!({ "level": level, "message": message, "source": source, "timestamp": 1_786_000_000_123_i64 })

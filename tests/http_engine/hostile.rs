@@ -13,7 +13,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::server::{Server, answer, page, plain, raw, redirect};
-use super::{flow, run, target, tools};
+use super::{flow, run};
+use crate::harness::probing::{target, tools};
 
 const VISIT: &str = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
 

@@ -1,55 +1,16 @@
 //! The flows that come with Siaga, against the rehearsal site and its faults.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use siaga::domain::Outcome;
 use siaga::probe::definition::Flow;
-use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
-use siaga::probe::mailbox::ImapMailbox;
 use siaga::probe::recording;
-use siaga::probe::runner::{Target, Tools};
-use siaga::rehearsal::{self, Fault, Kind, Rehearsal, Settings};
-use siaga::system::{SystemClock, SystemRandom};
+use siaga::rehearsal::{Fault, Kind};
 use siaga::toml_reader::Source;
 
-use super::{run, run_turn, target, tools, word};
-
-async fn start() -> (Rehearsal, Target, Tools) {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        listen: any,
-        control_listen: None,
-        smtp_listen: any,
-        imap_listen: any,
-        verify_after: Duration::from_millis(50),
-        ..Settings::default()
-    };
-    let (email, password) = settings.account.clone();
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let rehearsal = rehearsal::start(settings, clock, random).await.unwrap();
-    let mut target = target(&format!("http://{}/", rehearsal.site()));
-    let mailbox = format!(
-        "imap://{}:{password}@{}/",
-        email.replace('@', "%40"),
-        rehearsal.imap()
-    );
-    target.secrets.insert("PROBE_EMAIL".to_owned(), email);
-    target.secrets.insert("PROBE_PASSWORD".to_owned(), password);
-    let mut tools = tools();
-    let mailbox = ImapMailbox::parse(&mailbox).unwrap();
-    tools.mailbox = Some(Arc::new(mailbox.looking_every(Duration::from_millis(100))));
-    let pages = std::fs::read_to_string(probes().join("error-pages.toml")).unwrap();
-    tools.error_pages = Arc::new(ErrorPages::load(&pages, "error-pages.toml").unwrap());
-    (rehearsal, target, tools)
-}
-
-fn probes() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("probes")
-}
+use super::{run, run_turn, word};
+use crate::harness::probing::{probes, rehearsed};
 
 fn load(key: &str) -> Flow {
     flow_file::open(&probes().join(format!("{key}.toml")), None).unwrap()
@@ -57,7 +18,7 @@ fn load(key: &str) -> Flow {
 
 #[tokio::test]
 async fn every_flow_passes() {
-    let (rehearsal, mut target, tools) = start().await;
+    let (rehearsal, mut target, tools) = rehearsed().await;
     target.controls = vec![target.site.clone()];
     for key in ["public-pages", "tracking", "controls", "extension"] {
         let report = run(&load(key), &target, &tools).await;
@@ -80,7 +41,7 @@ async fn every_flow_passes() {
 
 #[tokio::test]
 async fn what_only_breaks_scripts_breaks_no_flow_without_them() {
-    let (rehearsal, target, tools) = start().await;
+    let (rehearsal, target, tools) = rehearsed().await;
     for kind in [
         Kind::Script {},
         Kind::MissingBundle {},
@@ -99,7 +60,7 @@ async fn what_only_breaks_scripts_breaks_no_flow_without_them() {
 
 #[tokio::test]
 async fn a_recorded_journey_passes_once_imported() {
-    let (rehearsal, mut target, tools) = start().await;
+    let (rehearsal, mut target, tools) = rehearsed().await;
     // What the recording was made with was left out of the flow.
     for (name, value) in [
         ("PROBE_NIK", "3174000000000001"),
@@ -131,7 +92,7 @@ async fn a_recorded_journey_passes_once_imported() {
 
 #[tokio::test]
 async fn every_fault_of_the_site_is_told_for_what_it_is() {
-    let (rehearsal, target, tools) = start().await;
+    let (rehearsal, target, tools) = rehearsed().await;
     let mut pages = load("public-pages");
     for kind in [Kind::Huge {}, Kind::Endless {}, Kind::GzipBomb {}] {
         rehearsal.faults().set(vec![Fault::from(kind.clone())]);
@@ -180,7 +141,7 @@ async fn every_fault_of_the_site_is_told_for_what_it_is() {
 
 #[tokio::test]
 async fn faults_in_the_middle_of_the_flow_are_told_of_their_component() {
-    let (rehearsal, target, tools) = start().await;
+    let (rehearsal, target, tools) = rehearsed().await;
     let mut extension = load("extension");
     for step in &mut extension.steps {
         step.timeout = step.timeout.min(Duration::from_secs(5));

@@ -8,7 +8,8 @@ use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::runner::{Occasion, run_flow};
 
 use super::server::{Request, answer, page, plain, redirect};
-use super::{flow, outcomes, run, run_turn, target, tools, word};
+use super::{flow, outcomes, run, run_turn, word};
+use crate::harness::probing::{target, tools};
 
 #[tokio::test]
 async fn after_a_failure_the_rest_is_not_reached_but_cleanup_runs() {

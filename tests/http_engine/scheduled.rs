@@ -10,8 +10,9 @@ use siaga::probe::scheduler::{Finished, Plan, Settings, run};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::flow;
 use super::server::{answer, page, plain};
-use super::{flow, target, tools};
+use crate::harness::probing::{target, tools};
 
 const SITE: &str = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n\
                     [[step]]\nname = \"b\"\ncomponent = \"web\"\nvisit = \"/\"\n";

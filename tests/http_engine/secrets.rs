@@ -5,7 +5,8 @@ use siaga::probe::evidence::EvidenceStore;
 use siaga::probe::redact::Redactor;
 
 use super::server::{answer, page, plain};
-use super::{flow, run, target, tools};
+use super::{flow, run};
+use crate::harness::probing::{target, tools};
 
 const SECRET: &str = "p&ss <w0rd>/\"x' é+%";
 

@@ -1,10 +1,10 @@
 //! Sites that nobody here wrote: how frameworks build their pages, and what they say.
 
 use siaga::domain::{Fault, Outcome, RunReport};
-use siaga::probe::error_pages::ErrorPages;
 
 use super::server::{Request, Server, answer, page, plain, redirect};
-use super::{flow, outcomes, run, target, tools};
+use super::{flow, outcomes, run};
+use crate::harness::probing::{error_pages, target, tools};
 
 const SIGN_IN_FORM: &str = "<title>Sign in</title><form id=f method=post action=/login>\
     <input id=user name=user><input id=password type=password name=password></form>";
@@ -273,8 +273,7 @@ async fn a_known_error_page_is_told_with_its_status() {
     })
     .await;
     let mut tools = tools();
-    let text = include_str!("../../probes/error-pages.toml");
-    tools.error_pages = ErrorPages::load(text, "error-pages.toml").unwrap().into();
+    tools.error_pages = error_pages();
     let steps = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
     let report = run(&flow(steps), &target(&server.url), &tools).await;
     assert_eq!(report.outcome, Outcome::Failed(Fault::ErrorPage));
