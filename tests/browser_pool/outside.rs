@@ -1,7 +1,5 @@
 //! Drivers that others run, by their address.
 
-use std::process::{Child, Command, Stdio};
-
 use axum::Json;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -10,63 +8,24 @@ use siaga::domain::Outcome;
 use siaga::probe::browser::WebDriver;
 
 use super::{PASSES, STALLS, World, opens_nothing, ours};
-use crate::harness::processes::{SOON, client, free_port};
-use crate::harness::{eventually, folder};
+use crate::harness::browser::Driver;
+use crate::harness::eventually;
+use crate::harness::processes::{SOON, client};
 
-/// A chromedriver that was started by hand, and ends with the value.
-struct Driver {
-    child: Child,
-    url: String,
-    _home: tempfile::TempDir,
+async fn sessions(driver: &Driver) -> Vec<Value> {
+    let asked = client()
+        .get(format!("{}/sessions", driver.url))
+        .send()
+        .await;
+    let answer: Value = asked.unwrap().json().await.unwrap();
+    answer["value"].as_array().unwrap().clone()
 }
 
-impl Driver {
-    async fn start() -> Driver {
-        use std::os::unix::process::CommandExt as _;
-        let (port, home) = (free_port(), folder());
-        let child = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .env("TMPDIR", home.path())
-            .env("HOME", home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("chromedriver is installed");
-        let driver = Driver {
-            child,
-            url: format!("http://127.0.0.1:{port}/"),
-            _home: home,
-        };
-        eventually("chromedriver listens", SOON, || async {
-            let asked = client().get(format!("{}status", driver.url)).send();
-            asked.await.is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
-        driver
-    }
-
-    async fn sessions(&self) -> Vec<Value> {
-        let asked = client().get(format!("{}sessions", self.url)).send().await;
-        let answer: Value = asked.unwrap().json().await.unwrap();
-        answer["value"].as_array().unwrap().clone()
-    }
-
-    async fn has_no_session(&self) {
-        eventually("the session is closed", SOON, || async {
-            self.sessions().await.is_empty()
-        })
-        .await;
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.child.wait();
-    }
+async fn has_no_session(driver: &Driver) {
+    eventually("the session is closed", SOON, || async {
+        sessions(driver).await.is_empty()
+    })
+    .await;
 }
 
 async fn world(url: &str) -> World {
@@ -84,20 +43,20 @@ async fn a_session_elsewhere_is_closed_whatever_became_of_the_run() {
     let world = world(&driver.url).await;
     let report = world.run(PASSES).await;
     assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
-    driver.has_no_session().await;
+    has_no_session(&driver).await;
     let report = world.run(STALLS).await;
     assert!(matches!(report.outcome, Outcome::Failed(_)), "{report:#?}");
-    driver.has_no_session().await;
+    has_no_session(&driver).await;
     world.asked.notified().await;
     // Dropped in the middle.
     tokio::select! {
         report = world.run(STALLS) => panic!("it stalls: {report:#?}"),
-        () = world.asked.notified() => assert_eq!(driver.sessions().await.len(), 1),
+        () = world.asked.notified() => assert_eq!(sessions(&driver).await.len(), 1),
     }
     world.browsers.rest(SOON).await;
-    driver.has_no_session().await;
+    has_no_session(&driver).await;
     assert_eq!(world.run(PASSES).await.outcome, Outcome::Passed);
-    driver.has_no_session().await;
+    has_no_session(&driver).await;
     world.is_clean(&[]).await;
 }
 

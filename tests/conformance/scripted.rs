@@ -1,16 +1,13 @@
 //! What only a browser meets: each handled, or refused with a clear message.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use siaga::domain::{Engine, Outcome};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Bench, flow, message, remote, step};
-use crate::harness::eventually;
+use crate::harness::browser::Driver;
 use crate::harness::probing::target;
-use crate::harness::processes::{client, free_port};
 use crate::http_engine::server::{Request, Server, answer, page, plain, raw};
 
 /// Pages with scripts. What is at `/part/never` never ends, and at `/slow` comes late.
@@ -479,25 +476,9 @@ async fn without_scripts_a_noscript_is_part_of_the_page() {
 /// Through a driver that others run, files do not travel by their path.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_reach_a_remote_browser() {
-    let port = free_port();
-    let folder = crate::harness::folder();
-    let mut driver = Command::new("chromedriver")
-        .arg(format!("--port={port}"))
-        .env("TMPDIR", folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .expect("chromedriver is installed");
-    let address = format!("http://127.0.0.1:{port}/");
-    eventually("chromedriver is ready", Duration::from_secs(10), || async {
-        let status = client().get(format!("{address}status")).send().await;
-        status.is_ok_and(|answer| answer.status() == 200)
-    })
-    .await;
+    let driver = Driver::start().await;
     let bench = Bench::with(|settings| {
-        remote(settings, &address);
+        remote(settings, &driver.url);
         settings.sandbox = Some(false);
     });
     let site = scripted(String::new()).await;
@@ -518,9 +499,6 @@ async fn documents_reach_a_remote_browser() {
         "##,
     );
     let report = bench.in_browser(&flow, &target(&site.url)).await;
-    let group = format!("-{}", driver.id());
-    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-    let _ = driver.wait();
     assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
     let seen = site.seen();
     let mut sent = seen.iter().filter(|request| request.path() == "/slow");

@@ -1,4 +1,5 @@
-//! A real browser as wide as a telephone, driven over WebDriver. It ends with the value.
+//! A chromedriver, and a real browser as wide as a telephone, driven over WebDriver. Each ends
+//! with its value.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -13,52 +14,67 @@ use super::{eventually, folder};
 /// The key of an element's id in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A browser of 360 pixels' width.
-pub(crate) struct Browser {
-    driver: Child,
-    session: String,
-    client: Client,
-    _profile: tempfile::TempDir,
+/// A chromedriver in a home of its own. It ends with the value, and its browsers with it.
+pub(crate) struct Driver {
+    child: Child,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
+    home: tempfile::TempDir,
 }
 
-impl Browser {
-    /// Starts one with an empty profile.
-    pub(crate) async fn start() -> Browser {
-        let port = free_port();
-        let profile = folder();
-        let driver = Command::new("chromedriver")
+impl Driver {
+    /// Starts one on a free port, and waits until it is ready.
+    pub(crate) async fn start() -> Driver {
+        let (port, home) = (free_port(), folder());
+        let child = Command::new("chromedriver")
             .arg(format!("--port={port}"))
-            .env("TMPDIR", profile.path())
+            .env("TMPDIR", home.path())
+            .env("HOME", home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .expect("chromedriver is installed");
-        let mut browser = Browser {
-            driver,
-            session: format!("http://127.0.0.1:{port}"),
-            client: client(),
-            _profile: profile,
-        };
+        let url = format!("http://127.0.0.1:{port}");
+        let (driver, client) = (Driver { child, url, home }, client());
         eventually("chromedriver is ready", SOON, || async {
-            let asked = browser.client.get(format!("{}/status", browser.session));
-            asked
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status() == 200)
+            let asked = client.get(format!("{}/status", driver.url)).send();
+            asked.await.is_ok_and(|answer| answer.status() == 200)
         })
         .await;
+        driver
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The group: the driver and every process of its browsers.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// A browser of 360 pixels' width.
+pub(crate) struct Browser {
+    session: String,
+    client: Client,
+    _driver: Driver,
+}
+
+impl Browser {
+    /// Starts one with an empty profile.
+    pub(crate) async fn start() -> Browser {
+        let driver = Driver::start().await;
+        let profile = driver.home.path().join("profile");
         let arguments = [
             "--headless=new".to_owned(),
             // Containers and root have no sandbox; the pages are our own.
             "--no-sandbox".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--disable-gpu".to_owned(),
-            format!(
-                "--user-data-dir={}",
-                browser._profile.path().join("profile").display()
-            ),
+            format!("--user-data-dir={}", profile.display()),
         ];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
@@ -70,6 +86,11 @@ impl Browser {
                 } },
             },
         } } });
+        let mut browser = Browser {
+            session: driver.url.clone(),
+            client: client(),
+            _driver: driver,
+        };
         let answer = browser.post("/session", &capabilities).await;
         let id = answer["sessionId"].as_str().expect("a session");
         browser.session.push_str(&format!("/session/{id}"));
@@ -176,14 +197,5 @@ impl Browser {
             .filter(|line| line["level"] == "SEVERE" || line["level"] == "WARNING")
             .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
             .collect()
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The group: the driver and every process of the browser.
-        let group = format!("-{}", self.driver.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.driver.wait();
     }
 }
