@@ -128,7 +128,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let flow = flow_file::open(&args.flow, variables.as_ref());
     let error_pages = error_pages(&args.flow);
     let (flow, error_pages) = match (flow, error_pages) {
-        (Ok(flow), Ok(error_pages)) => (flow, error_pages),
+        (Ok(flow), Ok(error_pages)) => (unhurried(flow, args.slow_mo), error_pages),
         (flow, error_pages) => {
             let problems = flow.err().into_iter().chain(error_pages.err()).flatten();
             return bad_file(problems);
@@ -219,6 +219,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Outcome::Failed(_) => FAILED,
         Outcome::NotReached | Outcome::Inconclusive(_) => INCONCLUSIVE,
     }))
+}
+
+/// Actions of a step that pauses leave time for; more than any form has fields.
+const ACTIONS: u32 = 100;
+
+/// The flow with time for the pauses before its actions, which are no slowness of the site's.
+fn unhurried(mut flow: Flow, pause: Duration) -> Flow {
+    if pause.is_zero() {
+        return flow;
+    }
+    let more = pause.saturating_mul(ACTIONS);
+    for step in flow.steps.iter_mut().chain(&mut flow.cleanup) {
+        step.slow = None;
+        step.timeout = step.timeout.saturating_add(more);
+        flow.timeout = flow.timeout.saturating_add(more);
+    }
+    flow
 }
 
 /// Becomes true at the first signal to end: the run is broken off, and cleans up. The second

@@ -4,9 +4,11 @@
 //! Owns that text. Must not judge: that is TLS's.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
 
 use super::page::Piece;
 
@@ -27,6 +29,21 @@ pub fn piece(chain: &[Vec<u8>]) -> Option<Piece> {
     Some(Piece::new("certificates", "text/plain;charset=utf-8", out))
 }
 
+/// A name as a browser's address bar writes it.
+fn name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(bytes) => {
+            match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+                (Ok(v4), _) => IpAddr::from(v4).to_string(),
+                (_, Ok(v6)) => IpAddr::from(v6).to_string(),
+                _ => name.to_string(),
+            }
+        }
+        _ => name.to_string(),
+    }
+}
+
 fn describe(out: &mut String, number: usize, der: &[u8]) {
     let _ = writeln!(out, "certificate {number}");
     match x509_parser::parse_x509_certificate(der) {
@@ -39,7 +56,7 @@ fn describe(out: &mut String, number: usize, der: &[u8]) {
             let _ = writeln!(out, "serial:      {}", certificate.raw_serial_as_string());
             if let Ok(Some(names)) = certificate.subject_alternative_name() {
                 let names = names.value.general_names.iter().take(NAMES);
-                let names: Vec<String> = names.map(ToString::to_string).collect();
+                let names: Vec<String> = names.map(name).collect();
                 let _ = writeln!(out, "names:       {}", names.join(", "));
             }
         }

@@ -116,6 +116,19 @@ async fn a_failing_and_a_passing_run_each_make_a_page_that_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pauses_for_people_are_neither_slow_nor_too_long() {
+    let site = one_page("<title>Hi</title><p>welcome").await;
+    let folder = tempfile::tempdir().unwrap();
+    let hurried = "name = \"Hurried\"\nevery = \"1m\"\n[[step]]\nname = \"Home\"\n\
+        component = \"website\"\nvisit = \"/\"\ntimeout = \"1s\"\nslow = \"900ms\"\n";
+    let more = ["--engine", "browser", "--slow-mo", "1200"];
+    let ended = check(hurried, &site, folder.path(), &more);
+    let said = text(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(said.contains("Hurried: passed;"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_changes_nothing_of_what_a_run_found() {
     let site = one_page("<title>Hi</title><p>welcome").await;
     let folder = tempfile::tempdir().unwrap();
