@@ -1,6 +1,7 @@
 //! The record of one execution of a flow, step by step.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,23 @@ pub struct Phases {
     pub first_byte: u64,
     /// From the first byte of the answer to its last.
     pub transfer: u64,
+}
+
+impl AddAssign for Phases {
+    fn add_assign(&mut self, other: Self) {
+        let Phases {
+            resolve,
+            connect,
+            tls,
+            first_byte,
+            transfer,
+        } = other;
+        self.resolve += resolve;
+        self.connect += connect;
+        self.tls += tls;
+        self.first_byte += first_byte;
+        self.transfer += transfer;
+    }
 }
 
 /// A piece of evidence, addressed by the SHA-256 of its bytes.

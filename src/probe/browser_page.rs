@@ -419,11 +419,7 @@ impl Page for BrowserPage {
             let status = request.answer.as_ref().map(|answer| answer.status);
             if request.is_page {
                 spent.redirects += u32::from(status.is_some_and(|s| (300..400).contains(&s)));
-                spent.phases.resolve += phases.resolve;
-                spent.phases.connect += phases.connect;
-                spent.phases.tls += phases.tls;
-                spent.phases.first_byte += phases.first_byte;
-                spent.phases.transfer += phases.transfer;
+                spent.phases += phases;
             }
             if matches!(request.kind.as_str(), "Document" | "XHR" | "Fetch") {
                 spent.exchanges.push(Exchange {

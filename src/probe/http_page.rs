@@ -355,12 +355,7 @@ impl HttpPage {
         heard.exchange.status = heard.exchange.status.or(status);
         heard.exchange.phases = phases;
         heard.took = now.saturating_sub(under_way.since);
-        let sum = &mut self.spent.phases;
-        sum.resolve += phases.resolve;
-        sum.connect += phases.connect;
-        sum.tls += phases.tls;
-        sum.first_byte += phases.first_byte;
-        sum.transfer += phases.transfer;
+        self.spent.phases += phases;
         self.spent.exchanges.push(heard.exchange.clone());
         if self.log.len() < MOST_ENTRIES {
             self.log.push(heard);
