@@ -317,8 +317,7 @@ impl Parts {
         let within = settings.starts_within;
         let (address, kind) = match &settings.webdriver {
             WebDriver::Own(program) => {
-                let driver = Driver::start(program, self.folder.path(), within).await?;
-                let address = driver.address.clone();
+                let (driver, address) = Driver::start(program, self.folder.path(), within).await?;
                 self.driver = Some(driver);
                 (address, capabilities::Kind::of(program))
             }
@@ -387,12 +386,6 @@ pub fn find(program: &Path) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
-}
-
-/// An address that nobody listens at.
-fn nowhere() -> Url {
-    #[allow(clippy::expect_used, reason = "a constant")]
-    Url::parse("http://127.0.0.1:1/").expect("a constant")
 }
 
 /// Checks that so many bytes are available, by the machine's count and the container's.

@@ -30,18 +30,16 @@ pub(super) struct Driver {
     child: Child,
     group: Pid,
     folder: PathBuf,
-    /// Where it listens.
-    pub(super) address: Url,
 }
 
 impl Driver {
     /// Starts `program` with its temporary files and its home in `folder`; it must listen
-    /// within that time.
+    /// within that time. Gives also the address at which it does.
     pub(super) async fn start(
         program: &Path,
         folder: &Path,
         within: Duration,
-    ) -> Result<Self, BrowserError> {
+    ) -> Result<(Self, Url), BrowserError> {
         let failed = |what: String| BrowserError::Driver(program.to_owned(), what);
         // Chromium puts sockets there, whose paths may only be a hundred bytes long.
         let temporary = match Kind::of(program) {
@@ -71,37 +69,32 @@ impl Driver {
         let (Some(group), Some(stdout)) = (group, child.stdout.take()) else {
             return Err(failed("it ended at once".to_owned()));
         };
-        let mut driver = Driver {
+        let driver = Driver {
             child,
             group,
             folder: folder.to_owned(),
-            address: super::nowhere(),
         };
         let mut lines = BufReader::new(stdout.take(MOST_READ)).lines();
         let listening = async {
             let mut last = None;
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(port) = port_in(&line) {
-                    return Ok(port);
+                if let Some(address) = address_in(&line) {
+                    return Ok(address);
                 }
                 last = Some(line);
             }
             Err(last)
         };
         let missing = match timeout(within, listening).await {
-            Ok(Ok(port)) => match Url::parse(&format!("http://127.0.0.1:{port}/")) {
-                Ok(address) => {
-                    // What it prints from now on is not wanted, but a full pipe would stop it.
-                    let mut rest = lines.into_inner().into_inner().into_inner();
-                    tokio::spawn(async move {
-                        let mut sink = [0; 4096];
-                        while rest.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-                    });
-                    driver.address = address;
-                    return Ok(driver);
-                }
-                Err(error) => error.to_string(),
-            },
+            Ok(Ok(address)) => {
+                // What it prints from now on is not wanted, but a full pipe would stop it.
+                let mut rest = lines.into_inner().into_inner().into_inner();
+                tokio::spawn(async move {
+                    let mut sink = [0; 4096];
+                    while rest.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+                });
+                return Ok((driver, address));
+            }
             Ok(Err(Some(line))) => {
                 let line: String = line.chars().take(MOST_QUOTED).collect();
                 format!("it does not say where it listens, but \"{line}\"")
@@ -124,14 +117,15 @@ impl Driver {
     }
 }
 
-/// The port in chromedriver's "… started successfully on port 40877." or geckodriver's
+/// The address in chromedriver's "… started successfully on port 40877." or geckodriver's
 /// "… Listening on 127.0.0.1:4444".
-fn port_in(line: &str) -> Option<u16> {
+fn address_in(line: &str) -> Option<Url> {
     let behind = ["on port ", "Listening on 127.0.0.1:"]
         .into_iter()
         .find_map(|before| Some(&line[line.find(before)? + before.len()..]))?;
     let digits = behind
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(behind.len());
-    behind[..digits].parse().ok().filter(|port| *port != 0)
+    let port: u16 = behind[..digits].parse().ok().filter(|port| *port != 0)?;
+    Url::parse(&format!("http://127.0.0.1:{port}/")).ok()
 }
