@@ -34,7 +34,10 @@ use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
 
 /// The functions that are called in the page.
-const SCRIPT: &str = include_str!("browser_page/page.js");
+const SCRIPT: &str = concat!(
+    include_str!("browser_page/page.js"),
+    include_str!("browser_page/roots.js")
+);
 /// How long something may take to appear, or to come to rest, before it is missing.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long until the page is looked at again for the first time; then twice as long …

@@ -22,7 +22,7 @@ use crate::probe::page::{Page, Piece};
 use crate::probe::redact::Redactor;
 
 /// Masks and unmasks a page.
-const MASK: &str = include_str!("mask.js");
+const MASK: &str = concat!(include_str!("mask.js"), include_str!("roots.js"));
 /// A page that does not let itself be masked within this is busy with itself.
 const MASK_WITHIN: Duration = Duration::from_secs(3);
 /// The widest and tallest picture, in CSS pixels.

@@ -20,16 +20,6 @@ const HIDE = `${FIELDS} { -webkit-text-fill-color: transparent !important; color
 // Attributes whose value may be shown; changing others could start something.
 const SHOWN = new Set(["title", "alt", "placeholder", "value", "label"]);
 
-function roots(root = document, found = [document]) {
-  for (const element of root.querySelectorAll("*")) {
-    if (element.shadowRoot) {
-      found.push(element.shadowRoot);
-      roots(element.shadowRoot, found);
-    }
-  }
-  return found;
-}
-
 function isFilled(field) {
   if (field.isContentEditable) return field.textContent.trim() !== "";
   return "value" in field && field.localName !== "select" && String(field.value).trim() !== "";

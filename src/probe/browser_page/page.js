@@ -13,17 +13,6 @@ const UNREAD = new Set(["SCRIPT", "STYLE", "TEMPLATE", "TITLE", "NOSCRIPT", "IFR
 const INLINE = new Set(["A", "ABBR", "B", "CODE", "EM", "FONT", "I", "SMALL", "SPAN", "STRONG",
   "SUB", "U", "SLOT"]);
 
-// The document and every open shadow root in it.
-function roots(root = document, found = [document]) {
-  for (const element of root.querySelectorAll("*")) {
-    if (element.shadowRoot) {
-      found.push(element.shadowRoot);
-      roots(element.shadowRoot, found);
-    }
-  }
-  return found;
-}
-
 function all(css) {
   const direct = [...document.querySelectorAll(css)];
   if (direct.length > 0) return direct;
