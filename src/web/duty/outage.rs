@@ -151,11 +151,7 @@ fn render(
         runs,
         more: (left_out > 0).then(|| t.with("duty-more", [("count", left_out.into())])),
         timeline: timeline(t, format, outage),
-        gaps: outage
-            .gaps
-            .iter()
-            .map(|gap| words::gap(t, format, gap))
-            .collect(),
+        gaps: words::gaps(t, format, &outage.gaps),
         public: layout.to(&format!("/outages/{}", outage.record.id)),
         t,
         layout,

@@ -274,11 +274,7 @@ fn render(
             .iter()
             .map(|one| failure(t, format, one))
             .collect(),
-        gaps: opened
-            .gaps
-            .iter()
-            .map(|one| words::gap(t, format, one))
-            .collect(),
+        gaps: words::gaps(t, format, &opened.gaps),
         shots: opened
             .shots
             .iter()

@@ -61,12 +61,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
         .into_iter()
         .map(|kind| Badge::of_day(t, kind))
         .collect(),
-        gaps: snapshot
-            .gaps
-            .iter()
-            .take(LISTED)
-            .map(|gap| words::gap(t, format, gap))
-            .collect(),
+        gaps: words::gaps(t, format, snapshot.gaps.iter().take(LISTED)),
         as_of: format.moment(snapshot.as_of),
         t,
         layout,

@@ -93,11 +93,7 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
             }
         }),
         timeline: timeline(t, format, outage),
-        gaps: outage
-            .gaps
-            .iter()
-            .map(|gap| words::gap(t, format, gap))
-            .collect(),
+        gaps: words::gaps(t, format, &outage.gaps),
         json: format!("/api/v1/outages/{}", record.id),
         t,
         layout,

@@ -274,8 +274,12 @@ pub fn effect(t: Texts, effect: &Effect) -> String {
     }
 }
 
-/// A gap in our own watch in one line: from, to, why.
-pub fn gap(t: Texts, format: Format, gap: &Gap) -> String {
+/// Gaps in our own watch, each in one line: from, to, why.
+pub fn gaps<'g>(t: Texts, format: Format, gaps: impl IntoIterator<Item = &'g Gap>) -> Vec<String> {
+    gaps.into_iter().map(|one| gap(t, format, one)).collect()
+}
+
+fn gap(t: Texts, format: Format, gap: &Gap) -> String {
     let from = format.day_time(gap.began_at);
     let why = t.get(match gap.why.as_str() {
         "cut_off" => "reason-cut-off",
