@@ -74,26 +74,19 @@ pub(super) async fn page(
     Path(id): Path<String>,
     headers: HeaderMap,
     lang: Lang,
-) -> Response {
+) -> Result<Response, Response> {
     let desk = &state.desk;
-    let who = match sessions::required(desk, &headers, lang).await {
-        Ok(who) => who,
-        Err(response) => return response,
-    };
+    let who = sessions::required(desk, &headers, lang).await?;
     let now = desk.clock.now();
     let possible = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let found = match possible {
         true => state.reader.outage(&id, now).await,
         false => Ok(None),
     };
-    let outage = match found {
-        Ok(Some(outage)) => outage,
-        Ok(None) => {
-            let text = Texts::of(lang).get("duty-none-text");
-            let status = StatusCode::NOT_FOUND;
-            return office::message(desk, lang, &who, status, "duty-none", text);
-        }
-        Err(error) => return office::failed(&error),
+    let Some(outage) = found.map_err(|error| office::failed(&error))? else {
+        let text = Texts::of(lang).get("duty-none-text");
+        let status = StatusCode::NOT_FOUND;
+        return Err(office::message(desk, lang, &who, status, "duty-none", text));
     };
     let component = outage.record.component.clone();
     let from = outage.record.began_at;
@@ -105,10 +98,8 @@ pub(super) async fn page(
             Ok((failures, pieces))
         })
     });
-    match read.await {
-        Ok((failures, pieces)) => render(&state, &who, lang, &outage, &failures, &pieces, now),
-        Err(error) => office::failed(&error),
-    }
+    let (failures, pieces) = read.await.map_err(|error| office::failed(&error))?;
+    Ok(render(&state, &who, lang, &outage, &failures, &pieces, now))
 }
 
 fn render(
@@ -250,25 +241,20 @@ pub(super) async fn piece(
     Path((kind, sha256)): Path<(String, String)>,
     headers: HeaderMap,
     lang: Lang,
-) -> Response {
-    if let Err(response) = sessions::required(&state.desk, &headers, lang).await {
-        return response;
-    }
+) -> Result<Response, Response> {
+    sessions::required(&state.desk, &headers, lang).await?;
+    let none = || StatusCode::NOT_FOUND.into_response();
     if !evidence::is_hash(&sha256) || kind.len() > 40 {
-        return StatusCode::NOT_FOUND.into_response();
+        return Err(none());
     }
     let (hash, of) = (sha256.clone(), kind.clone());
     let known = state
         .desk
         .store
         .read(|mut conn| Box::pin(async move { pieces::media_type(&mut conn, &hash, &of).await }));
-    let media_type = match known.await {
-        Ok(Some(media_type)) => media_type,
-        Ok(None) => return StatusCode::NOT_FOUND.into_response(),
-        Err(error) => return office::failed(&error),
-    };
-    match evidence::read(&state.evidence, &sha256).await {
-        Ok(bytes) => evidence::answer(&kind, &sha256, &media_type, bytes),
-        Err(status) => status.into_response(),
-    }
+    let known = known.await.map_err(|error| office::failed(&error))?;
+    let media_type = known.ok_or_else(none)?;
+    let bytes = evidence::read(&state.evidence, &sha256).await;
+    let bytes = bytes.map_err(IntoResponse::into_response)?;
+    Ok(evidence::answer(&kind, &sha256, &media_type, bytes))
 }

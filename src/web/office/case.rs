@@ -178,15 +178,10 @@ pub(super) async fn page(
     Path(reference): Path<String>,
     headers: HeaderMap,
     lang: Lang,
-) -> Response {
-    let (who, scope) = match worker(&state, &headers, lang).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
-    match find(&state, &who, &scope, &reference, lang).await {
-        Ok(case) => shown(&state, &who, case, lang, StatusCode::OK, None).await,
-        Err(response) => response,
-    }
+) -> Result<Response, Response> {
+    let (who, scope) = worker(&state, &headers, lang).await?;
+    let case = find(&state, &who, &scope, &reference, lang).await?;
+    Ok(shown(&state, &who, case, lang, StatusCode::OK, None).await)
 }
 
 pub(super) async fn shown(

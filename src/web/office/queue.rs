@@ -121,11 +121,8 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
     lang: Lang,
-) -> Response {
-    let (who, scope) = match worker(&state, &headers, lang).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, scope) = worker(&state, &headers, lang).await?;
     let desk = &state.desk;
     let (which, word) = if asked.which == "done" {
         (Which::Done, "done")
@@ -136,14 +133,14 @@ pub(super) async fn page(
     let office = match &scope {
         Scope::Office(own) => Some(*own),
         Scope::All => office::by_code(&asked.office),
-        Scope::None => return StatusCode::FORBIDDEN.into_response(),
+        Scope::None => return Err(StatusCode::FORBIDDEN.into_response()),
     };
     let code = office.map(|office| office.code.as_str());
     let action = format!("list {word} {} page {number}", code.unwrap_or("all"));
-    if let Err(error) = sessions::note(desk, &who, &action, None).await {
-        return failed(&error);
-    }
-    let read = desk
+    sessions::note(desk, &who, &action, None)
+        .await
+        .map_err(|error| failed(&error))?;
+    let (count, cases) = desk
         .store
         .read(move |mut conn| {
             Box::pin(async move {
@@ -153,11 +150,8 @@ pub(super) async fn page(
                 Ok((count, cases))
             })
         })
-        .await;
-    let (count, cases) = match read {
-        Ok(found) => found,
-        Err(error) => return failed(&error),
-    };
+        .await
+        .map_err(|error| failed(&error))?;
     let here = if which == Which::Done {
         "/office/?which=done"
     } else {
@@ -196,7 +190,7 @@ pub(super) async fn page(
         _ => Vec::new(),
     };
     let natural = |number: i64| u64::try_from(number).unwrap_or(0);
-    rendered(
+    Ok(rendered(
         StatusCode::OK,
         &QueuePage {
             bar: Bar::of(t, &who),
@@ -222,5 +216,5 @@ pub(super) async fn page(
             t,
             layout,
         },
-    )
+    ))
 }

@@ -23,35 +23,27 @@ pub(super) async fn show(
     Path((reference, number)): Path<(String, i64)>,
     headers: HeaderMap,
     lang: Lang,
-) -> Response {
-    let (who, scope) = match worker(&state, &headers, lang).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
-    let case = match find(&state, &who, &scope, &reference, lang).await {
-        Ok(case) => case,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, scope) = worker(&state, &headers, lang).await?;
+    let case = find(&state, &who, &scope, &reference, lang).await?;
     let desk = &state.desk;
     let action = format!("screenshot {number}");
-    if let Err(error) = sessions::note(desk, &who, &action, Some(&case.id)).await {
-        return failed(&error);
-    }
+    sessions::note(desk, &who, &action, Some(&case.id))
+        .await
+        .map_err(|error| failed(&error))?;
     let id = case.id.clone();
-    let read = desk
+    let shots = desk
         .store
         .read(|mut conn| Box::pin(async move { reports::screenshots(&mut conn, &id).await }))
-        .await;
-    let shot = match read {
-        Ok(shots) => shots.into_iter().find(|shot| shot.number == number),
-        Err(error) => return failed(&error),
-    };
+        .await
+        .map_err(|error| failed(&error))?;
+    let shot = shots.into_iter().find(|shot| shot.number == number);
     let (Some(shot), Ok(Some(key))) = (shot, case.data_key(&desk.keys)) else {
-        return StatusCode::NOT_FOUND.into_response();
+        return Err(StatusCode::NOT_FOUND.into_response());
     };
     let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
     let folder = Arc::clone(&desk.screenshots);
     let made = tokio::task::spawn_blocking(move || {
@@ -64,13 +56,13 @@ pub(super) async fn show(
         Ok(Ok(made)) => made,
         Ok(Err(screenshots::Error::Broken(error))) => {
             tracing::info!(%error, "a screenshot cannot be shown");
-            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+            return Err(StatusCode::UNPROCESSABLE_ENTITY.into_response());
         }
         Ok(Err(error)) => {
             tracing::error!(%error, "a screenshot cannot be read");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
         }
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
     };
     let extension = if media_type == "image/jpeg" {
         "jpg"
@@ -95,7 +87,7 @@ pub(super) async fn show(
             .headers_mut()
             .insert(CONTENT_DISPOSITION, disposition);
     }
-    response
+    Ok(response)
 }
 
 fn case_name(reference: &str) -> String {

@@ -51,21 +51,18 @@ pub(super) async fn take(
     headers: HeaderMap,
     lang: Lang,
     Form(given): Form<Given>,
-) -> Response {
-    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, scope) = sender(&state, &headers, lang, &given.csrf).await?;
     let desk = &state.desk;
     let typed: String = given.q.trim().chars().take(100).collect();
     let as_reference = typed.parse::<Reference>();
     if let Ok(reference) = as_reference {
         let to = format!("/office/cases/{reference}");
-        return Redirect::to(&address(lang, &to)).into_response();
+        return Ok(Redirect::to(&address(lang, &to)).into_response());
     }
-    if let Err(error) = sessions::note(desk, &who, "search by passport", None).await {
-        return failed(&error);
-    }
+    sessions::note(desk, &who, "search by passport", None)
+        .await
+        .map_err(|error| failed(&error))?;
     let number = PassportNumber::parse(&typed);
     let cases = match &number {
         Err(_) => Vec::new(),
@@ -74,15 +71,12 @@ pub(super) async fn take(
             let read = desk.store.read(|mut conn| {
                 Box::pin(async move { reports::by_passport(&mut conn, hashes).await })
             });
-            match read.await {
-                Ok(cases) => cases,
-                Err(error) => return failed(&error),
-            }
+            read.await.map_err(|error| failed(&error))?
         }
     };
     if let [case] = cases.as_slice() {
         let to = format!("/office/cases/{}", case.reference);
-        return Redirect::to(&address(lang, &to)).into_response();
+        return Ok(Redirect::to(&address(lang, &to)).into_response());
     }
     let layout = layout(desk, lang, "/office/search", "");
     let t = layout.t;
@@ -101,9 +95,9 @@ pub(super) async fn take(
             continue;
         }
         // Its name is shown: that is a look at the case.
-        if let Err(error) = sessions::note(desk, &who, "found by passport", Some(&case.id)).await {
-            return failed(&error);
-        }
+        sessions::note(desk, &who, "found by passport", Some(&case.id))
+            .await
+            .map_err(|error| failed(&error))?;
         let today = at
             .map_or(desk.site.zone, zone_of)
             .at(desk.clock.now())
@@ -125,7 +119,7 @@ pub(super) async fn take(
     });
     let mut bar = Bar::of(t, &who);
     bar.searched = typed;
-    rendered(
+    Ok(rendered(
         if cases.is_empty() {
             StatusCode::NOT_FOUND
         } else {
@@ -140,5 +134,5 @@ pub(super) async fn take(
             t,
             layout,
         },
-    )
+    ))
 }

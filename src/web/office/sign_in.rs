@@ -156,20 +156,15 @@ pub(super) async fn leave(
     headers: HeaderMap,
     lang: Lang,
     Form(given): Form<Leaving>,
-) -> Response {
+) -> Result<Response, Response> {
     let desk = &state.desk;
-    let who = match sessions::required(desk, &headers, lang).await {
-        Ok(who) => who,
-        Err(response) => return response,
-    };
+    let who = sessions::required(desk, &headers, lang).await?;
     if !sessions::from_our_own_page(&headers, &desk.site.own_url) || !who.sent(&given.csrf) {
-        return Redirect::to(&address(lang, "/office/")).into_response();
+        return Err(Redirect::to(&address(lang, "/office/")).into_response());
     }
-    match sessions::close(desk, &who).await {
-        Ok(cookie) => {
-            let to = Redirect::to(&address(lang, "/office/sign-in"));
-            (AppendHeaders([cookie]), to).into_response()
-        }
-        Err(error) => failed(&error),
-    }
+    let cookie = sessions::close(desk, &who)
+        .await
+        .map_err(|error| failed(&error))?;
+    let to = Redirect::to(&address(lang, "/office/sign-in"));
+    Ok((AppendHeaders([cookie]), to).into_response())
 }

@@ -51,19 +51,13 @@ pub(super) async fn take(
     headers: HeaderMap,
     lang: Lang,
     Form(given): Form<Given>,
-) -> Response {
-    let (who, scope) = match sender(&state, &headers, lang, &given.csrf).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
-    let case = match find(&state, &who, &scope, &reference, lang).await {
-        Ok(case) => case,
-        Err(response) => return response,
-    };
+) -> Result<Response, Response> {
+    let (who, scope) = sender(&state, &headers, lang, &given.csrf).await?;
+    let case = find(&state, &who, &scope, &reference, lang).await?;
     let t = Texts::of(lang);
     let (Some(from), Some(to)) = (CaseState::parse(&given.from), CaseState::parse(&given.to))
     else {
-        return StatusCode::BAD_REQUEST.into_response();
+        return Err(StatusCode::BAD_REQUEST.into_response());
     };
     let reason = report::clean(&given.reason);
     let wrong = if CaseState::needs_reason(to) && reason.is_empty() {
@@ -79,7 +73,7 @@ pub(super) async fn take(
             reason,
         };
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return shown(&state, &who, case, lang, status, Some(refused)).await;
+        return Err(shown(&state, &who, case, lang, status, Some(refused)).await);
     }
     let now = state.desk.clock.now();
     let moved = sessions::again_if_raced(|| {
@@ -98,10 +92,10 @@ pub(super) async fn take(
     match moved {
         Ok(()) => {
             let to = format!("/office/cases/{}", case.reference);
-            Redirect::to(&address(lang, &to)).into_response()
+            Ok(Redirect::to(&address(lang, &to)).into_response())
         }
-        Err(store::Error::Refused(_)) => overtaken(&state, &who, &case, lang, reason).await,
-        Err(error) => failed(&error),
+        Err(store::Error::Refused(_)) => Err(overtaken(&state, &who, &case, lang, reason).await),
+        Err(error) => Err(failed(&error)),
     }
 }
 
