@@ -156,8 +156,8 @@ impl BrowserPage {
         self.browser.end().await;
     }
 
-    fn session(&self) -> Result<&Session, Trouble> {
-        let gone = || Trouble::Ours(Why::Ourselves, "there is no browser".to_owned());
+    fn session(&self) -> Result<&Session, CommandError> {
+        let gone = || CommandError::Lost("there is no browser".to_owned());
         self.browser.session().ok_or_else(gone)
     }
 
@@ -171,8 +171,7 @@ impl BrowserPage {
                 .await
             {
                 Ok(value) => return Ok(value),
-                Err(CommandError::Prompt) => self.answer_prompt().await?,
-                Err(error) => return Err(trouble::of(&error)),
+                Err(error) => self.get_past(error).await?,
             }
         }
     }
@@ -182,9 +181,16 @@ impl BrowserPage {
         loop {
             match self.session()?.chromium(command, parameters.clone()).await {
                 Ok(value) => return Ok(value),
-                Err(CommandError::Prompt) => self.answer_prompt().await?,
-                Err(error) => return Err(trouble::of(&error)),
+                Err(error) => self.get_past(error).await?,
             }
+        }
+    }
+
+    /// What a command stopped at: a box is read and answered, all else is the step's trouble.
+    async fn get_past(&mut self, error: CommandError) -> Result<(), Trouble> {
+        match error {
+            CommandError::Prompt => self.answer_prompt().await,
+            error => Err(error.into()),
         }
     }
 
@@ -201,7 +207,7 @@ impl BrowserPage {
             return Err(Trouble::Site(Fault::Script, message));
         }
         self.prompts.push(text);
-        answered.map_err(|error| trouble::of(&error))
+        Ok(answered?)
     }
 
     /// How long something may take to come about: what is missing is to be told before the
@@ -368,8 +374,8 @@ impl Page for BrowserPage {
         self.limit = limit;
         // The driver's limit comes before the step's own, so that it can say what it waited for.
         let page = limit.mul_f64(0.9);
-        let limited = self.session()?.limit(page, SCRIPT_WITHIN.min(page)).await;
-        limited.map_err(|error| trouble::of(&error))
+        let session = self.session()?;
+        Ok(session.limit(page, SCRIPT_WITHIN.min(page)).await?)
     }
 
     async fn overdue(&mut self, trouble: Trouble) -> Trouble {
@@ -379,7 +385,7 @@ impl Page for BrowserPage {
                 Why::Ourselves,
                 "the browser does not answer any more".to_owned(),
             ),
-            Err(ours) => ours,
+            Err(error) => error.into(),
         }
     }
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
-use super::{BrowserPage, FROM_KEY_TO_BUTTON, SCRIPT, trouble};
+use super::{BrowserPage, FROM_KEY_TO_BUTTON, SCRIPT};
 use crate::domain::{Fault, Why};
-use crate::probe::browser::{CommandError, Session};
+use crate::probe::browser::CommandError;
 use crate::probe::definition::Query;
 use crate::probe::dom::in_frames;
 use crate::probe::form::{A_DOWNLOAD, File, FormError, ONLY_BY_ANOTHER, too_long};
@@ -99,10 +99,9 @@ impl BrowserPage {
                     let what = format!("{}, which does not take `{text}`", described(&found));
                     return Err(unfit(query, what));
                 }
-                Err(CommandError::Prompt) => return self.answer_prompt().await,
                 // It was drawn anew meanwhile.
                 Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
-                Err(error) => return Err(trouble::of(&error)),
+                Err(error) => return self.get_past(error).await,
             }
         }
     }
@@ -126,7 +125,7 @@ impl BrowserPage {
             .chars()
             .any(|c| c.is_control() || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{10000}'..));
         let typed = (is_typed || lines) && is_plain && text.chars().count() <= MOST_TYPED;
-        let session = self.gone()?;
+        let session = self.session()?;
         if !typed || text.is_empty() {
             let arguments = vec![found["element"].clone(), json!(text)];
             let body = format!("{SCRIPT}\nreturn write(...arguments);");
@@ -141,11 +140,6 @@ impl BrowserPage {
         }
         session.type_in(&element, &text, self.limit).await?;
         Ok(true)
-    }
-
-    fn gone(&self) -> Result<&Session, CommandError> {
-        let gone = || CommandError::Lost("there is no browser".to_owned());
-        self.browser.session().ok_or_else(gone)
     }
 
     /// Chooses options of a select, or presses radio buttons.
@@ -216,8 +210,8 @@ impl BrowserPage {
             pressed => pressed,
         };
         match pressed {
-            Err(CommandError::Prompt) => self.answer_prompt().await,
-            pressed => pressed.map_err(|error| trouble::of(&error)),
+            Ok(()) => Ok(()),
+            Err(error) => self.get_past(error).await,
         }
     }
 
@@ -253,8 +247,8 @@ impl BrowserPage {
             })?;
             let path = path.to_string_lossy().into_owned();
             return match self.session()?.type_in(&element, &path, self.limit).await {
-                Err(CommandError::Prompt) => self.answer_prompt().await,
-                typed => typed.map_err(|error| trouble::of(&error)),
+                Ok(()) => Ok(()),
+                Err(error) => self.get_past(error).await,
             };
         }
         let arguments = vec![
@@ -313,17 +307,16 @@ impl BrowserPage {
             };
             match pressed {
                 Ok(()) => break,
-                Err(CommandError::Prompt) => {
-                    self.answer_prompt().await?;
-                    break;
-                }
                 // Something lies over it, or it was drawn anew meanwhile.
                 Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
                 Err(CommandError::Element(message)) => {
                     let message = format!("`{}` cannot be pressed: {message}", query.text);
                     return Err(Trouble::Site(Fault::Content, message));
                 }
-                Err(error) => return Err(trouble::of(&error)),
+                Err(error) => {
+                    self.get_past(error).await?;
+                    break;
+                }
             }
         }
         self.follow_windows().await
@@ -334,8 +327,7 @@ impl BrowserPage {
         let session = self.session()?;
         let windows = match session.windows().await {
             Ok(windows) => windows,
-            Err(CommandError::Prompt) => return self.answer_prompt().await,
-            Err(error) => return Err(trouble::of(&error)),
+            Err(error) => return self.get_past(error).await,
         };
         if windows.len() <= 1 {
             return Ok(());
@@ -350,8 +342,7 @@ impl BrowserPage {
             .iter()
             .rposition(|name| Some(name.as_str()) != current);
         let new = new.unwrap_or(names.len() - 1);
-        let moved = session.move_to(windows[new].clone()).await;
-        moved.map_err(|error| trouble::of(&error))?;
+        session.move_to(windows[new].clone()).await?;
         self.network.move_to(&names[new]);
         Ok(())
     }

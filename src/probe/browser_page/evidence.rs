@@ -70,8 +70,7 @@ impl BrowserPage {
         let body = format!("{MASK}\nreturn {function}(...arguments);");
         let mut answered = 0;
         loop {
-            let lost = || CommandError::Lost("there is no browser".to_owned());
-            let session = self.browser.session().ok_or_else(lost)?;
+            let session = self.session()?;
             match session.script(&body, arguments.clone(), MASK_WITHIN).await {
                 Err(CommandError::Prompt) if answered < MOST_PROMPTS => {
                     answered += 1;
@@ -98,8 +97,7 @@ impl BrowserPage {
         let secrets = json!(redactor.shown());
         let first = self.mask(&secrets).await?;
         for _ in 0..TRIES {
-            let lost = || CommandError::Lost("there is no browser".to_owned());
-            let session = self.browser.session().ok_or_else(lost)?;
+            let session = self.session()?;
             let bytes = match picture(session).await {
                 Err(CommandError::Prompt) => {
                     session.accept_prompt().await?;

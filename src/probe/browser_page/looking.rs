@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{BrowserPage, MOST_PROMPTS, SCRIPT_WITHIN, leads_to, seen, trouble};
+use super::{BrowserPage, MOST_PROMPTS, SCRIPT_WITHIN, leads_to, seen};
 use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::browser::network::Request;
@@ -37,7 +37,7 @@ impl BrowserPage {
                 }
                 // An error without a page of its own; the browser shows one of its.
                 Err(CommandError::Refused(message)) if message.contains(NO_ERROR_PAGE) => break,
-                Err(error) => return Err(self.not_opened(trouble::of(&error)).await?),
+                Err(error) => return Err(self.not_opened(error.into()).await?),
                 Ok(()) => break,
             }
         }
@@ -158,7 +158,7 @@ impl BrowserPage {
         }
         match broke {
             Some(broke) if !broke.contains("ERR_ABORTED") => {
-                Err(trouble::of(&CommandError::Refused(broke)))
+                Err(CommandError::Refused(broke).into())
             }
             _ => Ok(()),
         }
@@ -209,7 +209,7 @@ impl BrowserPage {
         }
         self.show_redirect();
         self.refuse_host()?;
-        Err(trouble::of(&CommandError::Refused(why)))
+        Err(CommandError::Refused(why).into())
     }
 
     /// Reads what the network did meanwhile.
@@ -220,7 +220,7 @@ impl BrowserPage {
         }
         match session.log("performance").await {
             Ok(entries) => self.network.read(&entries),
-            Err(error @ CommandError::Lost(_)) => return Err(trouble::of(&error)),
+            Err(error @ CommandError::Lost(_)) => return Err(error.into()),
             // A grid may keep the log to itself; status and headers are then unknown.
             Err(error) => tracing::debug!(%error, "the browser tells no log"),
         }

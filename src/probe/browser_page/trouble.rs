@@ -4,20 +4,23 @@ use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::page::Trouble;
 
-/// The fault behind a command that failed, or that it is ours.
-pub(super) fn of(error: &CommandError) -> Trouble {
-    match error {
-        CommandError::Lost(message) | CommandError::Crashed(message) => {
-            Trouble::Ours(Why::Ourselves, message.clone())
+impl From<CommandError> for Trouble {
+    /// The fault behind a command that failed, or that it is ours.
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Lost(message) | CommandError::Crashed(message) => {
+                Trouble::Ours(Why::Ourselves, message)
+            }
+            CommandError::Busy(_) => Trouble::Site(
+                Fault::Timeout,
+                "the page does not answer in time: it does not come, or a script of it keeps it \
+                 busy"
+                    .to_owned(),
+            ),
+            CommandError::Prompt => Trouble::Site(Fault::Script, error.to_string()),
+            CommandError::Element(message) => Trouble::Site(Fault::Content, message),
+            CommandError::Refused(message) => refused(&message),
         }
-        CommandError::Busy(_) => Trouble::Site(
-            Fault::Timeout,
-            "the page does not answer in time: it does not come, or a script of it keeps it busy"
-                .to_owned(),
-        ),
-        CommandError::Prompt => Trouble::Site(Fault::Script, error.to_string()),
-        CommandError::Element(message) => Trouble::Site(Fault::Content, message.clone()),
-        CommandError::Refused(message) => refused(message),
     }
 }
 
