@@ -25,10 +25,11 @@ use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
 use super::form::Change;
 use super::har::Entry;
-use super::http_page::{ALLOWING, HttpPage, host_of};
+use super::http_page::HttpPage;
 use super::page::{
     Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, quoted,
 };
+use super::reach::{self, ALLOWING, Reach};
 use super::redact::Redactor;
 use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
@@ -58,8 +59,7 @@ const MOST_PROMPTS: usize = 10;
 pub struct BrowserPage {
     browser: Browser,
     clock: Arc<dyn Clock>,
-    site: Url,
-    hosts: Arc<BTreeSet<String>>,
+    reach: Arc<Reach>,
     /// Sends what no form sends.
     plain: HttpPage,
     limit: Duration,
@@ -114,21 +114,19 @@ impl Wait {
 }
 
 impl BrowserPage {
-    /// A page of `site` in a fresh browser, reaching only `hosts`; `plain` sends requests
-    /// that no form sends. Before each action it pauses so long as told, for people to see.
+    /// A page in a fresh browser that goes where `reach` allows; `plain` sends requests that
+    /// no form sends. Before each action it pauses so long as told, for people to see.
     pub fn new(
         browser: Browser,
         plain: HttpPage,
         clock: Arc<dyn Clock>,
-        site: Url,
-        hosts: Arc<BTreeSet<String>>,
+        reach: Arc<Reach>,
         pause: Duration,
     ) -> Self {
         BrowserPage {
             browser,
             clock,
-            site,
-            hosts,
+            reach,
             plain,
             limit: SCRIPT_WITHIN,
             body_limit: super::flow_file::BODY_LIMIT,
@@ -242,20 +240,10 @@ impl BrowserPage {
     /// Whether an address is the site's own: of a host that the flow may reach, or below
     /// the site's.
     fn is_own(&self, url: &Url) -> bool {
-        let site = self.site.host_str().unwrap_or_default();
+        let site = self.reach.site().host_str().unwrap_or_default();
         let site = site.strip_prefix("www.").unwrap_or(site);
         let below = |host: &str| host == site || host.ends_with(&format!(".{site}"));
-        self.hosts.contains(&host_of(url)) || url.host_str().is_some_and(below)
-    }
-
-    fn address(&self, address: &str) -> Result<Url, Trouble> {
-        let url = self.site.join(address);
-        url.ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| {
-                let message = format!("`{address}` is no address of the web");
-                Trouble::Ours(Why::Ourselves, message)
-            })
+        self.reach.allows(url) || url.host_str().is_some_and(below)
     }
 }
 
@@ -277,11 +265,9 @@ impl Page for BrowserPage {
     }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
-        let url = self.address(address)?;
-        let host = host_of(&url);
-        if !self.hosts.contains(&host) {
-            let message = format!("this flow may not reach `{host}`{ALLOWING}");
-            return Err(Trouble::Ours(Why::NotConfigured, message));
+        let url = self.reach.address(address)?;
+        if !self.reach.allows(&url) {
+            return Err(reach::may_not(&url));
         }
         sleep(self.pause).await;
         self.open(&url).await
@@ -470,7 +456,6 @@ impl Page for BrowserPage {
     }
 }
 
-fn leads_to(host: &str) -> Trouble {
-    let message = format!("the page leads to `{host}`, which this flow may not reach{ALLOWING}");
-    Trouble::Site(Fault::Content, message)
+fn leads_astray(url: &Url) -> Trouble {
+    reach::led_astray("the page leads", url)
 }

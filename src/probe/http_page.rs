@@ -1,14 +1,13 @@
 //! The engine without scripts: pages over plain HTTP, forms as a browser sends them.
 //!
-//! Owns the requests of one run: cookies, redirects, which hosts may be reached, limits on
-//! bodies, and the time of every phase. Must not know flows.
+//! Owns the requests of one run: cookies, redirects, limits on bodies, and the time of every
+//! phase. Must not know flows.
 
 mod failure;
 mod going;
 mod heard;
 mod sending;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use super::page::{
     Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, download,
     milliseconds, no_page,
 };
+use super::reach::{self, Reach};
 use super::redact::Redactor;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why, random};
@@ -37,9 +37,6 @@ use sending::{Count, Counted};
 /// The most redirects that are followed for one request: as many as Chromium follows.
 pub const MOST_REDIRECTS: u32 = 19;
 
-/// What to do about a host that is not reached.
-pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
-
 /// What a form or a link makes of the changes to a page.
 type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
 
@@ -49,8 +46,7 @@ pub struct HttpPage {
     timeline: Arc<Timeline>,
     cookies: Arc<Jar>,
     clock: Arc<dyn Clock>,
-    site: Url,
-    hosts: Arc<BTreeSet<String>>,
+    reach: Arc<Reach>,
     random: Arc<dyn Random>,
     body_limit: u64,
     shown: Option<Arc<Snapshot>>,
@@ -69,14 +65,12 @@ struct UnderWay {
 }
 
 impl HttpPage {
-    /// A page of `site`, reaching only `hosts` (the site's own included): names in lower
-    /// case, each with `:port` where the port is not the scheme's own.
+    /// A page that goes where `reach` allows.
     pub fn new(
         clients: &HttpClients,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-        site: Url,
-        hosts: Arc<BTreeSet<String>>,
+        reach: Arc<Reach>,
     ) -> Result<Self, Trouble> {
         let Applicant {
             client,
@@ -90,8 +84,7 @@ impl HttpPage {
             timeline,
             cookies,
             clock,
-            site,
-            hosts,
+            reach,
             random,
             body_limit: super::flow_file::BODY_LIMIT,
             shown: None,
@@ -105,18 +98,6 @@ impl HttpPage {
     /// Adds a cookie, as a `Set-Cookie` header from `url` would.
     pub fn add_cookie(&self, cookie: &str, url: &Url) {
         self.cookies.add_cookie_str(cookie, url);
-    }
-
-    fn address(&self, address: &str) -> Result<Url, Trouble> {
-        let url = self.site.join(address);
-        url.ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| {
-                Trouble::Ours(
-                    Why::Ourselves,
-                    format!("`{address}` is no address of the web"),
-                )
-            })
     }
 
     /// The page and what was changed on it, handed to a plain function: a parsed page cannot
@@ -184,7 +165,7 @@ impl HttpPage {
         let mut redirects = 0;
         let mut redirected = None;
         loop {
-            if !self.hosts.contains(&host_of(&going.url)) {
+            if !self.reach.allows(&going.url) {
                 // Not the page before it, but the redirect is what was met.
                 self.shown = redirected.or(self.shown.take());
                 return Err(forbidden(going, redirects));
@@ -378,7 +359,7 @@ impl Page for HttpPage {
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
         let going = Going {
             method: Method::GET,
-            url: self.address(address)?,
+            url: self.reach.address(address)?,
             headers: HeaderMap::new(),
             body: None,
             // Typed into the address bar, as it were.
@@ -419,7 +400,7 @@ impl Page for HttpPage {
         }
         let going = Going {
             method: request.method,
-            url: self.address(&request.address)?,
+            url: self.reach.address(&request.address)?,
             headers,
             body: request.body.write(|| self.boundary()),
             referrer: self.referrer(),
@@ -520,32 +501,17 @@ fn redirect_target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Optio
     Some(url)
 }
 
-/// The host as lists of allowed hosts write it: with the port where it is not the scheme's.
-pub fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host,
-    }
-}
-
 /// The page as forms and links see it.
 fn dom_of(page: &Snapshot) -> Dom {
     Dom::parse(&page.markup(), &page.url).encoded_in(page.encoding())
 }
 
 fn forbidden(going: &Going, redirects: u32) -> Trouble {
-    let host = host_of(&going.url);
-    let leads = match (redirects, going.led) {
-        (0, false) => {
-            let message = format!("this flow may not reach `{host}`{ALLOWING}");
-            return Trouble::Ours(Why::NotConfigured, message);
-        }
-        (0, true) => "the page leads",
-        _ => "redirected",
-    };
-    let message = format!("{leads} to `{host}`, which this flow may not reach{ALLOWING}");
-    Trouble::Site(Fault::Content, message)
+    match (redirects, going.led) {
+        (0, false) => reach::may_not(&going.url),
+        (0, true) => reach::led_astray("the page leads", &going.url),
+        _ => reach::led_astray("redirected", &going.url),
+    }
 }
 
 /// The page is not as the flow expects.

@@ -18,6 +18,7 @@ pub mod mailbox;
 pub mod page;
 pub mod picture;
 pub mod politeness;
+pub mod reach;
 pub mod recording;
 pub mod redact;
 pub mod runner;

@@ -21,10 +21,11 @@ use super::browser_page::BrowserPage;
 use super::definition::{Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
-use super::http_page::{HttpPage, host_of};
+use super::http_page::HttpPage;
 use super::mailbox::ImapMailbox;
 use super::page::Page;
 use super::politeness::Politeness;
+use super::reach::{Reach, host_of};
 use super::redact::Redactor;
 use super::template::Scope;
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
@@ -56,6 +57,12 @@ pub struct Target {
     pub vantage: String,
     /// Where the site is, for the dates that flows write.
     pub time_zone: jiff::tz::TimeZone,
+}
+
+impl Target {
+    fn reach(&self) -> Reach {
+        Reach::new(self.site.clone(), self.hosts.clone())
+    }
 }
 
 /// What runs need of the world.
@@ -100,14 +107,11 @@ pub async fn run_flow(
     if flow.role == Role::Control {
         return Box::pin(run_controls(flow, target, tools, occasion)).await;
     }
-    let mut hosts = target.hosts.clone();
-    hosts.insert(host_of(&target.site));
     let page = HttpPage::new(
         &tools.http,
         Arc::clone(&tools.clock),
         Arc::clone(&tools.random),
-        target.site.clone(),
-        Arc::new(hosts),
+        Arc::new(target.reach()),
     );
     match page {
         Ok(mut page) => {
@@ -136,9 +140,7 @@ pub async fn run_in_browser(
     tools: &Tools,
     occasion: Occasion<'_>,
 ) -> RunReport {
-    let mut hosts = target.hosts.clone();
-    hosts.insert(host_of(&target.site));
-    let hosts = Arc::new(hosts);
+    let reach = Arc::new(target.reach());
     let clock = || Arc::clone(&tools.clock);
     let Occasion {
         turn,
@@ -156,8 +158,7 @@ pub async fn run_in_browser(
         &tools.http,
         clock(),
         Arc::clone(&tools.random),
-        target.site.clone(),
-        Arc::clone(&hosts),
+        Arc::clone(&reach),
     );
     let plain = match plain {
         Ok(plain) => plain,
@@ -177,14 +178,13 @@ pub async fn run_in_browser(
     let started = tokio::select! {
         biased;
         () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
-        started = browsers.start(&hosts) => started,
+        started = browsers.start(reach.hosts()) => started,
     };
     let browser = match started {
         Ok(browser) => browser,
         Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
     };
-    let site = target.site.clone();
-    let mut page = BrowserPage::new(browser, plain, clock(), site, hosts, browsers.pause());
+    let mut page = BrowserPage::new(browser, plain, clock(), reach, browsers.pause());
     let occasion = Occasion {
         turn,
         stop,

@@ -393,7 +393,8 @@ impl BrowserPage {
             return Err(Trouble::Ours(Why::NotConfigured, message));
         }
         let urls: Vec<String> = self
-            .hosts
+            .reach
+            .hosts()
             .iter()
             .flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}/")))
             .collect();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{BrowserPage, MOST_PROMPTS, SCRIPT_WITHIN, leads_to, seen};
+use super::{BrowserPage, MOST_PROMPTS, SCRIPT_WITHIN, leads_astray, seen};
 use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::browser::network::Request;
-use crate::probe::http_page::host_of;
 use crate::probe::page::{Trouble, download, no_page};
+use crate::probe::reach::host_of;
 
 /// The most hosts that are told of which pages wanted and did not get.
 const MOST_REFUSED: usize = 3;
@@ -143,14 +143,13 @@ impl BrowserPage {
                 return Err(Trouble::Site(Fault::Content, message));
             }
         }
-        let host = host_of(&url);
         let name = shown["name"].as_str().unwrap_or_default();
         let asked = self.network.document(name).or(self.network.page());
         let broke = asked.and_then(|asked| asked.failed.clone());
-        let snapshot = seen::snapshot(&shown, url, asked);
-        self.shown = Some(Arc::new(snapshot));
-        if !self.hosts.contains(&host) {
-            return Err(leads_to(&host));
+        let snapshot = Arc::new(seen::snapshot(&shown, url, asked));
+        self.shown = Some(Arc::clone(&snapshot));
+        if !self.reach.allows(&snapshot.url) {
+            return Err(leads_astray(&snapshot.url));
         }
         if shown["long"] == true {
             let message = format!("the page is longer than {} bytes", self.body_limit);
@@ -181,12 +180,9 @@ impl BrowserPage {
 
     /// A page that wanted to go where this flow may not.
     pub(super) fn refuse_host(&self) -> Result<(), Trouble> {
-        let host = self
-            .sent()
-            .last()
-            .and_then(|asked| Url::parse(&asked.url).ok());
-        match host.map(|url| host_of(&url)) {
-            Some(host) if !self.hosts.contains(&host) => Err(leads_to(&host)),
+        let asked = self.sent().last();
+        match asked.and_then(|asked| Url::parse(&asked.url).ok()) {
+            Some(url) if !self.reach.allows(&url) => Err(leads_astray(&url)),
             _ => Ok(()),
         }
     }
@@ -227,7 +223,7 @@ impl BrowserPage {
         let requests = self.network.requests.get(self.spent..).unwrap_or_default();
         let failed = requests.iter().filter(|request| request.failed.is_some());
         let hosts = failed.filter_map(|request| Some(host_of(&Url::parse(&request.url).ok()?)));
-        let refused = hosts.filter(|host| !host.is_empty() && !self.hosts.contains(host));
+        let refused = hosts.filter(|host| !host.is_empty() && !self.reach.hosts().contains(host));
         self.refused.extend(refused.take(MOST_REFUSED));
         if self.is_sending() {
             self.sent_at = Some(self.clock.monotonic());

@@ -16,7 +16,7 @@ use super::words;
 use super::{Note, Options};
 use crate::probe::definition::Query;
 use crate::probe::document::Kind;
-use crate::probe::http_page::host_of;
+use crate::probe::reach::host_of;
 
 /// The longest text that is typed into a field.
 const LONGEST_VALUE: usize = 10_000;
