@@ -38,22 +38,29 @@ pub struct Entry {
     pub request_size: Option<u64>,
     /// How far the body went, where that is known.
     pub sending: Option<Sending>,
-    /// The answer's status; 0 where none came.
+    /// The answer, if one began.
+    pub answer: Option<Answer>,
+    /// Bytes received, where that is known.
+    pub received: Option<u64>,
+    /// Why it failed.
+    pub failed: Option<String>,
+}
+
+/// The beginning of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Status code.
     pub status: u16,
     /// The text behind it.
     pub status_text: String,
-    /// Headers of the answer.
+    /// Headers.
     pub headers: Vec<(String, String)>,
-    /// Media type of the answer.
+    /// Media type.
     pub media_type: String,
     /// Version of HTTP, e.g. `http/1.1`.
     pub protocol: String,
     /// Address and port of the server.
     pub remote: Option<String>,
-    /// Bytes received.
-    pub received: Option<u64>,
-    /// Why it failed.
-    pub failed: Option<String>,
     /// Whether it came from the browser's cache.
     pub from_cache: bool,
 }
@@ -133,12 +140,15 @@ fn told(entry: &Entry, redactor: &Redactor) -> Value {
         .flat_map(Url::query_pairs)
         .map(|(name, value)| json!({ "name": name, "value": value }))
         .collect();
-    let location = entry
+    // The format has no word for none.
+    let none = Answer::default();
+    let answer = entry.answer.as_ref().unwrap_or(&none);
+    let location = answer
         .headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("location"))
-        .filter(|_| (300..400).contains(&entry.status));
-    let version = version(&entry.protocol);
+        .filter(|_| (300..400).contains(&answer.status));
+    let version = version(&answer.protocol);
     let (timings, time) = timings(entry);
     let received = entry.received.map_or(json!(-1), |bytes| json!(bytes));
     let mut told = json!({
@@ -155,14 +165,14 @@ fn told(entry: &Entry, redactor: &Redactor) -> Value {
             "bodySize": entry.request_size.map_or(json!(-1), |size| json!(size)),
         },
         "response": {
-            "status": entry.status,
-            "statusText": entry.status_text,
+            "status": answer.status,
+            "statusText": answer.status_text,
             "httpVersion": version,
             "cookies": [],
-            "headers": headers(&entry.headers, redactor),
+            "headers": headers(&answer.headers, redactor),
             "content": {
                 "size": entry.received.unwrap_or_default(),
-                "mimeType": if entry.media_type.is_empty() { "x-unknown" } else { &entry.media_type },
+                "mimeType": if answer.media_type.is_empty() { "x-unknown" } else { &answer.media_type },
             },
             "redirectURL": location.map_or(String::new(), |(_, to)| redactor.addresses(to)),
             "headersSize": -1,
@@ -171,13 +181,13 @@ fn told(entry: &Entry, redactor: &Redactor) -> Value {
         "cache": {},
         "timings": timings,
     });
-    if let Some((host, _)) = entry.remote.as_deref().and_then(|at| at.rsplit_once(':')) {
+    if let Some((host, _)) = answer.remote.as_deref().and_then(|at| at.rsplit_once(':')) {
         told["serverIPAddress"] = host.trim_matches(['[', ']']).into();
     }
     let mut comment = Vec::new();
     comment.extend((!entry.kind.is_empty()).then(|| entry.kind.clone()));
     comment.extend(
-        entry
+        answer
             .from_cache
             .then(|| "from the browser's cache".to_owned()),
     );
@@ -263,14 +273,16 @@ pub fn uploads(entries: &[Entry], redactor: &Redactor) -> Option<String> {
             }
             None => out.push_str("how much of it left is not told by the browser\n"),
         }
-        out.push_str(&match (entry.status, &entry.failed) {
-            (0, Some(why)) => format!(
+        out.push_str(&match (&entry.answer, &entry.failed) {
+            (None, Some(why)) => format!(
                 "no answer: {} (after {} ms)\n\n",
                 redactor.text(why),
                 entry.took_ms
             ),
-            (0, None) => format!("no answer within {} ms\n\n", entry.took_ms),
-            (status, _) => format!("answered {status} after {} ms\n\n", entry.took_ms),
+            (None, None) => format!("no answer within {} ms\n\n", entry.took_ms),
+            (Some(answer), _) => {
+                format!("answered {} after {} ms\n\n", answer.status, entry.took_ms)
+            }
         });
     }
     (!out.is_empty()).then_some(out)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use siaga::domain::run::Phases;
 use siaga::domain::{Fault, Moment, Outcome};
-use siaga::probe::har::{Entry, archive};
+use siaga::probe::har::{Answer, Entry, archive};
 use siaga::probe::redact::Redactor;
 use siaga::probe::waterfall::svg;
 
@@ -69,9 +69,12 @@ fn an_archive_stays_small_and_right() {
         },
         method: "GET".to_owned(),
         url: format!("https://site.example/{number}?q={}", "x".repeat(1500)),
-        status: 302,
-        headers: vec![("Location".to_owned(), "/a?token=abc".to_owned())],
-        remote: Some("[::1]:443".to_owned()),
+        answer: Some(Answer {
+            status: 302,
+            headers: vec![("Location".to_owned(), "/a?token=abc".to_owned())],
+            remote: Some("[::1]:443".to_owned()),
+            ..Answer::default()
+        }),
         ..Entry::default()
     };
     let entries: Vec<Entry> = (0..2000).map(entry).collect();

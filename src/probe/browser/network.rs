@@ -6,8 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// The most requests that are remembered of a run; later ones are counted only.
-const MOST_REQUESTS: usize = 2_000;
+use crate::probe::har::{Answer, MOST_ENTRIES};
 
 /// One request of the page's, as far as it went.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +29,8 @@ pub struct Request {
     pub request_size: Option<u64>,
     /// The answer, if one began.
     pub answer: Option<Answer>,
+    /// Chromium's `ResourceTiming` of the answer: milliseconds since `requestTime`.
+    pub timing: Value,
     /// When it ended, in seconds.
     pub ended: Option<f64>,
     /// Bytes received.
@@ -40,36 +41,11 @@ pub struct Request {
     pub canceled: bool,
 }
 
-/// The beginning of an answer.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// The text behind it.
-    pub status_text: String,
-    /// Headers.
-    pub headers: Vec<(String, String)>,
-    /// Media type.
-    pub media_type: String,
-    /// Version of HTTP.
-    pub protocol: String,
-    /// Address and port of the server.
-    pub remote: Option<String>,
-    /// Chromium's `ResourceTiming`: milliseconds since `requestTime`.
-    pub timing: Value,
-    /// Chromium's `SecurityDetails`, over TLS.
-    pub security: Value,
-    /// Whether it came from the browser's cache.
-    pub from_cache: bool,
-}
-
 /// Everything that the log has told so far.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    /// In the order in which they were sent.
+    /// In the order in which they were sent, up to [`MOST_ENTRIES`].
     pub requests: Vec<Request>,
-    /// How many more there were than are remembered.
-    pub forgotten: usize,
     under_way: HashMap<String, usize>,
     page: Option<String>,
 }
@@ -97,7 +73,7 @@ impl Network {
                 "Network.responseReceived" => {
                     let is_page = self.is_page(&parameters);
                     if let Some(request) = self.find(&parameters) {
-                        request.answer = Some(answer(&parameters["response"]));
+                        request.begins(&parameters["response"]);
                         request.is_page |= is_page;
                     }
                 }
@@ -165,12 +141,11 @@ impl Network {
         if !redirect.is_null() {
             let ended = parameters["timestamp"].as_f64();
             if let Some(request) = self.find(&parameters) {
-                request.answer = Some(answer(&redirect));
+                request.begins(&redirect);
                 request.ended = ended;
             }
         }
-        if self.requests.len() >= MOST_REQUESTS {
-            self.forgotten += 1;
+        if self.requests.len() >= MOST_ENTRIES {
             self.under_way.remove(&id);
             return;
         }
@@ -202,22 +177,25 @@ impl Network {
     }
 }
 
-fn answer(response: &Value) -> Answer {
-    let host = response["remoteIPAddress"].as_str();
-    let remote = host.filter(|host| !host.is_empty()).map(|host| {
-        let port = response["remotePort"].as_u64().unwrap_or_default();
-        format!("{host}:{port}")
-    });
-    Answer {
-        status: u16::try_from(response["status"].as_u64().unwrap_or_default()).unwrap_or_default(),
-        status_text: word(&response["statusText"]),
-        headers: headers(&response["headers"]),
-        media_type: word(&response["mimeType"]),
-        protocol: word(&response["protocol"]),
-        remote,
-        timing: response["timing"].clone(),
-        security: response["securityDetails"].clone(),
-        from_cache: response["fromDiskCache"] == true || response["fromServiceWorker"] == true,
+impl Request {
+    /// An answer to it begins.
+    fn begins(&mut self, response: &Value) {
+        let host = response["remoteIPAddress"].as_str();
+        let remote = host.filter(|host| !host.is_empty()).map(|host| {
+            let port = response["remotePort"].as_u64().unwrap_or_default();
+            format!("{host}:{port}")
+        });
+        let status = response["status"].as_u64().unwrap_or_default();
+        self.answer = Some(Answer {
+            status: u16::try_from(status).unwrap_or_default(),
+            status_text: word(&response["statusText"]),
+            headers: headers(&response["headers"]),
+            media_type: word(&response["mimeType"]),
+            protocol: word(&response["protocol"]),
+            remote,
+            from_cache: response["fromDiskCache"] == true || response["fromServiceWorker"] == true,
+        });
+        self.timing = response["timing"].clone();
     }
 }
 

@@ -220,7 +220,6 @@ fn entry(request: &Request, now: Moment) -> Entry {
         // It is still under way.
         None => now.since(started_at).as_millis() as u64,
     };
-    let answer = request.answer.clone().unwrap_or_default();
     Entry {
         started_at,
         took_ms,
@@ -231,14 +230,8 @@ fn entry(request: &Request, now: Moment) -> Entry {
         request_headers: request.request_headers.clone(),
         request_size: request.request_size,
         sending: None,
-        status: answer.status,
-        status_text: answer.status_text,
-        headers: answer.headers,
-        media_type: answer.media_type,
-        protocol: answer.protocol,
-        remote: answer.remote,
+        answer: request.answer.clone(),
         received: request.answer.is_some().then_some(request.received),
         failed: request.failed.clone(),
-        from_cache: answer.from_cache,
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::run::Phases;
-use crate::probe::browser::network::{Answer, Request};
+use crate::probe::browser::network::Request;
+use crate::probe::har::Answer;
 use crate::probe::page::Snapshot;
 use crate::probe::visible_text::VisibleText;
 
@@ -83,18 +84,17 @@ pub(super) fn begun(request: &Request, complete: bool) -> Option<Snapshot> {
 
 /// Where a request's time went, by Chromium's `ResourceTiming`.
 pub(super) fn phases(request: &Request) -> Phases {
-    let Some(answer) = &request.answer else {
+    if request.answer.is_none() {
         return Phases::default();
-    };
-    let at = |key: &str| answer.timing[key].as_f64().filter(|at| *at >= 0.0);
+    }
+    let timing = &request.timing;
+    let at = |key: &str| timing[key].as_f64().filter(|at| *at >= 0.0);
     let between = |from: &str, to: &str| match (at(from), at(to)) {
         (Some(from), Some(to)) if to > from => (to - from).round() as u64,
         _ => 0,
     };
     let tls = between("sslStart", "sslEnd");
-    let began = answer.timing["requestTime"]
-        .as_f64()
-        .unwrap_or(request.sent);
+    let began = timing["requestTime"].as_f64().unwrap_or(request.sent);
     let headers = at("receiveHeadersEnd").unwrap_or_default() / 1000.0;
     let transfer = request.ended.map_or(0.0, |ended| ended - began - headers);
     Phases {

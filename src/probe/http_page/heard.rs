@@ -10,7 +10,7 @@ use reqwest::{StatusCode, Version};
 
 use super::sending::Count;
 use crate::domain::Moment;
-use crate::probe::har::Entry;
+use crate::probe::har::{Answer, Entry};
 use crate::probe::page::{Exchange, milliseconds};
 
 /// One request, as far as it went.
@@ -42,7 +42,7 @@ impl Heard {
     /// What an archive says of it.
     pub(super) fn entry(&self) -> Entry {
         let kind = if self.navigation { "Document" } else { "Fetch" };
-        let entry = Entry {
+        Entry {
             started_at: self.started_at,
             took_ms: milliseconds(self.took),
             phases: self.exchange.phases,
@@ -52,23 +52,25 @@ impl Heard {
             request_headers: listed(&self.headers),
             request_size: self.body.as_ref().map(|(size, _)| *size),
             sending: self.body.as_ref().map(|(_, count)| count.so_far()),
+            answer: self.answer.as_ref().map(Beginning::answer),
+            received: self.answer.as_ref().and_then(|answer| answer.length),
             failed: self.failed.clone(),
-            ..Entry::default()
-        };
-        let Some(answer) = &self.answer else {
-            return entry;
-        };
-        let media_type = answer.headers.get(header::CONTENT_TYPE);
-        let reason = answer.status.canonical_reason();
-        Entry {
-            status: answer.status.as_u16(),
+        }
+    }
+}
+
+impl Beginning {
+    fn answer(&self) -> Answer {
+        let media_type = self.headers.get(header::CONTENT_TYPE);
+        let reason = self.status.canonical_reason();
+        Answer {
+            status: self.status.as_u16(),
             status_text: reason.unwrap_or_default().to_owned(),
-            headers: listed(&answer.headers),
+            headers: listed(&self.headers),
             media_type: media_type.map_or(String::new(), text_of),
-            protocol: format!("{:?}", answer.version),
-            remote: answer.remote.map(|address| address.to_string()),
-            received: answer.length,
-            ..entry
+            protocol: format!("{:?}", self.version),
+            remote: self.remote.map(|address| address.to_string()),
+            from_cache: false,
         }
     }
 }

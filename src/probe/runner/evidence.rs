@@ -96,7 +96,9 @@ impl<P: Page> Run<'_, P> {
     ) {
         let entries = self.page.requests().await;
         for entry in &entries {
-            redactor.learn_cookies(&entry.headers);
+            if let Some(answer) = &entry.answer {
+                redactor.learn_cookies(&answer.headers);
+            }
         }
         let page = met.filter(|page| !page.body.is_empty() && is_text(page));
         if let Some(page) = page {
@@ -112,7 +114,7 @@ impl<P: Page> Run<'_, P> {
                 .iter()
                 .rev()
                 .find(|entry| entry.url == page.url.as_str())
-                .and_then(|entry| entry.remote.as_deref());
+                .and_then(|entry| entry.answer.as_ref()?.remote.as_deref());
             let remote = remote.map_or(String::new(), |at| format!("(answered by {at})\n"));
             pieces.push(Piece::new("headers", TEXT, format!("{remote}{headers}")));
         }
