@@ -4,6 +4,7 @@
 
 mod broken;
 mod drivers;
+mod firefox;
 mod hostile;
 mod outside;
 mod places;

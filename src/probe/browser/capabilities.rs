@@ -10,6 +10,10 @@ use super::Settings;
 
 /// Width and height of the window: what many applicants have, in CSS pixels.
 const WINDOW: &str = "1366,768";
+/// What Firefox calls itself; its own name is only known when it is too late to add to it.
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+/// What the web is asked for in the first place.
+pub(super) const LANGUAGES: &str = "id,en";
 /// Below this, in bytes, Chromium's pages crash for want of shared memory.
 const SHARED_MEMORY: u64 = 512 << 20;
 
@@ -70,7 +74,7 @@ pub(super) fn of(
             wanted.insert("browserName".to_owned(), "firefox".into());
             wanted.insert(
                 "moz:firefoxOptions".to_owned(),
-                json!({ "args": arguments }),
+                json!({ "args": arguments, "prefs": preferences(settings, hosts) }),
             );
         }
     }
@@ -94,6 +98,31 @@ fn only(hosts: &BTreeSet<String>) -> String {
     }
     rules.push("MAP * ~NOTFOUND".to_owned());
     format!("--host-resolver-rules={}", rules.join(", "))
+}
+
+/// Firefox has no rules for its resolver: what is not for these hosts goes to a proxy that is
+/// not there.
+fn preferences(settings: &Settings, hosts: &BTreeSet<String>) -> Value {
+    const NOWHERE: &str = "127.0.0.1";
+    const DISCARD: u16 = 9;
+    let mut wanted = serde_json::Map::new();
+    let mut set = |name: &str, value: Value| wanted.insert(name.to_owned(), value);
+    set("network.proxy.type", 1.into());
+    for scheme in ["http", "ssl", "socks"] {
+        set(&format!("network.proxy.{scheme}"), NOWHERE.into());
+        set(&format!("network.proxy.{scheme}_port"), DISCARD.into());
+    }
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    set("network.proxy.no_proxies_on", hosts.join(",").into());
+    // Or this machine is asked past the proxy.
+    set("network.proxy.allow_hijacking_localhost", true.into());
+    set("network.proxy.failover_direct", false.into());
+    set("network.dns.disablePrefetch", true.into());
+    set("media.peerconnection.enabled", false.into());
+    set("intl.accept_languages", LANGUAGES.into());
+    let user_agent = format!("{FIREFOX} {}", settings.user_agent);
+    set("general.useragent.override", user_agent.into());
+    Value::Object(wanted)
 }
 
 fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path>) -> Vec<String> {

@@ -42,9 +42,9 @@ impl Driver {
     ) -> Result<(Self, Url), BrowserError> {
         let failed = |what: String| BrowserError::Driver(program.to_owned(), what);
         // Chromium puts sockets there, whose paths may only be a hundred bytes long.
-        let temporary = match Kind::of(program) {
-            Kind::Chromium => PathBuf::from("tmp"),
-            Kind::Firefox => folder.join("tmp"),
+        let (temporary, ports): (_, &[&str]) = match Kind::of(program) {
+            Kind::Chromium => (PathBuf::from("tmp"), &["--port=0"]),
+            Kind::Firefox => (folder.join("tmp"), &["--port=0", "--websocket-port=0"]),
         };
         // A name is looked up on the PATH; a path is not meant from the run's folder.
         let executable = match program.components().count() {
@@ -52,7 +52,7 @@ impl Driver {
             _ => std::path::absolute(program).unwrap_or_else(|_| program.to_owned()),
         };
         let mut child = Command::new(executable)
-            .arg("--port=0")
+            .args(ports)
             .current_dir(folder)
             .env("TMPDIR", temporary)
             .env("HOME", folder.join("home"))

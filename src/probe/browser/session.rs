@@ -17,6 +17,7 @@ use url::Url;
 
 use super::BrowserError;
 use super::bounded::Bounded;
+use super::capabilities::LANGUAGES;
 
 /// How long ending a session that others run may take.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
@@ -26,8 +27,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// The advice of chromedriver to those who run it themselves.
 const LOOK_INTO_THE_LOG: &str = ". Examine ChromeDriver verbose log to determine the cause.";
-/// What the web is asked for in the first place.
-const LANGUAGES: &str = "id,en";
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug)]
@@ -101,7 +100,11 @@ impl Session {
             }
         };
         let given = client.capabilities();
-        let chromium = given.and_then(|given| given.get("goog:chromeOptions"));
+        let name = given.and_then(|given| given.get("browserName")?.as_str());
+        // Firefox gives back what it was asked for, options of Chromium's included.
+        let chromium = given
+            .and_then(|given| given.get("goog:chromeOptions"))
+            .filter(|_| name != Some("firefox"));
         let debugger = chromium
             .and_then(|options| options.get("debuggerAddress")?.as_str())
             .filter(|_| is_near)
