@@ -330,11 +330,11 @@ fn the_flows_that_come_with_siaga_are_right() {
 
 #[test]
 fn names_in_strings_are_expanded() {
-    use siaga::probe::template::{Scope, Template};
+    use siaga::probe::template::{Lazy, Scope, Template};
     let scope = Scope {
         given: [("EMAIL".to_owned(), "a@b".to_owned())].into(),
         captured: [("id".to_owned(), "7".to_owned())].into(),
-        run: "r1".to_owned(),
+        run: Lazy::new(Box::new(|| "r1".to_owned())),
         today: jiff::civil::date(2026, 1, 31),
     };
     for (text, expanded) in [

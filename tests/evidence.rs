@@ -6,9 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use siaga::domain::Fault;
 use siaga::probe::error_pages::{ErrorPages, PageClass, fingerprint};
 use siaga::probe::evidence::{EvidenceError, EvidenceStore, LARGEST};
+use siaga::probe::page::Snapshot;
+use siaga::probe::readings::Readings;
 use siaga::probe::visible_text::VisibleText;
 
 use crate::harness::probing::error_pages;
@@ -269,6 +273,44 @@ fn the_same_page_at_another_time_has_the_same_fingerprint() {
     assert_ne!(fingerprint(&text).0, first.0, "another status code");
     let other = page("1", "2", 500).replace("Kendala", "Pemeliharaan");
     assert_ne!(fingerprint(&other).0, first.0, "other words");
+}
+
+/// Pages that came before, whatever else came between: each is read as if it were the first.
+#[test]
+fn a_page_that_came_before_is_read_as_it_was() {
+    let (readings, known) = (Readings::default(), error_pages());
+    let page = |status: u16, kind: &'static str, body: &[u8]| {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        let url = "http://site.example/".parse().unwrap();
+        Snapshot::new(Some(status), Method::GET, url, headers, body.to_vec(), true)
+    };
+    let trouble = "<title>Evisa</title><h1>500 &bull; KENDALA SERVER</h1>".as_bytes();
+    let blank = "<title></title>".as_bytes();
+    // A letter in one of the encodings below, and none in the other.
+    let letters = b"<p>Caf\xe9".to_vec();
+    let html = "text/html; charset=utf-8";
+    for round in 0..300_u32 {
+        let other = format!("<title>Page {round}</title>");
+        for (status, kind, body) in [
+            (200, html, trouble),
+            (404, html, trouble),
+            (200, html, blank),
+            (404, html, blank),
+            (200, html, other.as_bytes()),
+            (200, "text/html; charset=utf-8", &letters),
+            (200, "text/html; charset=windows-1252", &letters),
+        ] {
+            let fresh = page(status, kind, body);
+            let wanted = known.recognise_in(Some(status), body.len(), fresh.visible());
+            let again = page(status, kind, body);
+            assert_eq!(
+                readings.recognise(&again, &known),
+                wanted,
+                "{status} {kind}"
+            );
+            assert_eq!(again.visible(), fresh.visible(), "{status} {kind}");
+        }
+    }
 }
 
 #[test]

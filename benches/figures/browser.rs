@@ -234,6 +234,7 @@ impl Siaga {
             browsers: Some(browsers.clone()),
             evidence,
             error_pages: Arc::new(error_pages),
+            readings: Arc::default(),
             politeness: Arc::new(Politeness::new(rate, rate)),
         };
         Ok(Siaga {

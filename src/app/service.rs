@@ -433,6 +433,7 @@ impl Service {
             browsers: self.browsers.clone(),
             evidence: Some(self.evidence.clone()),
             error_pages: Arc::clone(&self.error_pages),
+            readings: Arc::default(),
             politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),
         })
     }

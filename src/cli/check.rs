@@ -417,6 +417,7 @@ fn tools(
         mailbox,
         evidence,
         error_pages: Arc::new(error_pages),
+        readings: Arc::default(),
         politeness: Arc::new(Politeness::default()),
     })
 }

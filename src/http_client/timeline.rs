@@ -97,11 +97,11 @@ impl Timeline {
 
     fn finish_connecting(&self) {
         self.finish_resolving();
-        let now = self.clock.monotonic();
         let mut so_far = self.lock();
         let Some(since) = so_far.connecting_since.take() else {
             return;
         };
+        let now = self.clock.monotonic();
         let hello = so_far.hello_at.take().unwrap_or(now);
         let before_hello = hello.saturating_sub(since);
         let resolved = so_far.resolved_for;
@@ -116,10 +116,9 @@ impl Timeline {
     }
 
     fn finish_resolving(&self) {
-        let now = self.clock.monotonic();
         let mut so_far = self.lock();
         if let Some(since) = so_far.resolving_since.take() {
-            so_far.resolved_for += now.saturating_sub(since);
+            so_far.resolved_for += self.clock.monotonic().saturating_sub(since);
         }
     }
 

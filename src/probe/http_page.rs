@@ -141,7 +141,7 @@ impl HttpPage {
         for _ in 0..=MOST_REDIRECTS {
             self.go_to(&mut going).await?;
             let page = self.page()?;
-            let leads_on = is_navigation && page.is_html() && has_http_equiv(page.text());
+            let leads_on = is_navigation && page.is_html() && has_http_equiv(page.searchable());
             let Some((delay, url)) = leads_on.then(|| dom_of(page).leads_on()).flatten() else {
                 return Ok(());
             };
@@ -478,10 +478,9 @@ impl Page for HttpPage {
 }
 
 /// Whether `http-equiv` occurs, in whatever case; sought by its rarest letter.
-fn has_http_equiv(text: &str) -> bool {
+fn has_http_equiv(bytes: &[u8]) -> bool {
     const WORD: &[u8] = b"http-equiv";
     const BEFORE_Q: usize = 6;
-    let bytes = text.as_bytes();
     memchr2_iter(b'q', b'Q', bytes).any(|at| {
         let from = at.checked_sub(BEFORE_Q);
         let there = from.and_then(|from| bytes.get(from..from + WORD.len()));

@@ -19,6 +19,7 @@ pub mod page;
 pub mod picture;
 pub mod politeness;
 pub mod reach;
+pub mod readings;
 pub mod recording;
 pub mod redact;
 pub mod runner;

@@ -247,7 +247,7 @@ pub struct Snapshot {
     /// Whether it is all there.
     pub complete: bool,
     text: OnceLock<String>,
-    visible: OnceLock<VisibleText>,
+    visible: OnceLock<Arc<VisibleText>>,
 }
 
 impl Snapshot {
@@ -276,8 +276,18 @@ impl Snapshot {
 
     /// The same, where the engine knows better than the markup what a person reads.
     pub fn with_visible(self, visible: VisibleText) -> Self {
-        let visible = OnceLock::from(visible);
+        let visible = OnceLock::from(Arc::new(visible));
         Snapshot { visible, ..self }
+    }
+
+    /// Whether what a person reads was taken out of it.
+    pub fn is_read(&self) -> bool {
+        self.visible.get().is_some()
+    }
+
+    /// Takes over what was read on a page of the same bytes, where this one was not read yet.
+    pub fn reads_as(&self, visible: Arc<VisibleText>) {
+        let _ = self.visible.set(visible);
     }
 
     /// The same, where the engine decoded the body already.
@@ -332,7 +342,8 @@ impl Snapshot {
             .to_ascii_lowercase()
     }
 
-    fn content_type(&self) -> &str {
+    /// The media type as the header gives it, with its parameters; empty where there is none.
+    pub fn content_type(&self) -> &str {
         let value = self.headers.get(header::CONTENT_TYPE);
         value
             .and_then(|value| value.to_str().ok())
@@ -341,9 +352,10 @@ impl Snapshot {
 
     /// Whether it is a page rather than data.
     pub fn is_html(&self) -> bool {
-        let media_type = self.media_type();
-        media_type.contains("html")
-            || media_type.is_empty() && self.body.trim_ascii_start().starts_with(b"<")
+        let media_type = self.content_type().split(';').next().unwrap_or_default();
+        let mut parts = media_type.as_bytes().windows(4);
+        parts.any(|part| part.eq_ignore_ascii_case(b"html"))
+            || media_type.trim().is_empty() && self.body.trim_ascii_start().starts_with(b"<")
     }
 
     /// The body as text, in the charset that the header, a byte-order mark or the page itself
@@ -353,23 +365,34 @@ impl Snapshot {
             .get_or_init(|| self.encoding().decode(&self.body).0.into_owned())
     }
 
+    /// The body as it may be searched for markup: where its encoding writes that as ASCII does,
+    /// as it came.
+    pub fn searchable(&self) -> &[u8] {
+        if self.encoding().is_ascii_compatible() {
+            &self.body
+        } else {
+            self.text().as_bytes()
+        }
+    }
+
     /// What a person reads.
-    pub fn visible(&self) -> &VisibleText {
+    pub fn visible(&self) -> &Arc<VisibleText> {
         self.visible.get_or_init(|| {
-            if self.is_html() {
-                return VisibleText::of(self.text());
-            }
-            VisibleText {
-                text: self.text().to_owned(),
-                ..VisibleText::default()
-            }
+            Arc::new(if self.is_html() {
+                VisibleText::of(self.text())
+            } else {
+                VisibleText {
+                    text: self.text().to_owned(),
+                    ..VisibleText::default()
+                }
+            })
         })
     }
 
     /// What the page is, in a few words for a message: its title, and of an error page or a
     /// short page its text too.
     pub fn gist(&self) -> String {
-        let VisibleText { title, text, .. } = self.visible();
+        let VisibleText { title, text, .. } = &**self.visible();
         let is_error = self.status.is_some_and(|status| status >= 400);
         let says = match (title.is_empty(), text.is_empty()) {
             (true, true) => return "the page is blank".to_owned(),

@@ -40,7 +40,8 @@ impl Reach {
 
     /// Whether the host of an address may be reached.
     pub fn allows(&self, url: &Url) -> bool {
-        self.hosts.contains(&host_of(url))
+        let is_own = url.host() == self.site.host() && url.port() == self.site.port();
+        is_own || self.hosts.contains(&host_of(url))
     }
 
     /// What a path of the site, or a whole address, means.

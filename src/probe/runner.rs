@@ -26,8 +26,9 @@ use super::mailbox::ImapMailbox;
 use super::page::Page;
 use super::politeness::Politeness;
 use super::reach::{Reach, host_of};
+use super::readings::Readings;
 use super::redact::Redactor;
-use super::template::Scope;
+use super::template::{Lazy, Scope};
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
 use crate::domain::{Clock, Engine, Moment, Outcome, Random, Why, random};
 use crate::http_client::HttpClients;
@@ -82,6 +83,8 @@ pub struct Tools {
     pub browsers: Option<Browsers>,
     /// The known error pages.
     pub error_pages: Arc<ErrorPages>,
+    /// What was read on pages that came before.
+    pub readings: Arc<Readings>,
     /// What may be asked of hosts.
     pub politeness: Arc<Politeness>,
 }
@@ -229,7 +232,10 @@ pub async fn run_on<P: Page>(
         scope: Scope {
             given,
             captured: BTreeMap::new(),
-            run: token(&*tools.random),
+            run: {
+                let random = Arc::clone(&tools.random);
+                Lazy::new(Box::new(move || token(&*random)))
+            },
             today: started_at
                 .timestamp()
                 .to_zoned(target.time_zone.clone())

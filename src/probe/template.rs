@@ -7,6 +7,7 @@
 //! `$${` stands for a literal `${`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
@@ -60,15 +61,18 @@ impl Day {
     }
 }
 
+/// A text that is made when it is first asked for.
+pub type Lazy = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
+
 /// What the names of a run stand for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Scope {
     /// Secrets and variables of the configuration.
     pub given: BTreeMap<String, String>,
     /// What the steps so far have captured.
     pub captured: BTreeMap<String, String>,
-    /// The run's own token.
-    pub run: String,
+    /// The run's own token; few flows use it.
+    pub run: Lazy,
     /// Today where the site is.
     pub today: Date,
 }

@@ -15,6 +15,7 @@ use super::{BOUND, Inhabitant, World};
 use crate::harness::probing::{probes, rehearsed};
 
 /// Where the driver is; `None` where it or Firefox is not installed.
+#[allow(clippy::print_stderr, reason = "what is left out is said")]
 fn installed() -> Option<PathBuf> {
     let programs = ["geckodriver", "firefox"].map(|name| find(name.as_ref()));
     let [Some(driver), Some(_)] = programs else {

@@ -36,6 +36,7 @@ pub(crate) fn tools() -> Tools {
         browsers: None,
         evidence: None,
         error_pages: Arc::new(ErrorPages::default()),
+        readings: Arc::default(),
         politeness: Arc::new(Politeness::default()),
     }
 }

@@ -4,6 +4,11 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+/// What a browser takes where it asks for a page.
+const PAGES: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// In what language, first of all.
+const LANGUAGES: &str = "id,en;q=0.8";
+
 /// One request, with what a browser would send along.
 pub(super) struct Going {
     pub(super) method: Method,
@@ -38,14 +43,14 @@ impl Going {
 
     pub(super) fn browser_headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        let accept = if self.navigation { PAGES } else { "*/*" };
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(LANGUAGES));
         let mut set = |name, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
             }
         };
-        let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        set(header::ACCEPT, if self.navigation { accept } else { "*/*" });
-        set(header::ACCEPT_LANGUAGE, "id,en;q=0.8");
         if let Some(referrer) = &self.referrer {
             if let Some(value) = referer(referrer, &self.url) {
                 set(header::REFERER, &value);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use scraper::Html;
 
-use super::Run;
 use super::step::signs_in;
+use super::{Run, Tools};
 use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
 use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
 use crate::probe::definition::Step;
@@ -200,9 +200,12 @@ impl<P: Page> Run<'_, P> {
         if self.tools.error_pages.is_empty() || !page.is_html() || !page.complete {
             return None;
         }
-        self.tools
-            .error_pages
-            .recognise_in(page.status, page.body.len(), page.visible())
+        let Tools {
+            readings,
+            error_pages,
+            ..
+        } = self.tools;
+        readings.recognise(page, error_pages)
     }
 }
 

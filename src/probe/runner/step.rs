@@ -338,6 +338,7 @@ impl<P: Page> Run<'_, P> {
         let Some(page) = self.page.shown() else {
             return Ok(());
         };
+        let known = self.recognise(&page);
         expect::check(&step.expect, &page, &self.scope)?;
         if step
             .expect
@@ -347,7 +348,7 @@ impl<P: Page> Run<'_, P> {
         {
             return Ok(());
         }
-        match self.recognise(&page) {
+        match known {
             // On a page that is as it should be, a captcha is there by design.
             Some(known) if known.class == PageClass::Captcha => Ok(()),
             Some(known) => Err(Trouble::Site(
