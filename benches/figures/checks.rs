@@ -58,7 +58,10 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     );
     for number in 0..0x1000 {
         let name = format!("www/{number:03x}.html");
-        fs::write(folder.path().join(name), format!("{page}<!-- {number:03x} -->"))?;
+        fs::write(
+            folder.path().join(name),
+            format!("{page}<!-- {number:03x} -->"),
+        )?;
     }
     let (_new, address) = new.start(folder.path()).await?;
     let new_url = Url::parse(&format!("http://{address}/"))?;
