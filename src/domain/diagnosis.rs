@@ -392,6 +392,14 @@ fn of_pair(seen: &[&Sight], now: Moment, limits: Limits) -> Option<(Moment, Diag
             why: Unclear::AtTimes,
         },
     };
+    // What fails by now gets further than the network.
+    let is_beyond = newest.is_some_and(|(_, fault)| Layer::of(fault).is_none());
+    let diagnosis = match diagnosis {
+        Diagnosis::Network { .. } if is_beyond => Diagnosis::Unclear {
+            why: Unclear::Disagree,
+        },
+        diagnosis => diagnosis,
+    };
     Some((anchor.started_at, diagnosis))
 }
 

@@ -112,6 +112,11 @@ fn each_case_is_told_for_what_it_is() {
         ("network connect", &["http 0 connect", "browser 20 connect"]),
         ("network dns", &["http 0 dns", "browser 20 connect"]),
         ("disagree", &["http 0 connect", "browser 20 content"]),
+        // What fails by now gets to the server.
+        (
+            "disagree",
+            &["browser 0 dns", "http 200 dns", "http 500 timeout"],
+        ),
         // Only one ran.
         ("http only", &["http 0 status"]),
         ("browser only", &["browser 0 script"]),
