@@ -71,7 +71,6 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let of_new = Arc::new(Siaga::new(&new_url)?);
     let fresh = bare_client(0)?;
     let kept = bare_client(1)?;
-    let bare_new = bare_client(0)?;
     let blackbox = if is_installed("prometheus-blackbox-exporter") {
         Some(servers::blackbox(folder.path()).await?)
     } else {
@@ -87,11 +86,11 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     for round in 0..=ROUNDS {
         let flow = Arc::clone(&siaga);
         let siaga = own(async move { flow.checks(CHECKS).await }).await?;
+        let fresh_new = own(bare(fresh.clone(), new_url.clone(), CHECKS)).await?;
         let fresh = own(bare(fresh.clone(), url.clone(), CHECKS)).await?;
         let kept = own(bare(kept.clone(), url.clone(), CHECKS)).await?;
         let flow = Arc::clone(&of_new);
         let siaga_new = own(async move { flow.checks(CHECKS).await }).await?;
-        let fresh_new = own(bare(bare_new.clone(), new_url.clone(), CHECKS)).await?;
         let blackbox = match &blackbox {
             Some((process, address)) => asked(&driver, process, *address, &url).await?,
             None => f64::NAN,
