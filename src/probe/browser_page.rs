@@ -314,15 +314,14 @@ impl Page for BrowserPage {
         self.answered(answered).await
     }
 
-    async fn look_again(&mut self) -> Result<(), Trouble> {
+    async fn look_again(&mut self, waits: bool) -> Result<(), Trouble> {
         if self.is_elsewhere {
-            return self.plain.look_again().await;
+            return self.plain.look_again(waits).await;
         }
         self.follow_windows().await?;
-        // A page that has had its time is loaded anew, as people do who wait for something.
         let waited = self.clock.monotonic().saturating_sub(self.loaded_at);
         match &self.shown {
-            Some(shown) if waited >= PATIENCE && shown.method == Method::GET => {
+            Some(shown) if waits && waited >= PATIENCE && shown.method == Method::GET => {
                 let url = shown.url.clone();
                 self.open(&url).await
             }

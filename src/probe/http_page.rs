@@ -410,7 +410,7 @@ impl Page for HttpPage {
         self.go(going).await
     }
 
-    async fn look_again(&mut self) -> Result<(), Trouble> {
+    async fn look_again(&mut self, _waits: bool) -> Result<(), Trouble> {
         let page = self.page()?;
         let going = Going {
             method: Method::GET,
@@ -430,7 +430,7 @@ impl Page for HttpPage {
         let fetch = snapshot.method == Method::GET;
         self.shown = Some(snapshot);
         if fetch {
-            self.look_again().await
+            self.look_again(true).await
         } else {
             Ok(())
         }

@@ -186,8 +186,9 @@ pub trait Page: Send {
         &mut self,
         request: PlainRequest,
     ) -> impl Future<Output = Result<(), Trouble>> + Send;
-    /// Looks at the page again, as it may have changed.
-    fn look_again(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Looks at the page again, as it may have changed. A step that waits may load it anew, as
+    /// people do; otherwise what the page complains of must stay.
+    fn look_again(&mut self, waits: bool) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Makes sure that what is shown is what the page has become by now.
     fn settle(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Goes back to a page shown before, as far as the engine can.

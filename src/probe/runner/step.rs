@@ -322,7 +322,7 @@ impl<P: Page> Run<'_, P> {
             }
             sleep(pause.min(wait.saturating_sub(waited))).await;
             pause = (2 * pause).min(patience.again_after);
-            self.page.look_again().await?;
+            self.page.look_again(step.wait.is_some()).await?;
         }
     }
 
