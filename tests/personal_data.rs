@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, KeyInit, Mac as _};
+use proptest::prelude::*;
+use sha2::Sha256;
 use siaga::domain::case::{CaseState, Role};
 use siaga::domain::finding;
 use siaga::domain::report::{self, Fields, Report};
@@ -293,6 +298,40 @@ fn every_bit_of_a_sealed_value_counts() {
     // What is logged gives nothing away.
     assert_eq!(format!("{key:?} {keys:?}"), "DataKey(…) [\"k1\"]");
     assert_ne!(keys.lookup("passport", "1"), keys.lookup("phone", "1"));
+}
+
+/// Opens, by another implementation of the cipher, what was sealed for a place.
+fn opened_elsewhere(key: &[u8], place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, body) = sealed.split_first_chunk::<24>()?;
+    let payload = Payload {
+        msg: body,
+        aad: place.as_bytes(),
+    };
+    let cipher = XChaCha20Poly1305::new_from_slice(key).ok()?;
+    cipher.decrypt(&XNonce::from(*nonce), payload).ok()
+}
+
+proptest! {
+    /// Whoever has the master key opens everything with any XChaCha20-Poly1305.
+    #[test]
+    fn what_is_sealed_is_xchacha20_poly1305(
+        master: [u8; 32],
+        plain in proptest::collection::vec(any::<u8>(), 0..3000),
+        seed: u64,
+    ) {
+        let random = SeededRandom::new(seed);
+        let keys = MasterKeys::new(vec![("k1".to_owned(), master)]).unwrap();
+        let (key, wrapped) = keys.new_data_key("row", &random).unwrap();
+        let sealed = key.seal("reports", "name", "row", &plain, &random).unwrap();
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&master).unwrap();
+        mac.update(b"siaga/wrap/1\0");
+        let wrapping = mac.finalize().into_bytes();
+        let data_key = opened_elsewhere(&wrapping, "reports/wrapped_key/row", &wrapped).unwrap();
+        let opened = opened_elsewhere(&data_key, "reports/name/row", &sealed);
+        prop_assert_eq!(opened, Some(plain.clone()));
+        let opened = key.open("reports", "name", "row", &sealed).unwrap();
+        prop_assert_eq!(opened, plain);
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,14 @@
 //! Each report has a data key of its own; the data key stands in the database wrapped by a
 //! master key. Every ciphertext is bound to its table, column and row, so that none can be
 //! moved. Rotation wraps anew under a new master key; erasure forgets the data key.
+//!
+//! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, section 2): by its definition
+//! ChaCha20-Poly1305 under a subkey of `HChaCha20`. ring's is several times as fast as those in
+//! Rust alone, which counts with pictures.
 
-use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
+use chacha20::{R20, hchacha};
+use hmac::{Hmac, KeyInit, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 
 use crate::domain::{Random, random};
@@ -139,20 +143,10 @@ impl DataKey {
         plain: &[u8],
         random: &dyn Random,
     ) -> Result<Vec<u8>, SealError> {
-        let nonce: [u8; NONCE] = random::bytes(random);
-        let place = place(table, column, row);
-        let sealed = XChaCha20Poly1305::new(&self.0.into())
-            .encrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: plain,
-                    aad: place.as_bytes(),
-                },
-            )
-            .map_err(|_| SealError::Broken(place))?;
-        let mut out = nonce.to_vec();
-        out.extend(sealed);
-        Ok(out)
+        let mut sealed = plain.to_vec();
+        let nonce = self.seal_in_place(table, column, row, &mut sealed, random)?;
+        sealed.splice(0..0, nonce);
+        Ok(sealed)
     }
 
     /// As [`seal`](Self::seal), of bytes that are too many to copy: they are encrypted where they
@@ -167,10 +161,13 @@ impl DataKey {
     ) -> Result<[u8; NONCE], SealError> {
         let nonce: [u8; NONCE] = random::bytes(random);
         let place = place(table, column, row);
-        XChaCha20Poly1305::new(&self.0.into())
-            .encrypt_in_place(&XNonce::from(nonce), place.as_bytes(), bytes)
-            .map_err(|_| SealError::Broken(place))?;
-        Ok(nonce)
+        let sealed = self.cipher(&nonce).and_then(|(cipher, nonce)| {
+            cipher.seal_in_place_append_tag(nonce, Aad::from(&place), bytes)
+        });
+        match sealed {
+            Ok(()) => Ok(nonce),
+            Err(_) => Err(SealError::Broken(place)),
+        }
     }
 
     /// Decrypts what was sealed for the same place.
@@ -185,15 +182,32 @@ impl DataKey {
         let Some((nonce, body)) = sealed.split_first_chunk::<NONCE>() else {
             return Err(SealError::Broken(place));
         };
-        XChaCha20Poly1305::new(&self.0.into())
-            .decrypt(
-                &XNonce::from(*nonce),
-                Payload {
-                    msg: body,
-                    aad: place.as_bytes(),
-                },
-            )
-            .map_err(|_| SealError::Broken(place))
+        let mut bytes = body.to_vec();
+        let opened = self.cipher(nonce).and_then(|(cipher, nonce)| {
+            let plain = cipher.open_in_place(nonce, Aad::from(&place), &mut bytes)?;
+            Ok(plain.len())
+        });
+        match opened {
+            Ok(length) => {
+                bytes.truncate(length);
+                Ok(bytes)
+            }
+            Err(_) => Err(SealError::Broken(place)),
+        }
+    }
+
+    /// The cipher and what is left of the nonce for it.
+    fn cipher(
+        &self,
+        nonce: &[u8; NONCE],
+    ) -> Result<(LessSafeKey, Nonce), ring::error::Unspecified> {
+        let (of_key, rest) = nonce.split_at(16);
+        let of_key = of_key.try_into().map_err(|_| ring::error::Unspecified)?;
+        let subkey = hchacha::<R20>(&self.0.into(), of_key);
+        let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &subkey)?);
+        let mut short = [0; 12];
+        short[4..].copy_from_slice(rest);
+        Ok((key, Nonce::assume_unique_for_key(short)))
     }
 }
 

@@ -2,7 +2,7 @@
 //! their report's key; nobody ever sees the bytes that were sent, only the picture in them.
 
 use std::fs;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
-use super::folder_sync::FolderSync;
+use super::new_files::NewFiles;
 use crate::domain::{Moment, Random};
 use crate::store::reports::{self, Screenshot};
 use crate::store::seal::{DataKey, SealError};
@@ -125,7 +125,7 @@ fn place(report: &str, number: i64) -> String {
 /// Looks at pictures, seals them and writes them to disk: when this gives `Ok`, they are
 /// durable; when it gives an error, nothing is left. Blocking.
 pub fn keep(
-    folder: &FolderSync,
+    folder: &NewFiles,
     report: &str,
     pictures: Vec<Vec<u8>>,
     key: &DataKey,
@@ -149,7 +149,7 @@ pub fn keep(
         for (shot, mut bytes) in kept.iter().zip(pictures) {
             let place = place(report, shot.number);
             let nonce = key.seal_in_place("screenshots", "file", &place, &mut bytes, random)?;
-            write(&folder.folder().join(&shot.file), &nonce, &bytes)?;
+            folder.write(&shot.file, &[&nonce, &bytes])?;
         }
         Ok(folder.sync()?)
     };
@@ -176,16 +176,6 @@ pub fn look_at_all(pictures: &[Vec<u8>]) -> Result<Vec<Looked>, Vec<Unfit>> {
     } else {
         Err(unfit)
     }
-}
-
-fn write(path: &Path, head: &[u8], bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)?;
-    file.write_all(head)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Removes files; those that are not there count as removed. Blocking.

@@ -238,7 +238,7 @@ async fn it_is_told_how_far_an_upload_came_and_when_it_stood_still() {
     let flow = flow(
         "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n\
          upload = { \"#f\" = { document = \"photo\", kind = \"pdf\", size = \"20MB\" } }\n\
-         submit = \"form\"\ntimeout = \"3s\"\n",
+         submit = \"form\"\ntimeout = \"8s\"\n",
     );
     let report = scene.over_http(&flow).await;
     assert_eq!(
@@ -250,10 +250,7 @@ async fn it_is_told_how_far_an_upload_came_and_when_it_stood_still() {
     assert!(upload.starts_with("POST http://127.0.0.1:"), "{upload}");
     assert!(upload.contains("body to be sent: 20000"), "{upload}");
     assert!(upload.contains("it then stood still for "), "{upload}");
-    assert!(
-        upload.contains("no answer within 2") || upload.contains("no answer within 3"),
-        "{upload}"
-    );
+    assert!(upload.contains("no answer within "), "{upload}");
     assert!(!upload.contains("(100 %)"), "{upload}");
 
     // The browser tells the size only.

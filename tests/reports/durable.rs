@@ -11,6 +11,7 @@ use super::desk::{fields, fields_with, file, form, png, start, start_with};
 use crate::harness::{NOON, each_store, folder, on_sqlite};
 use siaga::domain::Moment;
 use siaga::store::reports;
+use siaga::web::new_files::NewFiles;
 use siaga::web::reports::Settings;
 use siaga::web::screenshots;
 
@@ -246,4 +247,39 @@ fn what_was_acknowledged_is_always_found() {
                 .unwrap();
         });
     }));
+}
+
+/// How many bytes stand in each part: about what is written at once, and about a block.
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    let about = |near: usize| near.saturating_sub(3)..near + 3;
+    let length = prop_oneof![
+        about(0),
+        about(4096),
+        about(512 * 1024),
+        about(1024 * 1024),
+        0..1_300_000_usize,
+    ];
+    proptest::collection::vec(length, 0..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn a_new_file_has_all_bytes_of_its_parts(lengths in lengths()) {
+        let folder = folder();
+        let files = NewFiles::new(folder.path().to_owned());
+        let parts: Vec<Vec<u8>> = lengths
+            .iter()
+            .enumerate()
+            .map(|(at, length)| (0..*length).map(|byte| (byte * 7 / 3 + at) as u8).collect())
+            .collect();
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        for name in ["one", "two"] {
+            files.write(name, &parts).unwrap();
+            files.sync().unwrap();
+            prop_assert!(std::fs::read(folder.path().join(name)).unwrap() == parts.concat());
+        }
+        let again = files.write("two", &parts).expect_err("it is there");
+        prop_assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+    }
 }

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 pub use judge::judge_again;
 
 use super::desk::Desk;
-use super::folder_sync::FolderSync;
+use super::new_files::NewFiles;
 use super::throttle::{Rate, Throttle};
 
 /// What the endpoint allows.
@@ -71,7 +71,7 @@ pub struct ReportsState {
     per_client: Arc<Throttle<IpAddr>>,
     /// Free memory for reports on their way, in KiB.
     memory: Arc<Semaphore>,
-    screenshots: Arc<FolderSync>,
+    screenshots: Arc<NewFiles>,
     on_kept: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -83,7 +83,7 @@ impl ReportsState {
             per_client: Arc::new(Throttle::new(settings.per_client, Arc::clone(&desk.clock))),
             memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
-            screenshots: Arc::new(FolderSync::new(desk.screenshots.to_path_buf())),
+            screenshots: Arc::new(NewFiles::new(desk.screenshots.to_path_buf())),
             on_kept: Arc::new(|| ()),
             desk,
         }
