@@ -37,6 +37,9 @@ use sending::{Count, Counted};
 /// The most redirects that are followed for one request: as many as Chromium follows.
 pub const MOST_REDIRECTS: u32 = 19;
 
+/// The most bytes of a body that room is made for before they come.
+const AHEAD: u64 = 64 * 1024;
+
 /// What a form or a link makes of the changes to a page.
 type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
 
@@ -296,7 +299,9 @@ impl HttpPage {
         {
             return too_long();
         }
-        let mut body = Vec::new();
+        // As much as is announced, but no more on the word of a site than a page may well have.
+        let announced = response.content_length().unwrap_or_default();
+        let mut body = Vec::with_capacity(announced.min(AHEAD) as usize);
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > limit => {

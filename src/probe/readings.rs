@@ -4,30 +4,37 @@
 //! Owns that memory, within a bound. Must not know who reads.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error_pages::{ErrorPages, Recognised};
 use super::page::Snapshot;
 use super::visible_text::VisibleText;
 
-/// Pages that are remembered; one more, and all are forgotten.
+/// Addresses whose last page is remembered; one more, and all are forgotten.
 const MOST: usize = 128;
 /// The most bytes of a page that is remembered; with what may be read on it, [`MOST`] of them
-/// take as many times so much.
+/// take twice as many times so much.
 const LARGEST: usize = 16 * 1024;
 
-/// What was read on the pages of one process's runs.
+/// What was read on the pages of one process's runs, by their addresses.
 #[derive(Debug, Default)]
-pub struct Readings {
-    seen: Mutex<HashMap<u64, Reading>>,
-    hashing: RandomState,
-}
+pub struct Readings(Mutex<HashMap<String, Reading>>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Reading {
+    status: Option<u16>,
+    content_type: String,
+    body: Vec<u8>,
     visible: Arc<VisibleText>,
     known: Option<Recognised>,
+}
+
+impl Reading {
+    fn is_of(&self, page: &Snapshot) -> bool {
+        self.status == page.status
+            && self.content_type == page.content_type()
+            && self.body == page.body
+    }
 }
 
 impl Readings {
@@ -37,25 +44,26 @@ impl Readings {
         if page.is_read() || page.body.len() > LARGEST {
             return known();
         }
-        // Keyed by what no site knows, so that none can make two pages of one key.
-        let key = self
-            .hashing
-            .hash_one((page.status, page.content_type(), &page.body));
-        let lock = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = lock().get(&key).cloned() {
-            page.reads_as(before.visible);
-            return before.known;
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = lock().get(page.url.as_str())
+            && before.is_of(page)
+        {
+            page.reads_as(Arc::clone(&before.visible));
+            return before.known.clone();
         }
+        let known = known();
         let reading = Reading {
-            known: known(),
+            status: page.status,
+            content_type: page.content_type().to_owned(),
+            body: page.body.clone(),
             visible: Arc::clone(page.visible()),
+            known: known.clone(),
         };
-        let known = reading.known.clone();
         let mut seen = lock();
-        if seen.len() >= MOST {
+        if seen.len() >= MOST && !seen.contains_key(page.url.as_str()) {
             seen.clear();
         }
-        seen.insert(key, reading);
+        seen.insert(page.url.to_string(), reading);
         known
     }
 }
