@@ -1,9 +1,9 @@
 //! Figure 4: reports acknowledged a second, each with one screenshot of 300 KB, by
 //! `siaga run` on SQLite to 32 clients over HTTP; against the bare rate of what an
 //! acknowledgement stands for: the same bytes written to a file, fsync, and one row
-//! committed with `synchronous=FULL`. That is done by one thread, and by 32 threads that
-//! share one connection (the files in parallel, the commits in turn); the faster is the
-//! reference. Same disk, rounds in turn, medians. The reference has the machine for itself;
+//! committed with `synchronous=FULL`. That is done by one thread, and by as many threads as there
+//! are clients, which share one connection (the files in parallel, the commits in turn); the
+//! target is the latter. Same disk, rounds in turn, medians. The reference has the machine for itself;
 //! Siaga shares it with its clients, whose processor time is told.
 
 use std::fs;
@@ -77,19 +77,21 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         kept == CLIENTS * EACH * (ROUNDS + 1),
         "{kept} screenshots are kept"
     );
-    let (one, many) = (median(&of_one), median(&of_many));
-    let by = if one > many { "1 thread" } else { "32 threads" };
-    Ok(vec![Row::at_least(
-        &format!(
-            "reports acknowledged, against bare write + fsync + commit ({by}); CPU each: server \
-             {} ms, clients {} ms",
-            number(median(&of_server)),
-            number(median(&of_clients))
+    let ours = (median(&of_siaga), "/s");
+    let bare = "reports acknowledged, against bare write + fsync + commit";
+    Ok(vec![
+        Row::told(&format!("{bare} by one thread"), ours, median(&of_one)),
+        Row::at_least(
+            &format!(
+                "{bare} by {CLIENTS} threads; CPU each: server {} ms, clients {} ms",
+                number(median(&of_server)),
+                number(median(&of_clients))
+            ),
+            1.0,
+            ours,
+            median(&of_many),
         ),
-        1.0,
-        (median(&of_siaga), "/s"),
-        one.max(many),
-    )])
+    ])
 }
 
 /// A report that is right, with one screenshot.

@@ -158,6 +158,38 @@ async fn the_finding_names_the_outage_of_the_step_or_of_one_before_it() {
 }
 
 #[tokio::test]
+async fn reports_at_the_same_time_are_each_judged_by_their_own_tries() {
+    each_store(|database| async move {
+        const HOUR: i64 = 3_600_000;
+        let desk = start(&database.store).await;
+        let began = Moment(tried().0 - HOUR);
+        desk.outage("o-now", "upload", began, None).await;
+        let days = 24 * HOUR;
+        let (began, ended) = (tried().0 - 5 * days, tried().0 - 5 * days + 2 * HOUR);
+        desk.outage("o-before", "upload", Moment(began), Some(Moment(ended)))
+            .await;
+        let reports = [
+            ("2026-08-06T12:00:00+07:00", json!("o-now")),
+            ("2026-08-01T13:00:00+07:00", json!("o-before")),
+            ("2026-08-04T12:00:00+07:00", Value::Null),
+        ];
+        let reports = reports.iter().cycle().take(60);
+        let judged = futures_util::future::join_all(reports.map(async |(at, outage)| {
+            let body = desk.report_right(&fields_with("tried_at", at)).await;
+            assert_eq!(body["finding"]["outage"], *outage, "{at}");
+        }));
+        assert_eq!(judged.await.len(), 60);
+        // Whoever asks later is told what came about meanwhile.
+        let began = Moment(tried().0 - 2 * days - HOUR);
+        desk.outage("o-found", "upload", began, Some(tried())).await;
+        let fields = fields_with("tried_at", "2026-08-04T12:00:00+07:00");
+        let body = desk.report_right(&fields).await;
+        assert_eq!(body["finding"]["outage"], "o-found");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_report_that_comes_before_its_outage_is_confirmed_is_judged_again() {
     each_store(|database| async move {
         let desk = start(&database.store).await;

@@ -1,9 +1,14 @@
 //! The finding of a report from what the store knows: outages of the reported component
 //! and of those before it, gaps in our own watch, and whether we saw the component working.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use crate::domain::finding::{self, Finding, TOLERANCE, Verdict};
+use crate::domain::history::{Gap, Outage};
 use crate::domain::{ComponentId, Moment};
 use crate::store::{self, Store, monitor, outages, reports, runs};
 use crate::web::desk::Desk;
@@ -14,6 +19,9 @@ const MOST_OUTAGES: i64 = 500;
 const AROUND: Duration = Duration::from_secs(30 * 60);
 /// The finding speaks of the twelve hours before the last try.
 const BEFORE: Duration = Duration::from_secs(12 * 3600);
+
+/// How far back a reading goes that is shared.
+const SHARED: Duration = Duration::from_secs(36 * 3600);
 
 /// A report may come before the outage is confirmed; it is judged again this long.
 const UNSETTLED: Duration = Duration::from_secs(24 * 3600);
@@ -42,10 +50,11 @@ pub async fn judge_again(desk: &Desk, now: Moment) -> Result<usize, store::Error
             })
         })
         .await?;
+    let lately = Lately::default();
     let mut changed = 0;
     for (case, tries) in recent {
         let upstream = desk.upstream(&case.component);
-        let finding = judge(&desk.store, case.component, tries, upstream, now).await?;
+        let finding = judge(&desk.store, &lately, case.component, &tries, &upstream, now).await?;
         if finding != case.finding {
             let id = case.id;
             desk.store
@@ -59,43 +68,96 @@ pub async fn judge_again(desk: &Desk, now: Moment) -> Result<usize, store::Error
     Ok(changed)
 }
 
+/// Outages and gaps in our watch.
+struct Observed {
+    since: Moment,
+    outages: Vec<Outage>,
+    gaps: Vec<Gap>,
+}
+
+/// What was observed lately. Those who ask while it is being read share the next reading: in an
+/// outage, many report within the same second.
+#[derive(Default)]
+pub(super) struct Lately {
+    asked: AtomicU64,
+    /// The last reading, and the number of the last who had asked before it.
+    read: Mutex<Option<(u64, Arc<Observed>)>>,
+}
+
+impl Lately {
+    /// As it stands, or stood after the call.
+    async fn since(
+        &self,
+        store: &Store,
+        since: Moment,
+        now: Moment,
+    ) -> Result<Arc<Observed>, store::Error> {
+        let own = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut read = self.read.lock().await;
+        if let Some((all, observed)) = &*read
+            && *all >= own
+            && observed.since <= since
+        {
+            return Ok(Arc::clone(observed));
+        }
+        let all = self.asked.load(Ordering::SeqCst);
+        // As far back as most of those ask who share it.
+        let since = since.min(now - SHARED);
+        let observed = store
+            .read(move |mut conn| {
+                Box::pin(async move {
+                    let outages = outages::touching(&mut conn, since, now, MOST_OUTAGES).await?;
+                    let gaps = monitor::gaps(&mut conn, since, now).await?;
+                    Ok(Observed {
+                        since,
+                        outages,
+                        gaps,
+                    })
+                })
+            })
+            .await?;
+        let observed = Arc::new(observed);
+        *read = Some((all, Arc::clone(&observed)));
+        Ok(observed)
+    }
+}
+
 /// Holds the tries of a report against what was observed. `upstream`: the reported
 /// component and those that an applicant passes before it.
 pub(super) async fn judge(
     store: &Store,
+    lately: &Lately,
     component: ComponentId,
-    tries: Vec<Moment>,
-    upstream: Vec<ComponentId>,
+    tries: &[Moment],
+    upstream: &[ComponentId],
     now: Moment,
 ) -> Result<Finding, store::Error> {
     let first = tries.first().copied().unwrap_or(now);
-    let from = first - BEFORE.max(TOLERANCE);
-    store
+    let since = first - BEFORE.max(TOLERANCE);
+    let observed = lately.since(store, since, now).await?;
+    let outages: Vec<Outage> = (observed.outages.iter())
+        .filter(|outage| upstream.contains(&outage.component))
+        .cloned()
+        .collect();
+    let unseen: Vec<(Moment, bool)> = tries.iter().map(|at| (*at, false)).collect();
+    let finding = finding::judge(&unseen, &outages, &observed.gaps, now);
+    if finding.tries.iter().all(|one| one.outage.is_some()) {
+        return Ok(finding);
+    }
+    // Whether we saw it working matters only beside an outage, and asking costs.
+    let seen = store
         .read(move |mut conn| {
             Box::pin(async move {
-                let mut outages = outages::touching(&mut conn, from, now, MOST_OUTAGES).await?;
-                outages.retain(|outage| upstream.contains(&outage.component));
-                let gaps = monitor::gaps(&mut conn, from, now).await?;
-                let unseen: Vec<(Moment, bool)> = tries.iter().map(|at| (*at, false)).collect();
-                let finding = finding::judge(&unseen, &outages, &gaps, now);
-                if finding.tries.iter().all(|one| one.outage.is_some()) {
-                    return Ok(finding);
-                }
-                // Whether we saw it working matters only beside an outage, and asking costs.
-                let mut seen = Vec::with_capacity(unseen.len());
+                let mut seen = Vec::with_capacity(finding.tries.len());
                 for one in &finding.tries {
+                    let (from, until) = (one.at - AROUND, one.at + AROUND);
                     let working = one.outage.is_none()
-                        && runs::seen_working(
-                            &mut conn,
-                            &component,
-                            one.at - AROUND,
-                            one.at + AROUND,
-                        )
-                        .await?;
+                        && runs::seen_working(&mut conn, &component, from, until).await?;
                     seen.push((one.at, working));
                 }
-                Ok(finding::judge(&seen, &outages, &gaps, now))
+                Ok(seen)
             })
         })
-        .await
+        .await?;
+    Ok(finding::judge(&seen, &outages, &observed.gaps, now))
 }

@@ -19,6 +19,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use judge::Lately;
 pub use judge::judge_again;
 
 use super::desk::Desk;
@@ -72,6 +73,7 @@ pub struct ReportsState {
     /// Free memory for reports on their way, in KiB.
     memory: Arc<Semaphore>,
     screenshots: Arc<NewFiles>,
+    lately: Arc<Lately>,
     on_kept: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -84,6 +86,7 @@ impl ReportsState {
             memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
             screenshots: Arc::new(NewFiles::new(desk.screenshots.to_path_buf())),
+            lately: Arc::default(),
             on_kept: Arc::new(|| ()),
             desk,
         }
