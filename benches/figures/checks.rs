@@ -29,10 +29,10 @@ use crate::process::{self, Process, is_installed};
 use crate::servers::{self, Nginx, TEXT};
 use crate::table::{Row, median};
 
-/// Rounds, each with every variant in turn.
-const ROUNDS: usize = 15;
+/// Rounds, each with every variant in turn: many short ones, as machines change their pace.
+const ROUNDS: usize = 45;
 /// Checks of a variant in one round; the exporter gets a quarter, it takes longer.
-const CHECKS: usize = 3000;
+const CHECKS: usize = 1000;
 
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     if !is_installed("nginx") {
@@ -86,11 +86,11 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     for round in 0..=ROUNDS {
         let flow = Arc::clone(&siaga);
         let siaga = own(async move { flow.checks(CHECKS).await }).await?;
-        let fresh_new = own(bare(fresh.clone(), new_url.clone(), CHECKS)).await?;
-        let fresh = own(bare(fresh.clone(), url.clone(), CHECKS)).await?;
-        let kept = own(bare(kept.clone(), url.clone(), CHECKS)).await?;
+        let bare_same = own(bare(fresh.clone(), url.clone(), CHECKS)).await?;
         let flow = Arc::clone(&of_new);
         let siaga_new = own(async move { flow.checks(CHECKS).await }).await?;
+        let fresh_new = own(bare(fresh.clone(), new_url.clone(), CHECKS)).await?;
+        let kept = own(bare(kept.clone(), url.clone(), CHECKS)).await?;
         let blackbox = match &blackbox {
             Some((process, address)) => asked(&driver, process, *address, &url).await?,
             None => f64::NAN,
@@ -99,12 +99,12 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
             continue;
         }
         println!(
-            "round {round}: siaga {siaga:.0} µs, bare {fresh:.0} µs, \
+            "round {round}: siaga {siaga:.0} µs, bare {bare_same:.0} µs, \
              bare with a kept connection {kept:.0} µs, exporter {blackbox:.0} µs; \
              of a new page siaga {siaga_new:.0} µs, bare {fresh_new:.0} µs"
         );
         of_siaga.push(siaga);
-        of_fresh.push(fresh);
+        of_fresh.push(bare_same);
         of_kept.push(kept);
         of_siaga_new.push(siaga_new);
         of_fresh_new.push(fresh_new);
@@ -145,10 +145,10 @@ async fn own<F>(checks: F) -> anyhow::Result<f64>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    let before = process::cpu("self")?;
+    let before = process::own_cpu();
     // In a task, as the service runs its flows.
     tokio::spawn(checks).await??;
-    Ok((process::cpu("self")? - before) * 1e6 / CHECKS as f64)
+    Ok((process::own_cpu() - before) * 1e6 / CHECKS as f64)
 }
 
 struct Siaga {

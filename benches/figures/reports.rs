@@ -51,11 +51,11 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let (mut of_server, mut of_clients) = (Vec::new(), Vec::new());
     // The first round only warms up.
     for round in 0..=ROUNDS {
-        let before = (siaga.cpu()?, process::cpu("self")?);
+        let before = (siaga.cpu()?, process::own_cpu());
         let ours = reported(address, &request).await?;
         let each = |cpu: f64| cpu * 1e3 / (CLIENTS * EACH) as f64;
         let server = each(siaga.cpu()? - before.0);
-        let clients = each(process::cpu("self")? - before.1);
+        let clients = each(process::own_cpu() - before.1);
         let own = |threads: usize| folder.path().join(format!("bare-{round}-{threads}"));
         let one = bare(&own(1), &screenshot, 1).await?;
         let many = bare(&own(CLIENTS), &screenshot, CLIENTS).await?;
