@@ -1,11 +1,14 @@
 //! What is taken, and what it is answered with.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::desk::{fields, fields_with, file, form, png, start};
+use super::desk::{fields, fields_with, file, form, png, start, start_with};
 use crate::harness::{each_store, on_sqlite, upload_run};
 use siaga::domain::{Moment, Outcome};
 use siaga::store::{reports, runs};
+use siaga::web::reports::Settings;
 
 /// When the report of `fields()` was tried: noon of Jakarta.
 fn tried() -> Moment {
@@ -161,7 +164,9 @@ async fn the_finding_names_the_outage_of_the_step_or_of_one_before_it() {
 async fn reports_at_the_same_time_are_each_judged_by_their_own_tries() {
     each_store(|database| async move {
         const HOUR: i64 = 3_600_000;
-        let desk = start(&database.store).await;
+        let mut settings = Settings::default();
+        settings.per_client.every = Duration::ZERO;
+        let desk = start_with(&database.store, settings, None).await;
         let began = Moment(tried().0 - HOUR);
         desk.outage("o-now", "upload", began, None).await;
         let days = 24 * HOUR;
@@ -173,12 +178,12 @@ async fn reports_at_the_same_time_are_each_judged_by_their_own_tries() {
             ("2026-08-01T13:00:00+07:00", json!("o-before")),
             ("2026-08-04T12:00:00+07:00", Value::Null),
         ];
-        let reports = reports.iter().cycle().take(60);
+        let reports = reports.iter().cycle().take(90);
         let judged = futures_util::future::join_all(reports.map(async |(at, outage)| {
             let body = desk.report_right(&fields_with("tried_at", at)).await;
             assert_eq!(body["finding"]["outage"], *outage, "{at}");
         }));
-        assert_eq!(judged.await.len(), 60);
+        assert_eq!(judged.await.len(), 90);
         // Whoever asks later is told what came about meanwhile.
         let began = Moment(tried().0 - 2 * days - HOUR);
         desk.outage("o-found", "upload", began, Some(tried())).await;
