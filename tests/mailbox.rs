@@ -3,9 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use siaga::domain::{Clock as _, Moment};
@@ -13,13 +12,15 @@ use siaga::probe::mailbox::{ImapMailbox, MailError, MailQuery};
 use siaga::system::SystemClock;
 use tempfile::TempDir;
 
+use crate::harness::processes::Group;
+
 const PASSWORD: &str = "p@ss+w%rd";
 const IN_URL: &str = "p%40ss+w%25rd";
 
 /// A Dovecot of its own, with one mailbox that any user name opens. Stopped when dropped.
 struct Dovecot {
+    processes: Group,
     folder: TempDir,
-    process: Child,
     plain: u16,
     tls: u16,
 }
@@ -68,19 +69,19 @@ impl Dovecot {
         )
         .replace("w%rd", "w%%rd");
         fs::write(path.join("dovecot.conf"), config).unwrap();
-        let process = Command::new("dovecot")
+        let mut command = Command::new("dovecot");
+        command
             .arg("-F")
             .arg("-c")
             .arg(path.join("dovecot.conf"))
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(fs::File::create(path.join("stderr")).unwrap())
-            .spawn()
-            .expect("dovecot-imapd is installed by scripts/install");
+            .stderr(fs::File::create(path.join("stderr")).unwrap());
+        // The whole group: it leaves a process with an open session behind otherwise.
+        let processes = Group::start(&mut command);
         let dovecot = Dovecot {
+            processes,
             folder,
-            process,
             plain,
             tls,
         };
@@ -118,22 +119,6 @@ impl Dovecot {
 
     fn path(&self, part: &str, name: &str) -> PathBuf {
         self.folder.path().join("mail").join(part).join(name)
-    }
-
-    fn stop(&mut self) {
-        if !matches!(self.process.try_wait(), Ok(None)) {
-            return;
-        }
-        // The whole group: it leaves a process with an open session behind otherwise.
-        let group = format!("-{}", self.process.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Dovecot {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -329,7 +314,7 @@ async fn a_server_that_goes_away_for_good_is_our_fault() {
     let waiting =
         tokio::spawn(async move { mailbox.wait_for(&asked, Duration::from_secs(3)).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
-    dovecot.stop();
+    dovecot.processes.kill();
     assert!(!waiting.is_finished(), "the stop came too late");
     let error = waiting.await.unwrap().unwrap_err();
     assert!(matches!(error, MailError::Unreachable(_)), "{error:?}");

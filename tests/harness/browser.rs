@@ -1,14 +1,13 @@
 //! A chromedriver, and a real browser as wide as a telephone, driven over WebDriver. Each ends
 //! with its value.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::processes::{SOON, client, free_port};
+use super::processes::{Group, SOON, client, free_port};
 use super::{eventually, folder};
 
 /// The key of an element's id in WebDriver's JSON.
@@ -16,7 +15,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A chromedriver in a home of its own. It ends with the value, and its browsers with it.
 pub(crate) struct Driver {
-    child: Child,
+    _processes: Group,
     /// Where it listens, without a slash at the end.
     pub(crate) url: String,
     home: tempfile::TempDir,
@@ -26,33 +25,30 @@ impl Driver {
     /// Starts one on a free port, and waits until it is ready.
     pub(crate) async fn start() -> Driver {
         let (port, home) = (free_port(), folder());
-        let child = Command::new("chromedriver")
+        let mut command = Command::new("chromedriver");
+        command
             .arg(format!("--port={port}"))
             .env("TMPDIR", home.path())
             .env("HOME", home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("chromedriver is installed");
+            .stderr(Stdio::null());
+        let processes = Group::start(&mut command);
         let url = format!("http://127.0.0.1:{port}");
-        let (driver, client) = (Driver { child, url, home }, client());
+        let (driver, client) = (
+            Driver {
+                _processes: processes,
+                url,
+                home,
+            },
+            client(),
+        );
         eventually("chromedriver is ready", SOON, || async {
             let asked = client.get(format!("{}/status", driver.url)).send();
             asked.await.is_ok_and(|answer| answer.status() == 200)
         })
         .await;
         driver
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // The group: the driver and every process of its browsers.
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        let _ = self.child.wait();
     }
 }
 

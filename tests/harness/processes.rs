@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -160,6 +161,37 @@ impl Drop for Process {
                 self.name
             );
         }
+    }
+}
+
+/// A process with a group of its own, which is killed whole with the value.
+pub(crate) struct Group(Child);
+
+impl Group {
+    /// Starts it.
+    pub(crate) fn start(command: &mut Command) -> Group {
+        let spawned = command.process_group(0).spawn();
+        Group(spawned.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// What it reads and what it prints, where they were piped.
+    pub(crate) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.0.stdin.take().zip(self.0.stdout.take())
+    }
+
+    /// Kills it, and every process that it started.
+    pub(crate) fn kill(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let group = format!("-{}", self.0.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
