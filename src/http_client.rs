@@ -8,17 +8,18 @@
     reason = "this is where reqwest's builder is wrapped"
 )]
 
+mod cookies;
 mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::cookie::Jar;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
+pub use cookies::Cookies;
 use timeline::Connecting;
 pub use timeline::{ConnectPhases, Timeline};
 
@@ -48,7 +49,26 @@ pub struct Applicant {
     /// When what happened on its connections.
     pub timeline: Arc<Timeline>,
     /// Its cookies.
-    pub cookies: Arc<Jar>,
+    pub cookies: Arc<Cookies>,
+    /// What becomes of its connections.
+    pub connections: Connections,
+}
+
+impl Applicant {
+    /// Forgets everything that it met.
+    pub fn forget(&self) {
+        self.cookies.forget();
+        self.timeline.forget();
+    }
+}
+
+/// What becomes of a client's connections when a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// One to each host is kept for the next request.
+    Kept,
+    /// They are closed.
+    Closed,
 }
 
 /// What clients are built from: trusted roots, read once, and how we call ourselves.
@@ -118,9 +138,13 @@ impl HttpClients {
     /// A client for one run of a flow: cookies and connections of its own, no redirects, no
     /// proxy, and the time of every phase in the returned timeline. Cheap: roots and
     /// settings are shared. Limits of time are the caller's.
-    pub fn applicant(&self, clock: Arc<dyn Clock>) -> Result<Applicant, ClientError> {
+    pub fn applicant(
+        &self,
+        clock: Arc<dyn Clock>,
+        connections: Connections,
+    ) -> Result<Applicant, ClientError> {
         let timeline = Arc::new(Timeline::new(clock));
-        let cookies = Arc::new(Jar::default());
+        let cookies = Arc::new(Cookies::default());
         let mut tls = self.base.clone();
         tls.dangerous()
             .set_certificate_verifier(timeline.watch_certificates(&self.verifier));
@@ -134,7 +158,10 @@ impl HttpClients {
             .no_proxy()
             .cookie_provider(Arc::clone(&cookies))
             .http1_only()
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(match connections {
+                Connections::Kept => 1,
+                Connections::Closed => 0,
+            })
             // A run is short; a task that looks for idle connections would cost more than they.
             .pool_idle_timeout(None)
             .tcp_keepalive(None)
@@ -145,6 +172,7 @@ impl HttpClients {
             client,
             timeline,
             cookies,
+            connections,
         })
     }
 }

@@ -42,7 +42,7 @@ impl Bench {
 
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let (folder, mut tools) = (folder(), probing::tools());
-        let mut settings = Settings::new(folder.path().to_owned(), tools.http.user_agent());
+        let mut settings = Settings::new(folder.path().to_owned(), tools.applicants.user_agent());
         change(&mut settings);
         tools.browsers = Some(Browsers::open(settings, Arc::new(SystemRandom)).unwrap());
         tools.error_pages = probing::error_pages();

@@ -1,6 +1,7 @@
 //! Flows over plain HTTP: against servers written by hand that misbehave, and against the
 //! rehearsal site.
 
+mod applicants;
 mod command;
 mod forms;
 mod hostile;

@@ -37,7 +37,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let store = EvidenceStore::open(folder.path().join("evidence")).unwrap();
         let mut tools = tools();
-        let agent = tools.http.user_agent();
+        let agent = tools.applicants.user_agent();
         let browsers = browser::Settings::new(folder.path().join("browsers"), agent);
         tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
         tools.evidence = Some(store.clone());

@@ -23,6 +23,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use siaga::domain::{Clock as _, Outcome};
 use siaga::http_client::HttpClients;
+use siaga::probe::applicants::Applicants;
 use siaga::probe::browser::{Browsers, Settings};
 use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
@@ -223,13 +224,13 @@ impl Siaga {
             at_once: 64,
             per_second: 1e6,
         };
-        let http = Arc::new(HttpClients::new(Some("bench@siaga.example"), &[])?);
-        let settings = Settings::new(folder.join("browsers"), http.user_agent());
+        let clients = HttpClients::new(Some("bench@siaga.example"), &[])?;
+        let settings = Settings::new(folder.join("browsers"), clients.user_agent());
         let browsers = Browsers::open(settings, Arc::new(SystemRandom))?;
         let tools = Tools {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            http,
+            applicants: Arc::new(Applicants::new(clients)),
             mailbox: None,
             browsers: Some(browsers.clone()),
             evidence,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use siaga::domain::Outcome;
 use siaga::http_client::HttpClients;
+use siaga::probe::applicants::Applicants;
 use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::flow_file;
@@ -182,7 +183,10 @@ impl Siaga {
         let tools = Tools {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            http: Arc::new(HttpClients::new(Some("bench@siaga.example"), &[])?),
+            applicants: Arc::new(Applicants::new(HttpClients::new(
+                Some("bench@siaga.example"),
+                &[],
+            )?)),
             mailbox: None,
             browsers: None,
             evidence: None,

@@ -18,6 +18,7 @@ use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::http_client::HttpClients;
 use crate::notify;
+use crate::probe::applicants::Applicants;
 use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
@@ -428,7 +429,7 @@ impl Service {
         Ok(Tools {
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
-            http: Arc::clone(&self.http),
+            applicants: Arc::new(Applicants::new(HttpClients::clone(&self.http))),
             mailbox,
             browsers: self.browsers.clone(),
             evidence: Some(self.evidence.clone()),

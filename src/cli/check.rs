@@ -22,6 +22,7 @@ use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
+use crate::probe::applicants::Applicants;
 use crate::probe::browser::{self, Browsers, WebDriver};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
@@ -384,7 +385,7 @@ fn tools(
     let evidence = folder.map(Folder::store).transpose()?;
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
-    let http = Arc::new(HttpClients::new(contact, &roots)?);
+    let applicants = Applicants::new(HttpClients::new(contact, &roots)?);
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {
@@ -396,7 +397,7 @@ fn tools(
                     std::env::temp_dir().join(format!("siaga-browsers-{user}"))
                 }
             };
-            match written.settings(&folder, http.user_agent(), &roots) {
+            match written.settings(&folder, applicants.user_agent(), &roots) {
                 None => None,
                 Some(settings) => {
                     let settings = browser::Settings {
@@ -412,7 +413,7 @@ fn tools(
     Ok(Tools {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        http,
+        applicants: Arc::new(applicants),
         browsers,
         mailbox,
         evidence,

@@ -70,6 +70,12 @@ impl Timeline {
         std::mem::take(&mut self.lock().phases)
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        *self.lock() = SoFar::default();
+        self.lock_chain().clear();
+    }
+
     /// When the first certificate expires of all that servers have shown so far.
     pub fn certificate_expires_at(&self) -> Option<Moment> {
         self.lock().certificate_expires_at
@@ -77,10 +83,11 @@ impl Timeline {
 
     /// The certificates that a server showed last, its own first, in DER.
     pub fn chain(&self) -> Vec<Vec<u8>> {
-        self.chain
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock_chain().clone()
+    }
+
+    fn lock_chain(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, SoFar> {
@@ -129,7 +136,7 @@ impl Timeline {
 
     fn saw_certificates<'c>(&self, chain: impl Iterator<Item = &'c CertificateDer<'c>> + Clone) {
         let seen = chain.clone().map(|der| der.to_vec()).collect();
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        *self.lock_chain() = seen;
         let earliest = chain.filter_map(|der| expiry(der)).min();
         let mut so_far = self.lock();
         so_far.certificate_expires_at = match (so_far.certificate_expires_at, earliest) {

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memchr::memchr2_iter;
-use reqwest::cookie::Jar;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -29,7 +28,7 @@ use super::reach::{self, Reach};
 use super::redact::Redactor;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why, random};
-use crate::http_client::{Applicant, HttpClients, Timeline};
+use crate::http_client::Applicant;
 use going::Going;
 use heard::{Beginning, Heard};
 use sending::{Count, Counted};
@@ -45,9 +44,7 @@ type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>
 
 /// A run's page over plain HTTP.
 pub struct HttpPage {
-    client: reqwest::Client,
-    timeline: Arc<Timeline>,
-    cookies: Arc<Jar>,
+    applicant: Applicant,
     clock: Arc<dyn Clock>,
     reach: Arc<Reach>,
     random: Arc<dyn Random>,
@@ -68,24 +65,15 @@ struct UnderWay {
 }
 
 impl HttpPage {
-    /// A page that goes where `reach` allows.
+    /// A page that goes where `reach` allows, as `applicant`.
     pub fn new(
-        clients: &HttpClients,
+        applicant: Applicant,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         reach: Arc<Reach>,
-    ) -> Result<Self, Trouble> {
-        let Applicant {
-            client,
-            timeline,
-            cookies,
-        } = clients
-            .applicant(Arc::clone(&clock))
-            .map_err(|error| Trouble::Ours(Why::Ourselves, error.to_string()))?;
-        Ok(HttpPage {
-            client,
-            timeline,
-            cookies,
+    ) -> Self {
+        HttpPage {
+            applicant,
             clock,
             reach,
             random,
@@ -95,12 +83,17 @@ impl HttpPage {
             spent: Spent::default(),
             log: Vec::new(),
             under_way: None,
-        })
+        }
+    }
+
+    /// The applicant, and whether it asked for one thing only, redirects included.
+    pub fn leave(self) -> (Applicant, bool) {
+        (self.applicant, self.log.len() == 1)
     }
 
     /// Adds a cookie, as a `Set-Cookie` header from `url` would.
     pub fn add_cookie(&self, cookie: &str, url: &Url) {
-        self.cookies.add_cookie_str(cookie, url);
+        self.applicant.cookies.add(cookie, url);
     }
 
     /// The page and what was changed on it, handed to a plain function: a parsed page cannot
@@ -210,6 +203,7 @@ impl HttpPage {
         let headers = going.browser_headers();
         let mut counted_body = None;
         let mut request = self
+            .applicant
             .client
             .request(going.method.clone(), going.url.clone())
             .headers(headers.clone());
@@ -327,7 +321,7 @@ impl HttpPage {
             return;
         };
         let now = self.clock.monotonic();
-        let connecting = self.timeline.take();
+        let connecting = self.applicant.timeline.take();
         let first_byte_at = under_way.first_byte_at.unwrap_or(now);
         let waiting = first_byte_at.saturating_sub(under_way.since);
         let phases = Phases {
@@ -471,13 +465,13 @@ impl Page for HttpPage {
     }
 
     async fn evidence(&mut self, _: &Redactor, pieces: &mut Vec<Piece>) {
-        pieces.extend(certificate::piece(&self.timeline.chain()));
+        pieces.extend(certificate::piece(&self.applicant.timeline.chain()));
     }
 
     fn spent(&mut self) -> Spent {
         self.settle(None);
         let mut spent = std::mem::take(&mut self.spent);
-        spent.certificate_expires_at = self.timeline.certificate_expires_at();
+        spent.certificate_expires_at = self.applicant.timeline.certificate_expires_at();
         spent
     }
 }

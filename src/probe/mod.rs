@@ -1,6 +1,7 @@
 //! Owns: running a flow against a site, and what comes of it. Must not know: the
 //! store, the pages, the alerts.
 
+pub mod applicants;
 pub mod browser;
 pub mod browser_page;
 pub mod certificate;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
+use super::applicants::Applicants;
 use super::browser::Browsers;
 use super::browser_page::BrowserPage;
 use super::definition::{Flow, Query, Role, Step};
@@ -31,7 +32,7 @@ use super::redact::Redactor;
 use super::template::{Lazy, Scope};
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
 use crate::domain::{Clock, Engine, Moment, Outcome, Random, Why, random};
-use crate::http_client::HttpClients;
+use crate::http_client::ClientError;
 
 /// The time that all cleanup of a run has together.
 pub const CLEANUP_TIME: Duration = Duration::from_secs(60);
@@ -74,7 +75,7 @@ pub struct Tools {
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// Clients.
-    pub http: Arc<HttpClients>,
+    pub applicants: Arc<Applicants>,
     /// Where awaited mails arrive.
     pub mailbox: Option<Arc<ImapMailbox>>,
     /// Where evidence of failures is kept; nowhere if `None`.
@@ -110,30 +111,27 @@ pub async fn run_flow(
     if flow.role == Role::Control {
         return Box::pin(run_controls(flow, target, tools, occasion)).await;
     }
-    let page = HttpPage::new(
-        &tools.http,
-        Arc::clone(&tools.clock),
-        Arc::clone(&tools.random),
-        Arc::new(target.reach()),
-    );
-    match page {
-        Ok(mut page) => {
-            Box::pin(run_on(
-                &mut page,
-                Engine::Http,
-                flow,
-                target,
-                tools,
-                occasion,
-            ))
-            .await
-        }
-        Err(trouble) => {
+    let mut page = match plain_page(flow, Arc::new(target.reach()), tools) {
+        Ok(page) => page,
+        Err(error) => {
             let (now, on_step) = (tools.clock.now(), occasion.on_step);
-            let why = (Why::Ourselves, trouble.message());
-            inconclusive(flow, target, Engine::Http, now, on_step, why)
+            let why = (Why::Ourselves, &*error.to_string());
+            return inconclusive(flow, target, Engine::Http, now, on_step, why);
         }
-    }
+    };
+    let run = run_on(&mut page, Engine::Http, flow, target, tools, occasion);
+    let report = Box::pin(run).await;
+    let (applicant, asked_once) = page.leave();
+    // A run that failed says nothing of how often the next one asks.
+    let asked_once = asked_once && report.outcome == Outcome::Passed;
+    tools.applicants.take_back(&flow.key, applicant, asked_once);
+    report
+}
+
+fn plain_page(flow: &Flow, reach: Arc<Reach>, tools: &Tools) -> Result<HttpPage, ClientError> {
+    let applicant = tools.applicants.lend(&flow.key, &tools.clock)?;
+    let (clock, random) = (Arc::clone(&tools.clock), Arc::clone(&tools.random));
+    Ok(HttpPage::new(applicant, clock, random, reach))
 }
 
 /// Runs a flow once in a fresh browser.
@@ -157,15 +155,9 @@ pub async fn run_in_browser(
     let Some(browsers) = &tools.browsers else {
         return cannot(on_step, (Why::NotConfigured, NO_BROWSER));
     };
-    let plain = HttpPage::new(
-        &tools.http,
-        clock(),
-        Arc::clone(&tools.random),
-        Arc::clone(&reach),
-    );
-    let plain = match plain {
+    let plain = match plain_page(flow, Arc::clone(&reach), tools) {
         Ok(plain) => plain,
-        Err(trouble) => return cannot(on_step, (Why::Ourselves, trouble.message())),
+        Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
     };
     let mut asked_to_stop = stop.clone();
     let stopped = async {

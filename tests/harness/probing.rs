@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use siaga::http_client::HttpClients;
+use siaga::probe::applicants::Applicants;
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::mailbox::ImapMailbox;
 use siaga::probe::politeness::Politeness;
@@ -31,7 +32,9 @@ pub(crate) fn tools() -> Tools {
     Tools {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        http: Arc::new(HttpClients::new(Some("https://watch.example/"), &[]).expect("clients")),
+        applicants: Arc::new(Applicants::new(
+            HttpClients::new(Some("https://watch.example/"), &[]).expect("clients"),
+        )),
         mailbox: None,
         browsers: None,
         evidence: None,

@@ -12,6 +12,8 @@ pub(crate) struct Request {
     pub(crate) line: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// The number of its connection.
+    pub(crate) connection: usize,
 }
 
 impl Request {
@@ -95,6 +97,35 @@ where
     .await
 }
 
+/// Answers like [`plain`], one request after the other on each connection, as long as the
+/// client keeps it.
+pub(crate) async fn keeping<F>(answer: F) -> Server
+where
+    F: Fn(&Request) -> String + Send + Sync + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        let mut connection = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            connection += 1;
+            let (answer, noted) = (Arc::clone(&answer), Arc::clone(&noted));
+            tokio::spawn(async move {
+                while let Some(mut request) = read(&mut stream).await {
+                    request.connection = connection;
+                    let answer = answer(&request).replace("Connection: close\r\n", "");
+                    noted.lock().unwrap().push(request);
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                }
+            });
+        }
+    });
+    Server { url, seen }
+}
+
 /// A whole answer of HTML.
 pub(crate) fn page(html: &str) -> String {
     answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", html)
@@ -134,6 +165,7 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
         line,
         headers,
         body: bytes[end + 4..].to_vec(),
+        connection: 0,
     };
     let length: usize = request
         .header("content-length")
