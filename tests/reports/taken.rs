@@ -1,14 +1,19 @@
 //! What is taken, and what it is answered with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::{Barrier, Semaphore};
 
 use super::desk::{fields, fields_with, file, form, png, start, start_with};
 use crate::harness::{each_store, on_sqlite, upload_run};
 use siaga::domain::{Moment, Outcome};
 use siaga::store::{reports, runs};
-use siaga::web::reports::Settings;
+use siaga::web::reports::{Lately, Settings};
+
+/// So many can read from SQLite at the same time.
+const READERS: usize = 4;
 
 /// When the report of `fields()` was tried: noon of Jakarta.
 fn tried() -> Moment {
@@ -190,6 +195,53 @@ async fn reports_at_the_same_time_are_each_judged_by_their_own_tries() {
         let fields = fields_with("tried_at", "2026-08-04T12:00:00+07:00");
         let body = desk.report_right(&fields).await;
         assert_eq!(body["finding"]["outage"], "o-found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reading_is_shared_by_those_who_asked_before_it_and_whom_it_serves() {
+    on_sqlite(|database| async move {
+        const HOUR: i64 = 3_600_000;
+        let (lately, now, store) = (Lately::default(), tried(), &database.store);
+        let around = async |hours: i64| {
+            let tried = [Moment(now.0 - hours * HOUR)];
+            lately.around(store, &tried, now).await.unwrap()
+        };
+        // Nobody can read before everybody has asked.
+        let busy = Arc::new(Barrier::new(READERS + 1));
+        let asked = Arc::new(Semaphore::new(0));
+        let hold = async || {
+            let (busy, asked) = (Arc::clone(&busy), Arc::clone(&asked));
+            let held = store.read(move |_| {
+                Box::pin(async move {
+                    busy.wait().await;
+                    let _ = asked.acquire().await;
+                    Ok(())
+                })
+            });
+            held.await.unwrap();
+        };
+        let all = async {
+            busy.wait().await;
+            tokio::join!(
+                around(0),
+                around(1),
+                around(2),
+                around(300),
+                around(299),
+                async { asked.close() }
+            )
+        };
+        let ((first, second, like, older, like_older, ()), ..) =
+            tokio::join!(all, hold(), hold(), hold(), hold());
+        assert!(!Arc::ptr_eq(&first, &second), "read before it was asked");
+        assert!(Arc::ptr_eq(&second, &like));
+        assert!(!Arc::ptr_eq(&second, &older), "it does not go back as far");
+        assert!(older.since <= Moment(now.0 - 312 * HOUR));
+        assert!(Arc::ptr_eq(&older, &like_older));
+        let later = around(299).await;
+        assert!(!Arc::ptr_eq(&older, &later), "read before it was asked");
     })
     .await;
 }

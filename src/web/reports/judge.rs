@@ -17,8 +17,10 @@ use crate::web::desk::Desk;
 const MOST_OUTAGES: i64 = 500;
 /// How far around a try we look for the component working.
 const AROUND: Duration = Duration::from_secs(30 * 60);
-/// The finding speaks of the twelve hours before the last try.
+/// The finding speaks of the twelve hours before the last try, and takes what ended shortly
+/// before a try for its cause.
 const BEFORE: Duration = Duration::from_secs(12 * 3600);
+const _: () = assert!(BEFORE.as_secs() >= TOLERANCE.as_secs());
 
 /// How far back a reading goes that is shared.
 const SHARED: Duration = Duration::from_secs(36 * 3600);
@@ -50,11 +52,22 @@ pub async fn judge_again(desk: &Desk, now: Moment) -> Result<usize, store::Error
             })
         })
         .await?;
-    let lately = Lately::default();
+    let Some(first) = recent.iter().map(|(_, tries)| first_of(tries, now)).min() else {
+        return Ok(0);
+    };
+    let observed = Observed::since(&desk.store, first - BEFORE, now).await?;
     let mut changed = 0;
     for (case, tries) in recent {
         let upstream = desk.upstream(&case.component);
-        let finding = judge(&desk.store, &lately, case.component, &tries, &upstream, now).await?;
+        let finding = judge(
+            &desk.store,
+            &observed,
+            case.component,
+            &tries,
+            &upstream,
+            now,
+        )
+        .await?;
         if finding != case.finding {
             let id = case.id;
             desk.store
@@ -69,41 +82,18 @@ pub async fn judge_again(desk: &Desk, now: Moment) -> Result<usize, store::Error
 }
 
 /// Outages and gaps in our watch.
-struct Observed {
-    since: Moment,
-    outages: Vec<Outage>,
-    gaps: Vec<Gap>,
+pub struct Observed {
+    /// All that touched the time from here on.
+    pub since: Moment,
+    /// The newest 500, the newest first.
+    pub outages: Vec<Outage>,
+    /// Of every vantage.
+    pub gaps: Vec<Gap>,
 }
 
-/// What was observed lately. Those who ask while it is being read share the next reading: in an
-/// outage, many report within the same second.
-#[derive(Default)]
-pub(super) struct Lately {
-    asked: AtomicU64,
-    /// The last reading, and the number of the last who had asked before it.
-    read: Mutex<Option<(u64, Arc<Observed>)>>,
-}
-
-impl Lately {
-    /// As it stands, or stood after the call.
-    async fn since(
-        &self,
-        store: &Store,
-        since: Moment,
-        now: Moment,
-    ) -> Result<Arc<Observed>, store::Error> {
-        let own = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut read = self.read.lock().await;
-        if let Some((all, observed)) = &*read
-            && *all >= own
-            && observed.since <= since
-        {
-            return Ok(Arc::clone(observed));
-        }
-        let all = self.asked.load(Ordering::SeqCst);
-        // As far back as most of those ask who share it.
-        let since = since.min(now - SHARED);
-        let observed = store
+impl Observed {
+    async fn since(store: &Store, since: Moment, now: Moment) -> Result<Observed, store::Error> {
+        store
             .read(move |mut conn| {
                 Box::pin(async move {
                     let outages = outages::touching(&mut conn, since, now, MOST_OUTAGES).await?;
@@ -115,26 +105,62 @@ impl Lately {
                     })
                 })
             })
-            .await?;
-        let observed = Arc::new(observed);
+            .await
+    }
+}
+
+/// What was observed lately. Those who ask while it is being read share the next reading: in an
+/// outage, many report within the same second.
+#[derive(Default)]
+pub struct Lately {
+    asked: AtomicU64,
+    /// The last reading, and the number of the last who had asked before it.
+    read: Mutex<Option<(u64, Arc<Observed>)>>,
+}
+
+impl Lately {
+    /// What matters for these tries, the first first: as it stands, or stood after the call.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn around(
+        &self,
+        store: &Store,
+        tries: &[Moment],
+        now: Moment,
+    ) -> Result<Arc<Observed>, store::Error> {
+        let since = first_of(tries, now) - BEFORE;
+        let own = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut read = self.read.lock().await;
+        if let Some((all, observed)) = &*read
+            && *all >= own
+            && observed.since <= since
+        {
+            return Ok(Arc::clone(observed));
+        }
+        let all = self.asked.load(Ordering::SeqCst);
+        // As far back as most of those ask who share it.
+        let since = since.min(now - SHARED);
+        let observed = Arc::new(Observed::since(store, since, now).await?);
         *read = Some((all, Arc::clone(&observed)));
         Ok(observed)
     }
+}
+
+fn first_of(tries: &[Moment], now: Moment) -> Moment {
+    tries.first().copied().unwrap_or(now)
 }
 
 /// Holds the tries of a report against what was observed. `upstream`: the reported
 /// component and those that an applicant passes before it.
 pub(super) async fn judge(
     store: &Store,
-    lately: &Lately,
+    observed: &Observed,
     component: ComponentId,
     tries: &[Moment],
     upstream: &[ComponentId],
     now: Moment,
 ) -> Result<Finding, store::Error> {
-    let first = tries.first().copied().unwrap_or(now);
-    let since = first - BEFORE.max(TOLERANCE);
-    let observed = lately.since(store, since, now).await?;
     let outages: Vec<Outage> = (observed.outages.iter())
         .filter(|outage| upstream.contains(&outage.component))
         .cloned()

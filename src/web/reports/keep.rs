@@ -134,15 +134,8 @@ async fn settle(
     }
     let (component, tries) = (report.component.clone(), report.tried_at.clone());
     let upstream = desk.upstream(&component);
-    let finding = judge(
-        &desk.store,
-        &state.lately,
-        component,
-        &tries,
-        &upstream,
-        now,
-    )
-    .await?;
+    let observed = state.lately.around(&desk.store, &tries, now).await?;
+    let finding = judge(&desk.store, &observed, component, &tries, &upstream, now).await?;
     let id = random::id(now, &*desk.random);
     let reference = Reference::draw(&*desk.random).to_string();
     let key_id = desk.keys.current().to_owned();

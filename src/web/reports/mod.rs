@@ -19,8 +19,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-use judge::Lately;
-pub use judge::judge_again;
+pub use judge::{Lately, Observed, judge_again};
 
 use super::desk::Desk;
 use super::new_files::NewFiles;
