@@ -109,6 +109,19 @@ impl HttpPage {
         self.shown.as_ref().ok_or_else(nothing)
     }
 
+    async fn fetch_again(&mut self) -> Result<(), Trouble> {
+        let going = Going {
+            method: Method::GET,
+            url: self.page()?.url.clone(),
+            headers: HeaderMap::new(),
+            body: None,
+            referrer: None,
+            navigation: true,
+            led: false,
+        };
+        self.go(going).await
+    }
+
     fn boundary(&self) -> String {
         let token = random::bytes::<16>(&*self.random);
         format!("----Siaga{}", data_encoding::HEXLOWER.encode(&token))
@@ -409,18 +422,9 @@ impl Page for HttpPage {
         self.go(going).await
     }
 
+    /// Nothing changes here by itself: it is always fetched anew.
     async fn look_again(&mut self, _waits: bool) -> Result<(), Trouble> {
-        let page = self.page()?;
-        let going = Going {
-            method: Method::GET,
-            url: page.url.clone(),
-            headers: HeaderMap::new(),
-            body: None,
-            referrer: None,
-            navigation: true,
-            led: false,
-        };
-        self.go(going).await
+        self.fetch_again().await
     }
 
     /// A page that was asked for by `GET` is fetched anew, since its tokens may be used up.
@@ -429,7 +433,7 @@ impl Page for HttpPage {
         let fetch = snapshot.method == Method::GET;
         self.shown = Some(snapshot);
         if fetch {
-            self.look_again(true).await
+            self.fetch_again().await
         } else {
             Ok(())
         }
