@@ -1,25 +1,23 @@
 //! Figure 4: reports acknowledged a second, each with one screenshot of 300 KB, by
 //! `siaga run` on SQLite to 32 clients over HTTP; against the bare rate of what an
 //! acknowledgement stands for: the same bytes written to a file, fsync, and one row
-//! committed with `synchronous=FULL`. That is done by one thread, and by as many threads as there
-//! are clients, which share one connection (the files in parallel, the commits in turn); the
-//! target is the latter. Same disk, rounds in turn, medians. The reference has the machine for itself;
-//! Siaga shares it with its clients, whose processor time is told.
+//! committed with `synchronous=FULL`. That is done by one thread, one after the other, and by as
+//! many threads as there are clients, which share one connection (the files in parallel, the
+//! commits in turn). Same disk, rounds in turn, medians. The reference has the machine for
+//! itself; Siaga shares it with its clients, whose processor time is told.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
+use image::{GrayImage, ImageFormat};
 use serde_json::json;
-use siaga::domain::Clock as _;
-use siaga::probe::document::{self, DocumentName, Kind};
-use siaga::system::SystemClock;
+use siaga::domain::{Clock as _, Random as _};
+use siaga::system::{SystemClock, SystemRandom};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -32,7 +30,8 @@ const CLIENTS: usize = 32;
 /// Reports of one client in a round.
 const EACH: usize = 20;
 const ROUNDS: usize = 5;
-const SCREENSHOT: u64 = 300_000;
+/// Pixels of a screenshot: in grey and of noise, they take 300 KB.
+const SIZE: (u32, u32) = (600, 499);
 const BOUNDARY: &str = "siaga-bench-boundary";
 
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
@@ -44,7 +43,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     };
     let more = json!({ "reports": { "per_address_hour": 4_000_000_u32 } });
     let (siaga, address) = servers::siaga(folder.path(), site, 1, more).await?;
-    let screenshot = document::make(DocumentName::Passport, Kind::Png, SCREENSHOT)?;
+    let screenshot = screenshot()?;
     let request = request(address, &multipart(&screenshot));
 
     let (mut of_siaga, mut of_one, mut of_many) = (Vec::new(), Vec::new(), Vec::new());
@@ -80,7 +79,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     let ours = (median(&of_siaga), "/s");
     let bare = "reports acknowledged, against bare write + fsync + commit";
     Ok(vec![
-        Row::told(&format!("{bare} by one thread"), ours, median(&of_one)),
+        Row::at_least(&format!("{bare} by one thread"), 1.0, ours, median(&of_one)),
         Row::at_least(
             &format!(
                 "{bare} by {CLIENTS} threads; CPU each: server {} ms, clients {} ms",
@@ -92,6 +91,17 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
             median(&of_many),
         ),
     ])
+}
+
+fn screenshot() -> anyhow::Result<Vec<u8>> {
+    let mut pixels = vec![0; (SIZE.0 * SIZE.1) as usize];
+    SystemRandom.fill(&mut pixels);
+    let picture = GrayImage::from_raw(SIZE.0, SIZE.1, pixels).context("as many as there are")?;
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png)?;
+    let png = png.into_inner();
+    println!("the screenshot has {} bytes", png.len());
+    Ok(png)
 }
 
 /// A report that is right, with one screenshot.
