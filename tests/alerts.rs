@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 use self::mail_server::{MailServer, certificate};
 use self::receiver::{Answer, Receiver};
+use crate::harness::processes::free_port;
 use crate::harness::{
     FAILED, NOON, SeededRandom, TestClock, at, component, each_store, eventually, folder,
     on_sqlite, upload_run,
@@ -466,12 +467,7 @@ async fn what_the_receiver_says_decides_how_soon() {
 async fn a_refused_connection_and_a_target_that_is_gone_are_kept_for_later() {
     on_sqlite(|database| async move {
         let clock = TestClock::at(NOON);
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!(
-            "http://{}/hook?token=hunter2secret",
-            free.local_addr().unwrap()
-        );
-        drop(free);
+        let url = format!("http://127.0.0.1:{}/hook?token=hunter2secret", free_port());
         let sender = sender(&database.store, settings(vec![webhook(&url)], None), &clock);
         put(&database.store, "k", "webhook:ops", &alert(), NOON).await;
         assert_eq!(sender.drain_once().await.unwrap(), FAILED_ONCE);

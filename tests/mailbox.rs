@@ -12,7 +12,7 @@ use siaga::probe::mailbox::{ImapMailbox, MailError, MailQuery};
 use siaga::system::SystemClock;
 use tempfile::TempDir;
 
-use crate::harness::processes::Group;
+use crate::harness::processes::{Group, free_port};
 
 const PASSWORD: &str = "p@ss+w%rd";
 const IN_URL: &str = "p%40ss+w%25rd";
@@ -43,7 +43,8 @@ impl Dovecot {
             }
         }
         certificate(&path);
-        let (plain, tls) = (free_port(), free_port());
+        let plain = free_port();
+        let tls = plain + 1;
         let unprivileged = if mine.uid() == 0 {
             String::new()
         } else {
@@ -120,11 +121,6 @@ impl Dovecot {
     fn path(&self, part: &str, name: &str) -> PathBuf {
         self.folder.path().join("mail").join(part).join(name)
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// An authority, and a certificate by it for `localhost`.

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::server::{Server, answer, page, plain, raw, redirect};
 use super::{flow, run};
 use crate::harness::probing::{target, tools};
+use crate::harness::processes::free_port;
 
 const VISIT: &str = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
 
@@ -283,10 +284,8 @@ async fn redirects_change_the_method_as_in_browsers() {
 
 #[tokio::test]
 async fn connections_that_cannot_be_made_have_their_faults() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
-    let (outcome, message) = visit(&format!("http://{address}/"), "").await;
+    let free = free_port();
+    let (outcome, message) = visit(&format!("http://127.0.0.1:{free}/"), "").await;
     assert_eq!(outcome, Outcome::Failed(Fault::Connect), "{message}");
 
     let (outcome, message) = visit("http://no-such-host.invalid/", "").await;
