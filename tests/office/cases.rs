@@ -139,6 +139,7 @@ async fn one_box_finds_by_reference_and_by_passport() {
         let mistyped = String::from_utf8(mistyped).unwrap();
         for (typed, words) in [
             (&*mistyped, "one character is mistyped"),
+            (&one[..14], "it has 13 characters"),
             ("Z9999999", "no case with this passport number"),
             ("???", "neither a reference"),
             ("", "neither a reference"),

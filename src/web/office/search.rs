@@ -40,6 +40,10 @@ pub(super) struct Given {
     q: String,
 }
 
+/// Characters of a passport number at most, as its machine-readable zone has room for: what is
+/// longer and not found may well be part of a reference.
+const IN_THE_ZONE: usize = 9;
+
 /// `GET /office/search`: what a language switch or a reload asks for.
 pub(super) async fn away(lang: Lang) -> Redirect {
     Redirect::to(&address(lang, "/office/"))
@@ -107,14 +111,13 @@ pub(super) async fn take(
         rows.push(Row::of(t, format, &desk.keys, case, today, href));
     }
     let found = u64::try_from(cases.len()).unwrap_or(0);
-    // Thirteen characters were meant as a reference: say that one is mistyped.
     let hint = (cases.is_empty()).then(|| {
-        t.get(if as_reference == Err(ReferenceError::Check) {
-            "search-mistyped"
-        } else if number.is_err() {
-            "search-neither"
-        } else {
-            "search-none"
+        t.get(match (as_reference, &number) {
+            // Thirteen characters were meant as a reference: say that one is mistyped.
+            (Err(ReferenceError::Check), _) => "search-mistyped",
+            (_, Err(_)) => "search-neither",
+            (_, Ok(number)) if number.as_str().len() > IN_THE_ZONE => "search-length",
+            (_, Ok(_)) => "search-none",
         })
     });
     let mut bar = Bar::of(t, &who);

@@ -55,6 +55,7 @@ search-found = { $count ->
 }
 search-mistyped = This looks like a reference, but one character is mistyped: the check character does not fit. Please compare it again.
 search-neither = This is neither a reference (like 7K3M-9QXR-2TWA-5) nor a passport number (letters A to Z and digits).
+search-length = There is no case with this number. If it is a reference, it has 13 characters (like 7K3M-9QXR-2TWA-5): some are missing, or too many. Please compare it again.
 search-none = There is no case with this passport number. Perhaps the report was made with another passport, or not sent.
 
 case-none = No such case

@@ -51,6 +51,7 @@ search-found = { $count ->
 }
 search-mistyped = Ini tampak seperti nomor referensi, tetapi ada satu karakter yang salah ketik: karakter pemeriksanya tidak cocok. Mohon bandingkan lagi.
 search-neither = Ini bukan nomor referensi (seperti 7K3M-9QXR-2TWA-5) dan bukan nomor paspor (huruf A sampai Z dan angka).
+search-length = Tidak ada kasus dengan nomor ini. Bila ini nomor referensi, panjangnya 13 karakter (seperti 7K3M-9QXR-2TWA-5): ada yang kurang atau lebih. Mohon cocokkan lagi.
 search-none = Tidak ada kasus dengan nomor paspor ini. Mungkin laporannya memakai paspor lain, atau belum terkirim.
 
 case-none = Kasus tidak ada
