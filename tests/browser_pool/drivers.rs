@@ -77,6 +77,31 @@ async fn what_is_no_driver_is_told() {
     }
 }
 
+#[tokio::test]
+async fn a_driver_whose_port_was_taken_draws_another() {
+    let home = folder();
+    let drawn = home.path().join("drawn");
+    let taken = |times: usize| {
+        let script = format!(
+            "echo >>{drawn}\n[ $(wc -l <{drawn}) -gt {times} ] && exec chromedriver \"$@\"\n\
+             echo 'IPv4 port not available. Exiting...'; exit 1",
+            drawn = drawn.display()
+        );
+        program(&home.path().join(format!("taken-{times}")), &script)
+    };
+    let twice = taken(2);
+    let world = World::with(|settings| settings.webdriver = own(&twice)).await;
+    let report = world.run(PASSES).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{report:#?}");
+    world.is_clean(&[]).await;
+
+    std::fs::remove_file(&drawn).unwrap();
+    let message = with(&taken(9), Duration::from_secs(10)).await;
+    assert!(message.contains("IPv4 port not available"), "{message}");
+    let draws = std::fs::read_to_string(&drawn).unwrap().lines().count();
+    assert_eq!(draws, 3);
+}
+
 /// A program that says that it listens where we do.
 async fn pretender(home: &Path) -> (TcpListener, std::path::PathBuf) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -23,6 +23,10 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 const MOST_READ: u64 = 64 << 10;
 /// The most characters of it that a message quotes.
 const MOST_QUOTED: usize = 200;
+/// What chromedriver says, and ends, where it drew a port for IPv6 that another holds for IPv4.
+const PORT_TAKEN: &str = "port not available";
+/// How often it draws one.
+const DRAWS: usize = 3;
 
 /// A driver that runs.
 #[derive(Debug)]
@@ -36,6 +40,20 @@ impl Driver {
     /// Starts `program` with its temporary files and its home in `folder`; it must listen
     /// within that time. Gives also the address at which it does.
     pub(super) async fn start(
+        program: &Path,
+        folder: &Path,
+        within: Duration,
+    ) -> Result<(Self, Url), BrowserError> {
+        for _ in 1..DRAWS {
+            match Self::start_once(program, folder, within).await {
+                Err(BrowserError::Driver(_, said)) if said.contains(PORT_TAKEN) => {}
+                ended => return ended,
+            }
+        }
+        Self::start_once(program, folder, within).await
+    }
+
+    async fn start_once(
         program: &Path,
         folder: &Path,
         within: Duration,
