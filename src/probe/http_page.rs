@@ -109,10 +109,11 @@ impl HttpPage {
         self.shown.as_ref().ok_or_else(nothing)
     }
 
-    async fn fetch_again(&mut self) -> Result<(), Trouble> {
+    /// Goes to an address as if it were typed into the address bar: from no other page.
+    async fn open(&mut self, url: Url) -> Result<(), Trouble> {
         let going = Going {
             method: Method::GET,
-            url: self.page()?.url.clone(),
+            url,
             headers: HeaderMap::new(),
             body: None,
             referrer: None,
@@ -120,6 +121,11 @@ impl HttpPage {
             led: false,
         };
         self.go(going).await
+    }
+
+    async fn fetch_again(&mut self) -> Result<(), Trouble> {
+        let url = self.page()?.url.clone();
+        self.open(url).await
     }
 
     fn boundary(&self) -> String {
@@ -369,17 +375,8 @@ impl Page for HttpPage {
     }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
-        let going = Going {
-            method: Method::GET,
-            url: self.reach.address(address)?,
-            headers: HeaderMap::new(),
-            body: None,
-            // Typed into the address bar, as it were.
-            referrer: None,
-            navigation: true,
-            led: false,
-        };
-        self.go(going).await
+        let url = self.reach.address(address)?;
+        self.open(url).await
     }
 
     async fn change(&mut self, query: Query, change: Change) -> Result<(), Trouble> {

@@ -165,26 +165,29 @@ impl Drop for Process {
 }
 
 /// A process with a group of its own, which is killed whole with the value.
-pub(crate) struct Group(Child);
+pub(crate) struct Group(Option<Child>);
 
 impl Group {
     /// Starts it.
     pub(crate) fn start(command: &mut Command) -> Group {
         let spawned = command.process_group(0).spawn();
-        Group(spawned.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+        Group(Some(
+            spawned.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        ))
     }
 
     /// What it reads and what it prints, where they were piped.
     pub(crate) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
-        self.0.stdin.take().zip(self.0.stdout.take())
+        let child = self.0.as_mut()?;
+        child.stdin.take().zip(child.stdout.take())
     }
 
-    /// Kills it, and every process that it started.
+    /// Kills it, and every process that it started, also where it has ended by itself.
     pub(crate) fn kill(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            let group = format!("-{}", self.0.id());
+        if let Some(mut child) = self.0.take() {
+            let group = format!("-{}", child.id());
             let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-            let _ = self.0.wait();
+            let _ = child.wait();
         }
     }
 }

@@ -56,16 +56,22 @@ impl Server {
     }
 }
 
+/// A listener, and the server that notes what comes over it.
+async fn listen() -> (TcpListener, Server) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let seen = Arc::default();
+    (listener, Server { url, seen })
+}
+
 /// Hands each connection with its first request to `handle`, which writes what it likes.
 pub(crate) async fn raw<F, Fut>(handle: F) -> Server
 where
     F: Fn(Request, TcpStream) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
-    let noted = Arc::clone(&seen);
+    let (listener, server) = listen().await;
+    let noted = Arc::clone(&server.seen);
     let handle = Arc::new(handle);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -78,7 +84,7 @@ where
             });
         }
     });
-    Server { url, seen }
+    server
 }
 
 /// Answers each request with what `answer` gives: a whole answer, written as it stands.
@@ -103,10 +109,8 @@ pub(crate) async fn keeping<F>(answer: F) -> Server
 where
     F: Fn(&Request) -> String + Send + Sync + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
-    let noted = Arc::clone(&seen);
+    let (listener, server) = listen().await;
+    let noted = Arc::clone(&server.seen);
     let answer = Arc::new(answer);
     tokio::spawn(async move {
         let mut connection = 0;
@@ -123,7 +127,7 @@ where
             });
         }
     });
-    Server { url, seen }
+    server
 }
 
 /// A whole answer of HTML.
