@@ -279,6 +279,35 @@ async fn a_key_gives_the_same_answer_again_and_refuses_another_body() {
 }
 
 #[tokio::test]
+async fn a_key_counts_within_the_passport_that_it_came_with() {
+    each_store(|database| async move {
+        let desk = start(&database.store).await;
+        let send = async |passport: &str| {
+            let answer = desk
+                .client
+                .post(format!("{}/api/v1/reports", desk.url))
+                .header("idempotency-key", "1")
+                .multipart(form(&fields_with("passport_number", passport)))
+                .send()
+                .await
+                .unwrap();
+            (answer.status(), answer.json::<Value>().await.unwrap())
+        };
+        // Two people whose programs number their requests alike are two reports, and neither
+        // learns that there is another.
+        let (status, first) = send("E12345678").await;
+        assert_eq!(status, 201);
+        let (status, second) = send("X7654321").await;
+        assert_eq!(status, 201, "{second}");
+        assert_ne!(first["reference"], second["reference"]);
+        let (status, again) = send("E12345678").await;
+        assert_eq!((status.as_u16(), again), (201, first));
+        assert_eq!(desk.count().await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_comes_too_often_is_told_when_to_come_back() {
     on_sqlite(|database| async move {
         let settings = Settings {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -17,7 +17,8 @@ use crate::domain::reference::Reference;
 use crate::domain::report::{self, Fields, Report};
 use crate::domain::{Moment, random};
 use crate::store::reports::{self, Answered, NewReport};
-use crate::store::{self};
+use crate::store::seal::MasterKeys;
+use crate::store::{self, Conn};
 use crate::web::Lang;
 use crate::web::screenshots::{self, Looked, Unfit};
 
@@ -83,7 +84,10 @@ pub(super) async fn keep(
         wrong.dedup();
         return Err(NotKept::Wrong(wrong));
     };
-    let repeatable = key.map(|key| (key, intake.fields.clone()));
+    let repeatable = key.map(|key| Repeatable {
+        keys: within_passport(&state.desk.keys, &report, &key),
+        fields: intake.fields.clone(),
+    });
     let (state, memory) = (state.clone(), intake.memory.take());
     tokio::spawn(async move {
         let kept = settle(&state, report, pictures, repeatable, lang, now).await;
@@ -113,19 +117,35 @@ fn wrong_pictures(unfit: &[Unfit]) -> Vec<Wrong> {
     wrong
 }
 
-/// `repeatable`: the idempotency key, and all that the request must have in common with
-/// another to be the same.
+/// A request that may come again, and all that it must then have in common with the first,
+/// beside its pictures.
+struct Repeatable {
+    /// What its idempotency key is found by, see [`within_passport`].
+    keys: Vec<String>,
+    fields: Fields,
+}
+
+/// An idempotency key as it is stored: a keyed hash of it together with the passport number
+/// that it came with, so that nobody's key can meet another person's report. The client's
+/// address is no part of it, since a telephone changes its network while it tries again. One
+/// for each master key, the current one first.
+fn within_passport(keys: &MasterKeys, report: &Report, key: &str) -> Vec<String> {
+    let text = format!("{} {key}", report.passport_number.as_str());
+    let hashes = keys.lookups("idempotency", &text);
+    hashes.iter().map(|hash| HEXLOWER.encode(hash)).collect()
+}
+
 async fn settle(
     state: &ReportsState,
     report: Report,
     pictures: Vec<Vec<u8>>,
-    repeatable: Option<(String, Fields)>,
+    repeatable: Option<Repeatable>,
     lang: Lang,
     now: Moment,
 ) -> Result<Acknowledged, NotKept> {
     let desk = &state.desk;
-    if let Some((key, fields)) = &repeatable
-        && let Some(answered) = answered(state, key).await?
+    if let Some(Repeatable { keys, fields }) = &repeatable
+        && let Some(answered) = answered(state, keys).await?
     {
         let looked = look(pictures).await?;
         let looked = looked.map_err(|unfit| NotKept::Wrong(wrong_pictures(&unfit)))?;
@@ -163,18 +183,18 @@ async fn settle(
                 }
             })?
     };
-    let (key, content) = match repeatable {
-        None => (None, None),
-        Some((key, fields)) => {
+    let (keys, content) = match repeatable {
+        None => (Vec::new(), None),
+        Some(Repeatable { keys, fields }) => {
             let pictures = shots.iter().map(|shot| shot.sha256.as_str());
-            (Some(key), Some(canonical(&fields, pictures)))
+            (keys, Some(canonical(&fields, pictures)))
         }
     };
     let new = NewReport {
         id,
         reference,
         secret_hash: Sha256::digest(secret).to_vec(),
-        idempotency_key: key.clone(),
+        idempotency_key: keys.first().cloned(),
         request_hash: (content.as_deref()).map(|text| desk.keys.lookup("request", text)),
         received_at: now,
         report,
@@ -186,18 +206,18 @@ async fn settle(
         wrapped_key,
     };
     let written = {
-        let (new, keys, random) = (new.clone(), desk.keys.clone(), Arc::clone(&desk.random));
+        let (new, random) = (new.clone(), Arc::clone(&desk.random));
+        let (keys, master_keys) = (keys.clone(), desk.keys.clone());
         desk.store
             .write(move |mut conn| {
                 Box::pin(async move {
                     // In the same transaction as the insert: on SQLite another with this
                     // key may stand before us in it.
-                    if let Some(key) = &new.idempotency_key
-                        && let Some(answered) = reports::by_idempotency_key(&mut conn, key).await?
-                    {
-                        return Ok(Some(answered));
+                    let answered = by_keys(&mut conn, &keys).await?;
+                    if answered.is_some() {
+                        return Ok(answered);
                     }
-                    reports::insert(&mut conn, &new, &data_key, &keys, &*random).await?;
+                    reports::insert(&mut conn, &new, &data_key, &master_keys, &*random).await?;
                     Ok(None)
                 })
             })
@@ -214,10 +234,7 @@ async fn settle(
             });
         }
         Ok(Some(answered)) => Ok(Some(answered)),
-        Err(error) if error.is_duplicate() => match &key {
-            Some(key) => answered_or_none(state, key).await,
-            None => Ok(None),
-        },
+        Err(error) if error.is_duplicate() => answered_or_none(state, &keys).await,
         // Nobody can say what is on disk: the row may be there, so its files must be. The
         // next start sweeps them away if it is not.
         Err(error @ store::Error::Commit(_)) => return Err(error.into()),
@@ -233,22 +250,30 @@ async fn settle(
     }
 }
 
-async fn answered(state: &ReportsState, key: &str) -> Result<Option<Answered>, NotKept> {
-    Ok(answered_or_none(state, key).await?)
+async fn answered(state: &ReportsState, keys: &[String]) -> Result<Option<Answered>, NotKept> {
+    Ok(answered_or_none(state, keys).await?)
 }
 
 async fn answered_or_none(
     state: &ReportsState,
-    key: &str,
+    keys: &[String],
 ) -> Result<Option<Answered>, store::Error> {
-    let key = key.to_owned();
+    let keys = keys.to_vec();
     state
         .desk
         .store
-        .read(|mut conn| {
-            Box::pin(async move { reports::by_idempotency_key(&mut conn, &key).await })
-        })
+        .read(|mut conn| Box::pin(async move { by_keys(&mut conn, &keys).await }))
         .await
+}
+
+/// The report that one of these stored keys came with.
+async fn by_keys(conn: &mut Conn<'_>, keys: &[String]) -> Result<Option<Answered>, store::Error> {
+    for key in keys {
+        if let Some(answered) = reports::by_idempotency_key(conn, key).await? {
+            return Ok(Some(answered));
+        }
+    }
+    Ok(None)
 }
 
 /// The answer that the first request with this key got.
