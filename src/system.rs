@@ -4,8 +4,9 @@
     reason = "this is where the banned functions are wrapped"
 )]
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::{Clock, Moment, Random};
 
@@ -23,9 +24,12 @@ impl Clock for SystemClock {
         Moment(milliseconds)
     }
 
+    /// Since the machine was started. Goes on while the machine is suspended, which
+    /// [`std::time::Instant`] does not: what was true before is old news after it.
     fn monotonic(&self) -> Duration {
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed()
+        let now = clock_gettime(ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+        Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
     }
 }
 

@@ -109,6 +109,8 @@ fn a_run_is_counted_and_measured_under_the_blackbox_exporters_names() {
         !text.contains("fault=\"status\""),
         "cleanup speaks for no component"
     );
+    assert_eq!(metrics.newest_run(), None, "it is not recorded yet");
+    metrics.note_recorded(at(2));
     assert_eq!(metrics.newest_run(), Some(at(2)));
 
     metrics.observe_run(&upload_run(at(60), Outcome::Slow));
@@ -366,7 +368,7 @@ async fn readiness_says_what_is_wrong_and_nothing_of_the_inside() {
         assert_eq!(status, 503);
         assert_eq!(
             body["checks"][1]["reason"],
-            "no run in 300s since the start"
+            "no run was recorded in 300s since the start"
         );
 
         *newest.lock().unwrap() = Some(at(290));
@@ -379,7 +381,7 @@ async fn readiness_says_what_is_wrong_and_nothing_of_the_inside() {
             body["checks"][1]["reason"]
                 .as_str()
                 .unwrap()
-                .starts_with("the newest run ended")
+                .starts_with("the newest recorded run ended")
         );
 
         clock.set(at(300));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::detect::Detector;
-use crate::domain::RunReport;
+use crate::domain::{Moment, RunReport};
 use crate::probe::definition::Role;
 use crate::probe::scheduler::Finished;
 
@@ -16,11 +16,13 @@ pub const QUEUE: usize = 256;
 const TOGETHER: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// Records runs until the scheduler is gone and the queue is empty.
+/// Records runs until the scheduler is gone and the queue is empty. `observe` is told of each as
+/// it comes, `recorded` of the end of the newest that is on disk.
 pub async fn run(
     detector: Detector,
     mut finished: mpsc::Receiver<Finished>,
     observe: impl Fn(&RunReport) + Send,
+    recorded: impl Fn(Moment) + Send,
 ) -> anyhow::Result<()> {
     let mut batch = Vec::with_capacity(TOGETHER);
     while finished.recv_many(&mut batch, TOGETHER).await > 0 {
@@ -31,18 +33,22 @@ pub async fn run(
             .filter(|one: &Finished| one.role == Role::Site)
             .map(|one| one.report)
             .collect();
-        if !runs.is_empty() {
-            record(&detector, runs).await;
+        let newest = runs.iter().map(|run| run.ended_at).max();
+        if let Some(newest) = newest
+            && record(&detector, runs).await
+        {
+            recorded(newest);
         }
     }
     Ok(())
 }
 
-async fn record(detector: &Detector, runs: Vec<RunReport>) {
+/// Whether they are recorded; without that they are lost.
+async fn record(detector: &Detector, runs: Vec<RunReport>) -> bool {
     let mut wait = Duration::from_millis(250);
     loop {
         match detector.record_all(runs.clone()).await {
-            Ok(()) => return,
+            Ok(()) => return true,
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, runs = runs.len(), "runs wait for the database");
                 tokio::time::sleep(wait).await;
@@ -50,7 +56,7 @@ async fn record(detector: &Detector, runs: Vec<RunReport>) {
             }
             Err(error) => {
                 tracing::error!(%error, runs = runs.len(), "runs could not be recorded and are lost");
-                return;
+                return false;
             }
         }
     }

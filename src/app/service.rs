@@ -178,10 +178,10 @@ impl Service {
             components: self.components(),
             rules: Arc::new(self.detector.rules().clone()),
         };
-        let cache = Arc::new(PageCache::new(render::before_the_first_snapshot(
-            &site,
-            self.clock.now(),
-        )));
+        let cache = Arc::new(PageCache::by(
+            Arc::clone(&self.clock),
+            render::before_the_first_snapshot(&site, self.clock.now()),
+        ));
         let desk = self.desk(&site);
         let reports = reports::Settings {
             max_body: self.config.reports.max_body,
@@ -237,17 +237,15 @@ impl Service {
         Ok(())
     }
 
-    /// Pages are looked at as often as the word of any flow may grow stale, and turn
-    /// unknown no later than that when the database is silent.
+    /// Pages are believed no longer than the word of the quickest flow, and made anew thrice in
+    /// that time.
     fn pace_of_pages(&self) -> publish::Pace {
         let usual = publish::Pace::default();
-        let shortest = self.detector.rules().fresh_for.values().min();
-        let shortest = shortest.map_or(usual.stale_after, |span| {
-            (*span).max(Duration::from_secs(5))
-        });
+        let quickest = self.detector.rules().silent_after();
+        let stale_after = usual.stale_after.min(quickest.max(Duration::from_secs(5)));
         publish::Pace {
-            tick: usual.tick.min(shortest),
-            stale_after: usual.stale_after.min(shortest),
+            tick: usual.tick.min(stale_after / 3),
+            stale_after,
             ..usual
         }
     }
@@ -296,10 +294,15 @@ impl Service {
         life.spawn("probes", async move {
             Ok(scheduler::run(plan, finished, stop).await?)
         });
-        let (detector, metrics) = (self.detector.clone(), self.metrics.clone());
+        let (observed, recorded) = (self.metrics.clone(), self.metrics.clone());
         life.spawn(
             "detector",
-            ingest::run(detector, runs, move |run| metrics.observe_run(run)),
+            ingest::run(
+                self.detector.clone(),
+                runs,
+                move |run| observed.observe_run(run),
+                move |newest| recorded.note_recorded(newest),
+            ),
         );
         Ok(())
     }

@@ -58,6 +58,24 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// After how long without any recorded run the monitor itself counts as silent: as long as
+    /// the word of the quickest flow holds, since at least that one should have been heard.
+    pub fn silent_after(&self) -> Duration {
+        let quickest = self.fresh_for.values().min();
+        quickest.copied().unwrap_or(self.fresh_for_default)
+    }
+
+    /// Whether nothing has been recorded for longer than that, where `recorded_at` is the end of
+    /// the newest recorded run. Then what is known of any component is old news, however long the
+    /// word of a rare flow may hold: the monitor has stopped, or cannot write down what it finds.
+    /// A run that lies as far in the future was recorded before the clock was set back.
+    pub fn is_silent(&self, recorded_at: Option<Moment>, now: Moment) -> bool {
+        let apart = |at: Moment| now.since(at).max(at.since(now));
+        recorded_at.is_some_and(|at| apart(at) > self.silent_after())
+    }
+}
+
 /// How many of the vantages that report must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

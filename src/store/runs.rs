@@ -68,6 +68,8 @@ statements! {
         FROM evidence WHERE component = $1 AND kept_at >= $2 AND kept_at < $3
         GROUP BY step, kind, sha256, media_type ORDER BY times DESC, first_at LIMIT 40";
     FIRST_OBSERVATION = "SELECT MIN(hour_at) FROM rollup_hours";
+    NEWEST_END = "SELECT MAX(ended_at) FROM
+        (SELECT ended_at FROM runs ORDER BY started_at DESC LIMIT 20) AS newest";
 }
 
 /// Writes a run, its observations, failures, evidence, rung and rollups. Gives its id, or
@@ -431,6 +433,13 @@ pub async fn evidence(
     until: Moment,
 ) -> Result<Vec<EvidenceRow>, Error> {
     conn.all(EVIDENCE_OF, values![of, from, until]).await
+}
+
+/// When the newest recorded run ended: the latest end among the last twenty to begin, for runs
+/// overlap.
+pub async fn newest_end(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
+    let row: Option<(Option<i64>,)> = conn.optional(NEWEST_END, values![]).await?;
+    Ok(row.and_then(|(at,)| at).map(Moment))
 }
 
 /// The first hour in which anything was observed.

@@ -17,7 +17,7 @@ use crate::domain::outage::{Rules, Severity, State, Unseen};
 use crate::domain::{ComponentId, Moment, Outcome, RunReport};
 use crate::notify::{Attempt, Observer};
 use crate::probe::browser;
-use crate::store::{self, Store, monitor, outages, outbox};
+use crate::store::{self, Store, monitor, outages, outbox, runs};
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -46,7 +46,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    /// End of the newest run, in milliseconds since 1970; the smallest number before any.
+    /// End of the newest recorded run, in milliseconds since 1970; the smallest number before any.
     newest_run: AtomicI64,
     success: IntGaugeVec,
     duration: GaugeVec,
@@ -249,7 +249,6 @@ impl Metrics {
         to.last_run
             .with_label_values(&probe)
             .set(seconds(run.ended_at));
-        to.newest_run.fetch_max(run.ended_at.0, Ordering::Relaxed);
 
         match run.outcome {
             Outcome::Passed | Outcome::Slow => to.success.with_label_values(&probe).set(1),
@@ -294,7 +293,13 @@ impl Metrics {
         }
     }
 
-    /// End of the newest run that was observed by this process.
+    /// Notes when the newest run ended that is recorded: one that waits for the database tells
+    /// nobody anything.
+    pub fn note_recorded(&self, ended_at: Moment) {
+        self.0.newest_run.fetch_max(ended_at.0, Ordering::Relaxed);
+    }
+
+    /// End of the newest run of this process that is recorded.
     pub fn newest_run(&self) -> Option<Moment> {
         let at = self.0.newest_run.load(Ordering::Relaxed);
         (at != i64::MIN).then_some(Moment(at))
@@ -399,9 +404,11 @@ impl Metrics {
         self.0.outbox_waiting.set(seen.waiting);
         let age = seen.oldest.map(|at| now.since(at).as_secs_f64());
         self.0.outbox_oldest.set(age.unwrap_or(0.0));
+        let is_silent = rules.is_silent(seen.recorded_at, now);
         for component in components {
             let watch = seen.watches.iter().find(|w| w.component() == component);
             let state = match watch {
+                Some(_) if is_silent => State::Unknown(Unseen::Ourselves),
                 Some(watch) => watch.state(now, &seen.maintenance, rules).0,
                 None => State::Unknown(Unseen::NoData),
             };
@@ -420,6 +427,7 @@ impl Metrics {
 }
 
 struct Seen {
+    recorded_at: Option<Moment>,
     watches: Vec<crate::domain::outage::Watch>,
     maintenance: Vec<crate::domain::outage::Maintenance>,
     waiting: i64,
@@ -432,6 +440,7 @@ async fn look(store: &Store, now: Moment) -> Result<Seen, store::Error> {
             let conn = &mut conn;
             let announced = monitor::maintenance(conn, now).await?;
             Ok(Seen {
+                recorded_at: runs::newest_end(conn).await?,
                 watches: outages::watches(conn).await?,
                 maintenance: announced.into_iter().map(|a| a.window).collect(),
                 waiting: outbox::waiting(conn, Moment(i64::MAX)).await?,

@@ -31,7 +31,7 @@ pub struct Operations {
     pub clock: Arc<dyn Clock>,
     /// When the process started: until the first run is due, none is missed.
     pub started_at: Moment,
-    /// End of the newest run.
+    /// End of the newest run that is recorded.
     pub newest_run: Arc<dyn Fn() -> Option<Moment> + Send + Sync>,
     /// How old that may be.
     pub run_within: Duration,
@@ -83,8 +83,8 @@ async fn readyz(State(operations): State<Operations>) -> Response {
             .max(operations.started_at),
     );
     let runs = (silent > limit).then(|| match newest {
-        Some(at) => format!("the newest run ended {at}, more than {limit:?} ago"),
-        None => format!("no run in {limit:?} since the start"),
+        Some(at) => format!("the newest recorded run ended {at}, more than {limit:?} ago"),
+        None => format!("no run was recorded in {limit:?} since the start"),
     });
     let process = (operations.is_broken)().then(|| "it must be started again".to_owned());
     let check = |name, reason: Option<String>| Check {

@@ -3,8 +3,10 @@
 //! pages ever tell of different moments. Knows nothing of what the pages say.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::header::{
@@ -17,6 +19,8 @@ use sha2::{Digest, Sha256};
 
 use super::lang::Lang;
 use super::security;
+use crate::domain::Clock;
+use crate::system::SystemClock;
 
 /// How a page is answered besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,29 +295,78 @@ fn reuse(
 
 /// Where the current pages are. Readers never wait for a rendering: the new pages are
 /// made beside the old ones and put in their place in one step.
-#[derive(Debug, Default)]
-pub struct PageCache(RwLock<Arc<Pages>>);
+///
+/// What is published may hold for a time only. Whether it still does is judged as each answer
+/// is given, by a clock that nobody sets: so a page turns *unknown* in time also where its
+/// publisher hangs or is gone, or the whole process was stopped for a while.
+pub struct PageCache {
+    shown: RwLock<Shown>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+struct Shown {
+    pages: Arc<Pages>,
+    /// By the monotonic clock.
+    until: Duration,
+    /// What is shown from then on. A page that is not among these is none of the cache's.
+    stale: Arc<Pages>,
+}
 
 impl PageCache {
-    /// A cache that starts with these pages.
+    /// A cache that starts with these pages, by the machine's clock.
     pub fn new(pages: Pages) -> Self {
-        PageCache(RwLock::new(Arc::new(pages)))
+        PageCache::by(Arc::new(SystemClock), pages)
     }
 
-    /// Puts new pages in place of the old ones.
-    pub fn publish(&self, pages: Pages) {
-        let new = Arc::new(pages);
-        let old = {
-            let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *place, new)
-        };
-        // Freed here, after the lock: readers do not wait for it.
+    /// A cache that starts with these pages, which say nothing of now: they hold for ever, and
+    /// are shown again when what is published later holds no more.
+    pub fn by(clock: Arc<dyn Clock>, pages: Pages) -> Self {
+        let pages = Arc::new(pages);
+        PageCache {
+            shown: RwLock::new(Shown {
+                stale: Arc::clone(&pages),
+                pages,
+                until: Duration::MAX,
+            }),
+            clock,
+        }
+    }
+
+    /// Puts new pages in place of the old ones. They hold until this time of the monotonic
+    /// clock.
+    pub fn publish(&self, pages: Pages, until: Duration) {
+        self.change(|shown| {
+            shown.until = until;
+            std::mem::replace(&mut shown.pages, Arc::new(pages))
+        });
+    }
+
+    /// Says what is shown once the current pages hold no more.
+    pub fn set_stale(&self, pages: Pages) {
+        self.change(|shown| std::mem::replace(&mut shown.stale, Arc::new(pages)));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Shown) -> Arc<Pages>) {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        let old = change(&mut shown);
+        // What was replaced is freed after the lock: readers do not wait for it.
+        drop(shown);
         drop(old);
     }
 
     /// The pages as they are now.
     pub fn current(&self) -> Arc<Pages> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.look(Arc::clone)
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&Arc<Pages>) -> T) -> T {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        at(if self.clock.monotonic() < shown.until {
+            &shown.pages
+        } else {
+            &shown.stale
+        })
     }
 
     /// The answer to a GET or HEAD of this path (without language prefix), if it is a
@@ -324,17 +377,29 @@ impl PageCache {
         headers: &HeaderMap,
         lang: impl FnOnce() -> Lang,
     ) -> Option<Response<Full<Bytes>>> {
-        let pages = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let page = match pages.by_path.get(path)? {
-            Entry::Same(page) => page,
-            Entry::ByLanguage(pages) => pages.get(lang().index())?,
-        };
-        Some(page.answer(headers))
+        self.look(|pages| {
+            let page = match pages.by_path.get(path)? {
+                Entry::Same(page) => page,
+                Entry::ByLanguage(pages) => pages.get(lang().index())?,
+            };
+            Some(page.answer(headers))
+        })
     }
 
     /// Whether a path (without language prefix) is a finished page.
     pub fn has(&self, path: &str) -> bool {
-        let pages = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        pages.by_path.contains_key(path)
+        self.look(|pages| pages.by_path.contains_key(path))
+    }
+}
+
+impl Default for PageCache {
+    fn default() -> Self {
+        PageCache::new(Pages::default())
+    }
+}
+
+impl fmt::Debug for PageCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageCache").finish_non_exhaustive()
     }
 }

@@ -1,18 +1,23 @@
 //! Keeping the finished pages true: reads a snapshot when something changed and at every
-//! tick, renders it, puts it in place. When the store does not answer for too long, the
-//! pages turn to *unknown* instead of telling yesterday's news as today's.
+//! tick, renders it, puts it in place for as long as it may be believed.
+//!
+//! Where the store does not answer, nothing is recorded any more, or the rendering fails or
+//! hangs, the pages turn to *unknown* instead of telling yesterday's news as today's. That does
+//! not depend on this task: what it publishes holds for a time only (see [`PageCache`]).
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
-use super::page_cache::PageCache;
+use super::page_cache::{PageCache, Pages};
 use super::reading::Reader;
 use super::render::render_all;
 use super::site::Site;
 use super::snapshot::Snapshot;
-use crate::domain::Clock;
+use crate::domain::{Clock, Moment};
 
 /// How often, how long, how soon.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +27,10 @@ pub struct Pace {
     /// Changes that come within this time of the last rendering wait for the rest of it,
     /// so that a storm of them costs one rendering.
     pub rest: Duration,
-    /// How long one reading may take.
+    /// How long one reading may take, and how long one rendering.
     pub read: Duration,
-    /// After how long without a successful reading everything counts as unknown.
+    /// How long a reading is believed: then everything counts as unknown until the next one
+    /// is published.
     pub stale_after: Duration,
 }
 
@@ -48,32 +54,25 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut changes = reader.store.changes();
-    let mut last: Option<Arc<Snapshot>> = None;
-    let mut read_at = clock.monotonic();
-    let mut told_stale = false;
+    let mut publisher = Publisher {
+        last: None,
+        recorded: Recorded::default(),
+        rendering: Rendering::default(),
+        rendering_stale: Rendering::default(),
+        is_ready_for_silence: false,
+        reader,
+        cache,
+        clock,
+        pace,
+    };
     loop {
         changes.mark_unchanged();
-        let reading = reader.read(clock.now(), last.clone());
-        match tokio::time::timeout(pace.read, reading).await {
-            Ok(Ok(snapshot)) => {
-                read_at = clock.monotonic();
-                told_stale = false;
-                let snapshot = Arc::new(snapshot);
-                publish(&reader.site, &cache, Arc::clone(&snapshot)).await;
-                last = Some(snapshot);
+        match publisher.renew().await {
+            Ok(()) => publisher.is_ready_for_silence = false,
+            Err(cause) => {
+                tracing::warn!(%cause, "the pages could not be renewed");
+                publisher.prepare_for_silence().await;
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the pages' snapshot could not be read"),
-            Err(_) => tracing::warn!("the pages' snapshot took too long to read"),
-        }
-        let silent = clock.monotonic().saturating_sub(read_at);
-        if silent >= pace.stale_after
-            && !told_stale
-            && let Some(snapshot) = &last
-        {
-            tracing::error!(?silent, "the store is silent: the pages say unknown now");
-            let stale = Arc::new(Snapshot::clone(snapshot).gone_stale());
-            publish(&reader.site, &cache, stale).await;
-            told_stale = true;
         }
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -87,14 +86,119 @@ pub async fn run(
     }
 }
 
-/// Renders away from the tasks that answer readers, and puts the pages in place.
-async fn publish(site: &Arc<Site>, cache: &Arc<PageCache>, snapshot: Arc<Snapshot>) {
-    let (site, cache) = (Arc::clone(site), Arc::clone(cache));
-    let rendering = tokio::task::spawn_blocking(move || {
-        let pages = render_all(&site, &snapshot, &cache.current());
-        cache.publish(pages);
-    });
-    if let Err(error) = rendering.await {
-        tracing::error!(%error, "the pages could not be rendered");
+struct Publisher {
+    reader: Reader,
+    cache: Arc<PageCache>,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+    /// What was read last.
+    last: Option<Arc<Snapshot>>,
+    recorded: Recorded,
+    rendering: Rendering,
+    rendering_stale: Rendering,
+    /// Whether the cache holds pages that say *unknown* and are otherwise those of `last`.
+    is_ready_for_silence: bool,
+}
+
+impl Publisher {
+    /// Reads, renders and publishes.
+    async fn renew(&mut self) -> Result<(), String> {
+        let asked_at = self.clock.monotonic();
+        let reading = self.reader.read(self.clock.now(), self.last.clone());
+        let mut snapshot = match timeout(self.pace.read, reading).await {
+            Ok(Ok(snapshot)) => snapshot,
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err("the store did not answer in time".to_owned()),
+        };
+        let (rules, newest) = (&self.reader.rules, snapshot.recorded_at);
+        let unchanged = self.recorded.unchanged_for(newest, asked_at);
+        if unchanged > rules.silent_after() || rules.is_silent(newest, snapshot.as_of) {
+            tracing::error!(
+                recorded_at = ?snapshot.recorded_at,
+                "no run is recorded any more: the pages say unknown"
+            );
+            snapshot = snapshot.gone_stale();
+        }
+        let snapshot = Arc::new(snapshot);
+        self.last = Some(Arc::clone(&snapshot));
+        let rendered =
+            (self.rendering).of(&self.reader.site, &self.cache, snapshot, self.pace.read);
+        let pages = rendered.await?;
+        self.cache.publish(pages, asked_at + self.pace.stale_after);
+        Ok(())
+    }
+
+    /// Prepares what is shown if it stays like this: all that is known of the past, and
+    /// *unknown* for now. Without it the pages of the first moment are shown, where nothing
+    /// is known of anything.
+    async fn prepare_for_silence(&mut self) {
+        let Some(last) = &self.last else { return };
+        if self.is_ready_for_silence {
+            return;
+        }
+        let stale = Arc::new(Snapshot::clone(last).gone_stale());
+        let rendered =
+            (self.rendering_stale).of(&self.reader.site, &self.cache, stale, self.pace.read);
+        match rendered.await {
+            Ok(pages) => {
+                self.cache.set_stale(pages);
+                self.is_ready_for_silence = true;
+            }
+            Err(cause) => tracing::error!(cause, "the pages of the past could not be rendered"),
+        }
+    }
+}
+
+/// The newest run that was found recorded, and since when by the monotonic clock: a clock that
+/// was set back makes old runs look fresh, and nothing new be counted.
+#[derive(Default)]
+struct Recorded {
+    newest: Option<Moment>,
+    since: Duration,
+}
+
+impl Recorded {
+    /// For how long no newer run has been found, as of `now`; zero where there is none at all.
+    fn unchanged_for(&mut self, newest: Option<Moment>, now: Duration) -> Duration {
+        if newest != self.newest || newest.is_none() {
+            (self.newest, self.since) = (newest, now);
+        }
+        now.saturating_sub(self.since)
+    }
+}
+
+/// Renders in a thread of its own, one rendering at a time: the threads that tokio keeps for
+/// blocking work may all be waiting for a disk that does not answer.
+#[derive(Default)]
+struct Rendering(Option<JoinHandle<()>>);
+
+impl Rendering {
+    async fn of(
+        &mut self,
+        site: &Arc<Site>,
+        cache: &PageCache,
+        snapshot: Arc<Snapshot>,
+        within: Duration,
+    ) -> Result<Pages, &'static str> {
+        if self.0.as_ref().is_some_and(|last| !last.is_finished()) {
+            return Err("an earlier rendering has not come to its end");
+        }
+        let (site, previous) = (Arc::clone(site), cache.current());
+        let (answer, answered) = oneshot::channel();
+        let work = move || {
+            let _ = answer.send(render_all(&site, &snapshot, &previous));
+        };
+        let thread = std::thread::Builder::new().name("pages".to_owned());
+        let started = thread.spawn(work);
+        self.0 = Some(started.map_err(|_| "no thread could be started to render")?);
+        match timeout(within, answered).await {
+            Ok(Ok(pages)) => {
+                // It has nothing left to do: whether it is gone yet does not matter.
+                self.0 = None;
+                Ok(pages)
+            }
+            Ok(Err(_)) => Err("the rendering panicked"),
+            Err(_) => Err("the rendering took too long"),
+        }
     }
 }

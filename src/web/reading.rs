@@ -69,6 +69,7 @@ impl Reader {
         let tallies = runs::days(conn, history::date_of(from, &zone)).await?;
         let rungs = runs::rungs(conn, now - LADDER_FRESH).await?;
         let watched_since = runs::first_observation(conn).await?;
+        let recorded_at = runs::newest_end(conn).await?;
 
         let components = self
             .in_order(watches)
@@ -125,6 +126,7 @@ impl Reader {
         Ok(Snapshot {
             as_of: now,
             watched_since,
+            recorded_at,
             components,
             outages: read,
             ladder,

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub as_of: Moment,
     /// When anything was first observed.
     pub watched_since: Option<Moment>,
+    /// When the newest run ended that is recorded, whatever it found.
+    pub recorded_at: Option<Moment>,
     /// In the order of the status page.
     pub components: Vec<Component>,
     /// The open ones and those of the last 90 days, newest first. Older ones are rendered
@@ -358,9 +360,8 @@ impl Snapshot {
     }
 
     /// The same with every component unknown, and no word on which uploads work right
-    /// now: what is shown when the store has not
-    /// answered for so long that what was read last says nothing of now. `as_of` stays
-    /// the moment of the last reading.
+    /// now: what is shown when nothing has been recorded or read for so long that the
+    /// snapshot says nothing of now. `as_of` stays the moment of the last reading.
     #[must_use]
     pub fn gone_stale(mut self) -> Snapshot {
         for component in &mut self.components {

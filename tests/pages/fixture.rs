@@ -97,6 +97,7 @@ pub(super) fn all_up() -> Snapshot {
     Snapshot {
         as_of: now(),
         watched_since: Some(days_ago(70)),
+        recorded_at: Some(at(16, 4)),
         components: KEYS
             .iter()
             .enumerate()

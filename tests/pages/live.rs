@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use siaga::detect::Detector;
 use siaga::domain::outage::{Rules, Severity, State, Unseen};
-use siaga::domain::{Moment, Outcome};
+use siaga::domain::{Engine, Moment, Outcome};
 use siaga::store::monitor::{self, Announced};
 use siaga::store::outages;
 use siaga::web::publish::{self, Pace};
@@ -17,8 +17,8 @@ use tokio::sync::watch;
 
 use super::fixture;
 use crate::harness::{
-    Database, FAILED, NOON, SeededRandom, TestClock, at, component, each_store, eventually, run,
-    upload_run,
+    Database, FAILED, NOON, SeededRandom, TestClock, at, component, each_store, eventually,
+    on_sqlite, run, upload_run,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -167,16 +167,18 @@ struct Publishing {
 }
 
 fn publishing(db: &Database, clock: &TestClock, pace: Pace) -> Publishing {
+    publishing_by(db, Rules::default(), clock, pace)
+}
+
+fn publishing_by(db: &Database, rules: Rules, clock: &TestClock, pace: Pace) -> Publishing {
     let first = before_the_first_snapshot(&fixture::site(), NOON);
-    let cache = Arc::new(PageCache::new(first));
+    let cache = Arc::new(PageCache::by(clock.shared(), first));
     let (stop, stopped) = watch::channel(false);
-    let running = publish::run(
-        reader(db),
-        Arc::clone(&cache),
-        clock.shared(),
-        pace,
-        stopped,
-    );
+    let reader = Reader {
+        rules: Arc::new(rules),
+        ..reader(db)
+    };
+    let running = publish::run(reader, Arc::clone(&cache), clock.shared(), pace, stopped);
     Publishing {
         task: tokio::spawn(running),
         cache,
@@ -232,6 +234,111 @@ async fn pages_turn_unknown_when_the_store_falls_silent() {
         publishing
             .comes_to_say("We cannot say whether the site works")
             .await;
+        publishing.stop.send_replace(true);
+        publishing.task.await.unwrap();
+    })
+    .await;
+}
+
+const UNKNOWN: &str = "We cannot say whether the site works";
+const ALL_WELL: &str = ">The site works<";
+
+#[tokio::test]
+async fn what_was_published_is_believed_for_a_time_only_whatever_becomes_of_the_publisher() {
+    on_sqlite(|db| async move {
+        let clock = TestClock::at(NOON);
+        record(&db, -120, &[Outcome::Passed, Outcome::Passed]).await;
+        let publishing = publishing(&db, &clock, quick());
+        publishing.comes_to_say("No fault seen").await;
+        // It hangs, it panics, or the whole process is stopped for two minutes: nobody renews.
+        publishing.task.abort();
+        assert!(publishing.task.await.unwrap_err().is_cancelled());
+        clock.advance(Duration::from_secs(119));
+        assert!(publishing.cache.has("/outages"));
+        let says = |words: &str| {
+            let pages = publishing.cache.current();
+            let home = pages.get("/", Lang::En).unwrap();
+            let status = pages.get("/api/v1/status", Lang::En).unwrap();
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            (
+                text(home.bytes()).contains(words),
+                text(status.bytes()).contains("operational"),
+            )
+        };
+        assert_eq!(says("No fault seen"), (true, true));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(says(UNKNOWN), (true, false));
+    })
+    .await;
+}
+
+/// Writing fails and reading works: what a flow said that runs rarely would hold for an hour.
+#[tokio::test]
+async fn pages_turn_unknown_when_nothing_is_recorded_any_more() {
+    each_store(|db| async move {
+        let clock = TestClock::at(NOON);
+        let fresh_for = |flow: &str, seconds| {
+            let key = (flow.to_owned(), Engine::Http);
+            (key, Duration::from_secs(seconds))
+        };
+        let rules = Rules {
+            fresh_for: [fresh_for("quick", 180), fresh_for("rare", 3600)].into(),
+            ..Rules::default()
+        };
+        let detector = Detector::new(
+            db.store.clone(),
+            rules.clone(),
+            fixture::site().zone.time_zone(),
+            vec![],
+            clock.shared(),
+            SeededRandom::shared(1),
+        );
+        let passed = |flow: &str, of: &str, from| {
+            let step = run(from).flow(flow).step("Look", of, Outcome::Passed);
+            step.done()
+        };
+        let at_first = vec![
+            passed("rare", "upload", NOON),
+            passed("quick", "upload", NOON),
+            passed("quick", "sign-in", at(1)),
+        ];
+        detector.record_all(at_first).await.unwrap();
+        let publishing = publishing_by(&db, rules.clone(), &clock, quick());
+        publishing.comes_to_say(ALL_WELL).await;
+
+        let now = NOON + Duration::from_secs(200);
+        clock.advance(Duration::from_secs(200));
+        publishing.comes_to_say(UNKNOWN).await;
+        let metrics = siaga::telemetry::Metrics::new().unwrap();
+        let parts = [component("upload")];
+        metrics.refresh(&db.store, &rules, &parts, now).await;
+        let unknown = r#"siaga_component_state{component="upload",state="unknown"} 1"#;
+        assert!(metrics.render().contains(unknown));
+
+        let again = vec![passed("quick", "sign-in", now)];
+        detector.record_all(again).await.unwrap();
+        publishing.comes_to_say(ALL_WELL).await;
+        metrics.refresh(&db.store, &rules, &parts, now).await;
+        assert!(!metrics.render().contains(unknown));
+        publishing.stop.send_replace(true);
+        publishing.task.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_no_page_green() {
+    on_sqlite(|db| async move {
+        let clock = TestClock::at(NOON);
+        record(&db, -120, &[Outcome::Passed, Outcome::Passed]).await;
+        let publishing = publishing(&db, &clock, quick());
+        publishing.comes_to_say("No fault seen").await;
+        // Sixteen minutes pass in which nothing is recorded, and the clock shows none of them.
+        clock.advance(Duration::from_secs(16 * 60));
+        clock.set(NOON);
+        publishing.comes_to_say(UNKNOWN).await;
+        record(&db, 1, &[Outcome::Passed]).await;
+        publishing.comes_to_say("No fault seen").await;
         publishing.stop.send_replace(true);
         publishing.task.await.unwrap();
     })

@@ -218,7 +218,7 @@ async fn a_page_the_client_has_is_answered_304_without_a_body() {
         [body("id2"), body("en2")],
         &server.cache.current(),
     );
-    server.cache.publish(changed);
+    server.cache.publish(changed, Duration::MAX);
     let headers = format!("accept-encoding: br\r\nif-none-match: {tag}\r\n");
     assert_eq!(server.ask("GET", "/", &headers).await.status, 200);
 }
