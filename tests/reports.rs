@@ -6,3 +6,4 @@ mod browsers;
 pub(crate) mod desk;
 mod durable;
 mod taken;
+mod uncertain;

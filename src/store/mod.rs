@@ -2,10 +2,13 @@
 //! `domain`, and nothing of who probes, sends or serves.
 //!
 //! Reads have connections of their own. On SQLite all writes go through one task (`writer`), which
-//! commits what has gathered in one go; on PostgreSQL each has a transaction of its own.
+//! commits what has gathered in one go; on PostgreSQL each has a transaction of its own
+//! (`postgres`).
 
 mod conn;
+mod postgres;
 mod readers;
+mod warnings;
 mod writer;
 
 pub mod case_steps;
@@ -24,12 +27,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::watch;
 
 pub use conn::{Conn, Record, Value};
+use postgres::Postgres;
 use readers::Readers;
 use writer::Writer;
 
@@ -45,7 +47,11 @@ pub enum Error {
     /// The transaction could not be committed, so nothing of it is kept.
     #[error("the database could not commit: {0}")]
     Commit(String),
-    /// The database did not answer; whether the write was kept is not known.
+    /// The write was to be committed, and what became of that is not known: it may be kept, be
+    /// gone, or appear later.
+    #[error("whether the database kept the write is not known: {0}")]
+    Unknown(String),
+    /// The database did not answer. Of a write, COMMIT had not been sent.
     #[error("the database did not answer in time")]
     TimedOut,
     /// Too many writes are waiting.
@@ -76,7 +82,7 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         use sqlx::error::ErrorKind;
         match self {
-            Error::Commit(_) | Error::Overloaded | Error::TimedOut => true,
+            Error::Commit(_) | Error::Unknown(_) | Error::Overloaded | Error::TimedOut => true,
             Error::Database(sqlx::Error::Database(error)) => {
                 matches!(error.kind(), ErrorKind::Other)
             }
@@ -92,6 +98,22 @@ impl Error {
             ),
             _ => false,
         }
+    }
+
+    /// Of an error that [`Store::write`] gave: whether nothing of the write is kept, for certain.
+    /// Only then may be taken back what was done for it outside of the database.
+    pub fn is_surely_not_kept(&self) -> bool {
+        matches!(
+            self,
+            Error::Database(_)
+                | Error::Commit(_)
+                | Error::TimedOut
+                | Error::Overloaded
+                | Error::Closed
+                | Error::Missing
+                | Error::Unreadable(_)
+                | Error::Refused(_)
+        )
     }
 
     /// Whether a unique index forbade it: the row is there already.
@@ -140,14 +162,10 @@ pub struct Store {
 #[derive(Clone)]
 enum Engine {
     Sqlite { readers: Readers, writer: Writer },
-    Postgres(PgPool),
+    Postgres(Postgres),
 }
 
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
-/// How long PostgreSQL may work on one statement, in its own notation.
-const STATEMENT_WITHIN: &str = "20s";
-/// How long a whole reading or a whole transaction may take on PostgreSQL.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Store {
     /// Opens the database at `address` (`sqlite:FILE` or `postgres://…`), creates it where it
@@ -168,20 +186,7 @@ impl Store {
             let readers = Readers::open(options, ACQUIRE_WITHIN).await?;
             Engine::Sqlite { readers, writer }
         } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(address)
-                .map_err(|_| Error::Address(without_password(address)))?
-                .application_name("siaga");
-            let mut conn = options.connect().await?;
-            migrations::postgres()
-                .run_direct(None, &mut conn, false)
-                .await?;
-            conn.close().await?;
-            let pool = PgPoolOptions::new()
-                .max_connections(8)
-                .acquire_timeout(ACQUIRE_WITHIN)
-                .connect_with(options.options([("statement_timeout", STATEMENT_WITHIN)]))
-                .await?;
-            Engine::Postgres(pool)
+            Engine::Postgres(Postgres::open(address).await?)
         } else {
             return Err(Error::Address(without_password(address)));
         };
@@ -199,18 +204,14 @@ impl Store {
     {
         match &self.engine {
             Engine::Sqlite { readers, .. } => readers.read(work).await,
-            Engine::Postgres(pool) => {
-                in_time(async {
-                    let mut conn = pool.acquire().await?;
-                    work(Conn::Postgres(&mut conn)).await
-                })
-                .await
-            }
+            Engine::Postgres(postgres) => postgres.read(work).await,
         }
     }
 
-    /// Runs `work` in a transaction. When this gives `Ok`, the write is on disk; when it
-    /// gives an error, nothing of it is kept.
+    /// Runs `work` in a transaction. When this gives `Ok`, the write is on disk, and on the
+    /// synchronous standby of PostgreSQL, where there is one. When it gives an error,
+    /// [`Error::is_surely_not_kept`] tells whether nothing of it is kept. Who stops waiting in
+    /// the middle does not know either.
     pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -218,18 +219,7 @@ impl Store {
     {
         match &self.engine {
             Engine::Sqlite { writer, .. } => writer.run(work).await,
-            Engine::Postgres(pool) => {
-                in_time(async {
-                    let mut transaction = pool.begin().await?;
-                    let value = work(Conn::Postgres(&mut transaction)).await?;
-                    transaction
-                        .commit()
-                        .await
-                        .map_err(|e| Error::Commit(e.to_string()))?;
-                    Ok(value)
-                })
-                .await
-            }
+            Engine::Postgres(postgres) => postgres.write(work).await,
         }
     }
 
@@ -281,16 +271,9 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Engine::Postgres(pool) => pool.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
         }
     }
-}
-
-/// A server that has gone without a word must not hold anyone for ever.
-async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout(ANSWER_WITHIN, work)
-        .await
-        .unwrap_or(Err(Error::TimedOut))
 }
 
 fn values(number: i64) -> Vec<Value> {

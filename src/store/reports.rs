@@ -40,6 +40,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     BY_IDEMPOTENCY = "SELECT id, reference, key_id, request_hash, received_at FROM reports
         WHERE idempotency_key = $1";
+    CONFIRM = "UPDATE reports SET idempotency_key = idempotency_key WHERE id = $1";
     BY_REFERENCE = concat!("SELECT ", columns!(), " FROM reports WHERE reference = $1");
     BY_PASSPORT = concat!("SELECT ", columns!(), " FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50");
     QUEUE = concat!("SELECT ", columns!(), " FROM reports
@@ -216,6 +217,13 @@ pub struct Answered {
 /// The report that came with this idempotency key.
 pub async fn by_idempotency_key(conn: &mut Conn<'_>, key: &str) -> Result<Option<Answered>, Error> {
     conn.optional(BY_IDEMPOTENCY, values![key]).await
+}
+
+/// Writes a report's row as it stands: when this is committed, all that was committed before
+/// is as durable as it.
+pub async fn confirm(conn: &mut Conn<'_>, id: &str) -> Result<(), Error> {
+    conn.execute(CONFIRM, values![id]).await?;
+    Ok(())
 }
 
 #[derive(FromRow)]

@@ -18,7 +18,25 @@ const WAITING: usize = 1024;
 const TOGETHER: usize = 256;
 
 /// How a write is answered, once it is known whether the commit held.
-type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), &Failure>) + Send>;
+
+/// A commit that failed.
+struct Failure {
+    cause: String,
+    /// Whether it is certain that nothing of it is kept.
+    is_undone: bool,
+}
+
+impl From<&Failure> for Error {
+    fn from(failure: &Failure) -> Self {
+        let cause = failure.cause.clone();
+        if failure.is_undone {
+            Error::Commit(cause)
+        } else {
+            Error::Unknown(cause)
+        }
+    }
+}
 
 enum Done {
     Keep(Answer),
@@ -88,14 +106,11 @@ impl Writer {
                 };
                 match outcome {
                     Ok(value) => Done::Keep(Box::new(move |committed| {
-                        let _ = answer.send(match committed {
-                            Ok(()) => Ok(value),
-                            Err(cause) => Err(Error::Commit(cause.to_owned())),
-                        });
+                        let _ = answer.send(committed.map(|()| value).map_err(Error::from));
                     })),
                     Err(error) => {
                         let cause = error.to_string();
-                        let answer = Box::new(move |_: Result<(), &str>| {
+                        let answer = Box::new(move |_: Result<(), &Failure>| {
                             let _ = answer.send(Err(error));
                         });
                         Done::Undo(answer, cause)
@@ -111,7 +126,7 @@ impl Writer {
             })?;
         answered
             .await
-            .unwrap_or_else(|_| Err(Error::Commit("the write was dropped".to_owned())))
+            .unwrap_or_else(|_| Err(Error::Unknown("the write was dropped".to_owned())))
     }
 
     pub(super) async fn failed(&self) -> String {
@@ -180,6 +195,7 @@ async fn serve(
             }
         }
         let outcome = match broken {
+            // Nothing was to be committed yet.
             Some(cause) => Err((cause, false)),
             None => run(conn, "COMMIT")
                 .await
@@ -188,10 +204,16 @@ async fn serve(
         match outcome {
             Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
             Err((cause, fatal)) => {
+                // A full disk makes SQLite undo the transaction by itself.
                 let _ = run(conn, "ROLLBACK").await;
-                answers.into_iter().for_each(|answer| answer(Err(&cause)));
+                let failure = Failure {
+                    cause,
+                    is_undone: !fatal,
+                };
+                let answer_all = |answer: Answer| answer(Err(&failure));
+                answers.into_iter().for_each(answer_all);
                 if fatal {
-                    return Err(cause);
+                    return Err(failure.cause);
                 }
             }
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a failing test says on which database")]
 
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod devtools;
 pub(crate) mod probing;
 pub(crate) mod processes;

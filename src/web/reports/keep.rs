@@ -38,7 +38,8 @@ pub(super) enum NotKept {
     Wrong(Vec<Wrong>),
     /// The idempotency key was used for another report.
     KeyUsed,
-    /// The database or the disk failed; nothing is kept.
+    /// The database or the disk failed. Most often nothing is kept; where nobody can say, the
+    /// same request with the same idempotency key finds out.
     Storage,
 }
 
@@ -235,10 +236,10 @@ async fn settle(
         }
         Ok(Some(answered)) => Ok(Some(answered)),
         Err(error) if error.is_duplicate() => answered_or_none(state, &keys).await,
-        // Nobody can say what is on disk: the row may be there, so its files must be. The
-        // next start sweeps them away if it is not.
-        Err(error @ store::Error::Commit(_)) => return Err(error.into()),
-        Err(error) => Err(error),
+        Err(error) if error.is_surely_not_kept() => Err(error),
+        // The row may be there, or appear later, so its files must be. They are swept away
+        // where it does not.
+        Err(error) => return Err(error.into()),
     };
     if !new.screenshots.is_empty() {
         let (folder, shots) = (Arc::clone(&desk.screenshots), new.screenshots);
@@ -292,11 +293,16 @@ async fn repeat(
     if !same {
         return Err(NotKept::KeyUsed);
     }
-    let reference = answered.reference.clone();
+    let (id, reference) = (answered.id.clone(), answered.reference.clone());
+    // By a write, so that this answer says no more than the first would have: where the first
+    // commit was broken off, the row may stand in the primary database and not in its standby.
     let case = desk
         .store
-        .read(|mut conn| {
-            Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+        .write(|mut conn| {
+            Box::pin(async move {
+                reports::confirm(&mut conn, &id).await?;
+                reports::by_reference(&mut conn, &reference).await
+            })
         })
         .await?
         .ok_or(NotKept::Storage)?;

@@ -81,7 +81,7 @@ refused-too-often = Very many reports came from your connection. Please wait a m
 refused-wrong = Some fields need another look; nothing was stored.
 refused-key = The Idempotency-Key must be 1 to 200 printable ASCII characters.
 refused-key-used = This Idempotency-Key was used for a different report. Use a new key for a new report.
-refused-storage = The report could not be stored just now; the fault is ours. Nothing of it was kept. Please send it again in a minute.
+refused-storage = We could not make sure that your report is stored; the fault is ours. Please send it again in a minute.
 form-key-used = You have sent this form before, with other content; that report is stored. To add this as a second report, send again.
 
 wrong-missing = Please fill this in.

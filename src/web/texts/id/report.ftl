@@ -81,7 +81,7 @@ refused-too-often = Terlalu banyak laporan dari koneksi Anda. Mohon tunggu satu 
 refused-wrong = Beberapa isian perlu diperiksa lagi; belum ada yang disimpan.
 refused-key = Idempotency-Key harus 1 sampai 200 karakter ASCII yang dapat dicetak.
 refused-key-used = Idempotency-Key ini sudah dipakai untuk laporan lain. Gunakan kunci baru untuk laporan baru.
-refused-storage = Laporan belum dapat disimpan saat ini; kesalahan ada pada kami. Tidak ada yang disimpan. Silakan kirim lagi satu menit lagi.
+refused-storage = Kami belum dapat memastikan laporan Anda tersimpan; kesalahan ada pada kami. Silakan kirim lagi satu menit lagi.
 form-key-used = Formulir ini sudah pernah Anda kirim dengan isi lain; laporan itu tersimpan. Untuk menambahkannya sebagai laporan kedua, kirim sekali lagi.
 
 wrong-missing = Mohon diisi.
