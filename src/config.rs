@@ -21,6 +21,7 @@ use crate::domain::{ComponentId, Network, Secret};
 use crate::probe::browser;
 pub use crate::probe::browser::WebDriver;
 use crate::toml_reader::{Problem, Source};
+use crate::web::office;
 
 pub use keys::{KeyError, MasterKeys};
 pub use secrets::{Environment, SecretError, Secrets};
@@ -58,6 +59,8 @@ pub struct Config {
     pub alert: Alert,
     /// `[reports]`
     pub reports: Reports,
+    /// `[office]`
+    pub office: office::Settings,
     /// `[rehearsal] marked`: every page says that it is a rehearsal.
     pub rehearsal: bool,
     /// `[overstay] per_day_idr`: the charge a day, in rupiah; not mentioned where it is unknown.

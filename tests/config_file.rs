@@ -125,6 +125,7 @@ fn every_key_that_is_read_is_in_the_example() {
         "smtp",
         "alert",
         "reports",
+        "office",
         "rehearsal",
         "overstay",
     ] {
@@ -203,6 +204,10 @@ to = "nobody"
 
 [overstay]
 per_day_idr = 0
+
+[office]
+per_device = { burst = 0, every = "1ms" }
+hashes = 1000
 "#;
     let told = told(read(text));
     let expected = [
@@ -235,6 +240,9 @@ per_day_idr = 0
         ("47:1", "a mail cannot be sent without a server"),
         ("48:6", "`to` must be an e-mail address"),
         ("51:1", "a charge of nothing"),
+        ("54:24", "`burst` must be at least 1"),
+        ("54:27", "`every` must be at least"),
+        ("55:1", "`hashes` must be from 1 to 64"),
     ];
     for (place, message) in expected {
         let start = format!("siaga.toml:{place}: ");

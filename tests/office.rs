@@ -2,4 +2,5 @@
 
 mod cases;
 mod doors;
+mod passwords;
 pub(crate) mod staff;

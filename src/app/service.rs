@@ -199,7 +199,7 @@ impl Service {
         life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
         let duty = DutyState::new(desk.clone(), reader.clone(), self.evidence.clone());
         let pictures = crate::web::evidence::router(self.store.clone(), self.evidence.clone());
-        let office = office::router(OfficeState::new(desk, office::Settings::default()))
+        let office = office::router(OfficeState::new(desk, self.config.office))
             .merge(duty::router(duty))
             .merge(pictures);
         let metrics = self.metrics.clone();

@@ -1,5 +1,6 @@
 //! Owns: from TOML and environment to a [`Config`], and what is said about every mistake.
 
+mod office;
 mod values;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
     let smtp = smtp(root);
     let alert = alert(root, smtp.is_some());
     let reports = reports(root);
+    let office = office::office(root);
     let rehearsal = section(root, "rehearsal", |table| table.or("marked", false));
     let overstay_per_day_idr = section(root, "overstay", |table| {
         let place = table.place_of("per_day_idr");
@@ -73,6 +75,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
         smtp: smtp.flatten(),
         alert,
         reports,
+        office,
         rehearsal: rehearsal.unwrap_or_default(),
         overstay_per_day_idr: overstay_per_day_idr.flatten(),
     })

@@ -7,11 +7,18 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 macro_rules! migrations {
     ($engine:literal) => {
-        vec![(
-            1,
-            "start",
-            include_str!(concat!("../../migrations/", $engine, "/0001_start.sql")),
-        )]
+        vec![
+            (
+                1,
+                "start",
+                include_str!(concat!("../../migrations/", $engine, "/0001_start.sql")),
+            ),
+            (
+                3,
+                "staff",
+                include_str!(concat!("../../migrations/", $engine, "/0003_staff.sql")),
+            ),
+        ]
     };
 }
 

@@ -12,6 +12,7 @@ mod warnings;
 mod writer;
 
 pub mod case_steps;
+pub mod devices;
 pub mod migrations;
 pub mod monitor;
 pub mod outages;
@@ -139,6 +140,7 @@ impl From<serde_json::Error> for Error {
 pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
         case_steps::STATEMENTS,
+        devices::STATEMENTS,
         monitor::STATEMENTS,
         outages::STATEMENTS,
         outbox::STATEMENTS,

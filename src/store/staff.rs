@@ -18,6 +18,10 @@ statements! {
         WHERE email = $1 AND disabled_at IS NULL";
     SET_PASSWORD = "UPDATE staff SET password_hash = $2, role = $3, office = $4, disabled_at = NULL
         WHERE email = $1";
+    SIGNED_IN = "UPDATE staff SET signed_in_at = $3
+        WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL";
+    FORGET_DEVICES_OF = "DELETE FROM devices
+        WHERE staff_id IN (SELECT id FROM staff WHERE email = $1)";
     OPEN_SESSION = "INSERT INTO sessions (token_hash, staff_id, csrf, created_at, seen_at, expires_at)
         VALUES ($1, $2, $3, $4, $4, $5)";
     SESSION = "SELECT t.csrf, t.seen_at, t.expires_at, s.id, s.email, s.password_hash, s.role, s.office
@@ -94,8 +98,8 @@ pub async fn add(conn: &mut Conn<'_>, new: &Member, now: Moment) -> Result<(), E
     Ok(())
 }
 
-/// Gives a member of staff another password, role and office, and ends their sessions.
-/// `false` where there is no such member.
+/// Gives a member of staff another password, role and office, ends their sessions and makes
+/// their browsers unknown. `false` where there is no such member.
 pub async fn replace(conn: &mut Conn<'_>, changed: &Member) -> Result<bool, Error> {
     let touched = conn
         .execute(
@@ -109,6 +113,24 @@ pub async fn replace(conn: &mut Conn<'_>, changed: &Member) -> Result<bool, Erro
         )
         .await?;
     conn.execute(CLOSE_SESSIONS_OF, values![&changed.email])
+        .await?;
+    conn.execute(FORGET_DEVICES_OF, values![&changed.email])
+        .await?;
+    Ok(touched > 0)
+}
+
+/// Notes that a member of staff signed in with the password of this hash. `false` where the
+/// password was changed or the account disabled meanwhile: then no session may be opened. The
+/// row is locked until the transaction ends, so that a change which comes later finds the
+/// session and ends it.
+pub async fn signed_in(
+    conn: &mut Conn<'_>,
+    staff: &str,
+    password_hash: &str,
+    now: Moment,
+) -> Result<bool, Error> {
+    let touched = conn
+        .execute(SIGNED_IN, values![staff, password_hash, now])
         .await?;
     Ok(touched > 0)
 }

@@ -4,7 +4,9 @@
 pub mod api;
 pub mod archive;
 pub mod client;
+mod cookies;
 pub mod desk;
+pub mod devices;
 pub mod duty;
 pub mod errors;
 pub mod evidence;

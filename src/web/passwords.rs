@@ -1,10 +1,14 @@
-//! Passwords of staff: argon2id, with the same work whether or not the account exists.
+//! Passwords of staff: argon2id, with the same work whether or not the account exists, and a
+//! bound on how much of it goes on at one time.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::domain::{Random, random};
 
@@ -66,4 +70,88 @@ pub fn generate(random: &dyn Random) -> String {
         out.push(char::from(letter));
     }
     out
+}
+
+/// How long somebody waits for a place to have a password hashed.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many may wait for a place of each kind. On a slow machine a hash takes 0.3 s: two places
+/// serve about so many within [`PLACE_TIMEOUT`].
+const MAX_WAITING: usize = 64;
+
+/// Whom a password is hashed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Somebody of whom nothing is known.
+    Stranger,
+    /// Somebody signed in, or at a browser that signed in to the account before.
+    Known,
+}
+
+/// Too many are waiting, or waited too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are waiting to be hashed")]
+pub struct Busy;
+
+/// The places in which passwords are hashed: each takes 19 MB of memory and a core while it
+/// lasts. One place is for [`Caller::Known`] alone, so that strangers cannot take all of them.
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct HashingPlaces {
+    shared: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+    strangers_waiting: Arc<Semaphore>,
+    known_waiting: Arc<Semaphore>,
+}
+
+impl HashingPlaces {
+    /// So many places for everyone, and one more for those who are known.
+    pub fn new(shared: usize) -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        HashingPlaces {
+            shared: places(shared.max(1)),
+            reserved: places(1),
+            strangers_waiting: places(MAX_WAITING),
+            known_waiting: places(MAX_WAITING),
+        }
+    }
+
+    /// Runs `work` in a place, on a thread where it may block. The place is held by the work
+    /// itself: a client that leaves frees nothing before the work is done.
+    ///
+    /// # Errors
+    /// When no place is free in time, or the work panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let waiting = match caller {
+            Caller::Stranger => &self.strangers_waiting,
+            Caller::Known => &self.known_waiting,
+        };
+        let place = {
+            let _waiting = waiting.try_acquire().map_err(|_| Busy)?;
+            let place = timeout(PLACE_TIMEOUT, self.place(caller)).await;
+            place.map_err(|_| Busy)??
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let value = work();
+            drop(place);
+            value
+        });
+        done.await.map_err(|_| Busy)
+    }
+
+    async fn place(&self, caller: Caller) -> Result<OwnedSemaphorePermit, Busy> {
+        let shared = Arc::clone(&self.shared).acquire_owned();
+        let place = match caller {
+            Caller::Stranger => shared.await,
+            Caller::Known => tokio::select! {
+                biased;
+                place = shared => place,
+                place = Arc::clone(&self.reserved).acquire_owned() => place,
+            },
+        };
+        place.map_err(|_| Busy)
+    }
 }

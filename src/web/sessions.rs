@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use axum::http::header::{COOKIE, HOST, HeaderValue, ORIGIN, SET_COOKIE};
+use axum::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum_extra::extract::cookie::{Cookie, SameSite};
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::cookies;
 use super::desk::Desk;
+use super::devices::{self, Devices};
 use super::lang::Lang;
 use super::layout;
 use crate::domain::case::Role;
@@ -75,68 +76,70 @@ impl Scope {
     }
 }
 
-fn cookie_name(https: bool) -> &'static str {
-    // The prefix makes browsers refuse it without HTTPS or from another host.
-    if https { "__Host-siaga" } else { "siaga" }
-}
+const COOKIE: &str = "siaga";
 
-fn token_of(headers: &HeaderMap, https: bool) -> Option<Vec<u8>> {
-    let text = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == cookie_name(https))?
-        .value()
-        .to_owned();
+/// The hash of the session token that a request brings, of a session that is open or not.
+fn token_hash_of(desk: &Desk, headers: &HeaderMap) -> Option<Vec<u8>> {
+    let text = cookies::value(headers, COOKIE, desk.site.is_https())?;
     let token = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
-    (token.len() == 32).then_some(token)
+    (token.len() == 32).then(|| Sha256::digest(token).to_vec())
 }
 
-fn set_cookie(https: bool, token: &str, max_age: Option<u32>) -> HeaderValue {
-    let mut cookie = Cookie::build((cookie_name(https), token))
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .path("/")
-        .secure(https)
-        .build()
-        .to_string();
-    if let Some(seconds) = max_age {
-        cookie.push_str(&format!("; Max-Age={seconds}"));
-    }
-    HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""))
-}
+/// A header that sets or removes a cookie.
+pub type SetCookie = (HeaderName, HeaderValue);
 
-/// Opens a session for `member`. Gives the cookie to set.
+/// Opens a session for `member`, whose password was found right, and makes the browser known;
+/// `known` is the hash of its device where it was known before. The session that this browser
+/// had before ends. Gives the cookies to set, or `None` where the account was changed
+/// meanwhile.
 pub async fn open(
     desk: &Desk,
     member: &Member,
-) -> Result<(axum::http::HeaderName, HeaderValue), store::Error> {
+    headers: &HeaderMap,
+    known: Option<Vec<u8>>,
+) -> Result<Option<[SetCookie; 2]>, store::Error> {
+    let https = desk.site.is_https();
     let token: [u8; 32] = random::bytes(&*desk.random);
     let csrf = BASE64URL_NOPAD.encode(&random::bytes::<32>(&*desk.random));
     let hash = Sha256::digest(token).to_vec();
-    let (now, id) = (desk.clock.now(), member.id.clone());
-    again_if_raced(|| {
-        let (hash, csrf, id) = (hash.clone(), csrf.clone(), id.clone());
+    let before = token_hash_of(desk, headers);
+    let mut devices = Devices::of(headers, https);
+    let added = known.is_none().then(|| devices.add(&*desk.random));
+    let now = desk.clock.now();
+    let opened = again_if_raced(|| {
+        let (member, csrf) = (member.clone(), csrf.clone());
+        let (before, hash) = (before.clone(), hash.clone());
+        let (known, added) = (known.clone(), added.clone());
         desk.store.write(move |mut conn| {
             Box::pin(async move {
+                let id = &member.id;
+                if !staff::signed_in(&mut conn, id, &member.password_hash, now).await? {
+                    return Ok(false);
+                }
+                if let Some(before) = before {
+                    staff::close_session(&mut conn, before).await?;
+                }
                 staff::close_expired(&mut conn, now).await?;
-                staff::open_session(&mut conn, hash, &id, &csrf, now, LASTS).await?;
-                staff::note(&mut conn, &id, "sign-in", None, now).await
+                store::devices::forget_old(&mut conn, now - devices::LASTS).await?;
+                staff::open_session(&mut conn, hash, id, &csrf, now, LASTS).await?;
+                if let Some(known) = known {
+                    store::devices::seen(&mut conn, known, now).await?;
+                }
+                if let Some(added) = added {
+                    store::devices::add(&mut conn, added, id, now).await?;
+                }
+                staff::note(&mut conn, id, "sign-in", None, now).await?;
+                Ok(true)
             })
         })
     })
     .await?;
-    let cookie = set_cookie(desk.site.is_https(), &BASE64URL_NOPAD.encode(&token), None);
-    Ok((SET_COOKIE, cookie))
+    let session = cookies::set(COOKIE, &BASE64URL_NOPAD.encode(&token), https, None);
+    Ok(opened.then(|| [session, devices.cookie(https)]))
 }
 
 /// Ends the session. Gives the cookie that removes it from the browser.
-pub async fn close(
-    desk: &Desk,
-    who: &SignedIn,
-) -> Result<(axum::http::HeaderName, HeaderValue), store::Error> {
+pub async fn close(desk: &Desk, who: &SignedIn) -> Result<SetCookie, store::Error> {
     let now = desk.clock.now();
     again_if_raced(|| {
         let (hash, id) = (who.token_hash.clone(), who.member.id.clone());
@@ -148,15 +151,15 @@ pub async fn close(
         })
     })
     .await?;
-    Ok((SET_COOKIE, set_cookie(desk.site.is_https(), "", Some(0))))
+    let https = desk.site.is_https();
+    Ok(cookies::set(COOKIE, "", https, Some(Duration::ZERO)))
 }
 
 /// Who sent this request, if they are signed in.
 pub async fn who(desk: &Desk, headers: &HeaderMap) -> Result<Option<SignedIn>, store::Error> {
-    let Some(token) = token_of(headers, desk.site.is_https()) else {
+    let Some(token_hash) = token_hash_of(desk, headers) else {
         return Ok(None);
     };
-    let token_hash = Sha256::digest(token).to_vec();
     let now = desk.clock.now();
     let hash = token_hash.clone();
     let session = desk

@@ -1,5 +1,6 @@
 //! Members of staff at their browsers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Response;
@@ -62,6 +63,69 @@ pub(crate) async fn sign_in<'a>(desk: &'a Running, email: &str) -> Officer<'a> {
 pub(crate) async fn officer<'a>(desk: &'a Running, email: &str, office: &str) -> Officer<'a> {
     add(desk, email, Role::Officer, Some(office)).await;
     sign_in(desk, email).await
+}
+
+/// A browser at an address, with the cookies that it was given.
+pub(crate) struct Browser<'a> {
+    desk: &'a Running,
+    from: String,
+    pub(crate) cookies: BTreeMap<String, String>,
+}
+
+impl<'a> Browser<'a> {
+    /// A new one, without cookies.
+    pub(crate) fn at(desk: &'a Running, from: &str) -> Self {
+        Browser {
+            desk,
+            from: from.to_owned(),
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn cookie(&self) -> String {
+        let pairs = self.cookies.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
+    fn keep(&mut self, answer: &Response) {
+        for line in answer.headers().get_all("set-cookie") {
+            let line = line.to_str().unwrap();
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            match line.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+    }
+
+    /// Sends the sign-in form.
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) -> Response {
+        let form = [("email", email), ("password", password)];
+        self.post("/office/sign-in", &form).await
+    }
+
+    /// Sends a form as it is.
+    pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Response {
+        let request = self.desk.client.post(format!("{}/en{path}", self.desk.url));
+        self.send(request.form(form)).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Response {
+        let request = self.desk.client.get(format!("{}/en{path}", self.desk.url));
+        self.send(request).await
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Response {
+        let request = request
+            .header("x-forwarded-for", &self.from)
+            .header("cookie", self.cookie());
+        let answer = request.send().await.unwrap();
+        self.keep(&answer);
+        answer
+    }
 }
 
 /// The text between two others.

@@ -120,7 +120,12 @@ pub(crate) async fn start_with(
             evidence.clone(),
         ));
     let pages = Arc::new(PageCache::new(Pages::new(false)));
-    let server = Arc::new(Server::new(pages, router, site, Limits::default()));
+    // Tests send the address of a client along.
+    let limits = Limits {
+        trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        ..Limits::default()
+    };
+    let server = Arc::new(Server::new(pages, router, site, limits));
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(server.serve(listener, stopped));
     let client = HttpClients::new(None, &[])

@@ -26,22 +26,27 @@ pub(in crate::web) use case::failure;
 use super::desk::{Desk, office_name};
 use super::lang::Lang;
 use super::layout::{Layout, NavLink, address};
+use super::passwords::HashingPlaces;
 use super::sessions::{self, Scope, SignedIn};
 use super::texts::Texts;
 use super::throttle::{Rate, Throttle};
+use crate::domain::Clock;
 use crate::domain::case::Role;
 use crate::store;
 
 /// What the office allows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Sign-ins from one client address.
-    pub per_client: Rate,
-    /// Sign-ins to one account from one client address.
-    pub per_pair: Rate,
-    /// Sign-ins to one account from anywhere: loose, so that a stranger cannot lock an
-    /// officer out by guessing.
+    /// Tries at any account from one network, by browsers that the account does not know.
+    pub per_network: Rate,
+    /// Tries at one account from one network, by such browsers.
+    pub per_network_and_account: Rate,
+    /// Tries at one account from everywhere, by such browsers.
     pub per_account: Rate,
+    /// Tries at one account by one browser that signed in to it before, whatever others do.
+    pub per_device: Rate,
+    /// Passwords hashed at one time, beside one that is for known browsers alone.
+    pub hashes: usize,
 }
 
 impl Default for Settings {
@@ -52,40 +57,67 @@ impl Default for Settings {
         };
         Settings {
             // A whole office comes from one address.
-            per_client: rate(60, 2),
-            per_pair: rate(6, 30),
+            per_network: rate(60, 2),
+            per_network_and_account: rate(6, 30),
             per_account: rate(40, 5),
+            per_device: rate(6, 30),
+            hashes: 2,
         }
     }
 }
 
 /// Forms of the office are small.
 const LONGEST_FORM: usize = 64 * 1024;
-/// Passwords hashed at one time, and how many may wait.
-const HASHING: usize = 2;
 /// Pictures decoded at one time: each may take 300 MB.
 const DECODING: usize = 1;
+
+/// How often passwords may be tried.
+struct Throttles {
+    per_network: Throttle<IpAddr>,
+    per_network_and_account: Throttle<(IpAddr, String)>,
+    per_account: Throttle<String>,
+    /// By the hash of the device.
+    per_device: Throttle<Vec<u8>>,
+}
+
+impl Throttles {
+    fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        let clock = || Arc::clone(clock);
+        let pair = settings.per_network_and_account;
+        Throttles {
+            per_network: Throttle::new(settings.per_network, clock()),
+            per_network_and_account: Throttle::new(pair, clock()),
+            per_account: Throttle::new(settings.per_account, clock()),
+            per_device: Throttle::new(settings.per_device, clock()),
+        }
+    }
+
+    /// Counts a try by a browser that the account does not know; an error says after how many
+    /// seconds the next may come. A network that is over its own limit takes nothing from
+    /// what all have together.
+    fn check_stranger(&self, from: IpAddr, email: &str) -> Result<(), u64> {
+        self.per_network.check(&from)?;
+        let pair = (from, email.to_owned());
+        self.per_network_and_account.check(&pair)?;
+        self.per_account.check(&pair.1)
+    }
+}
 
 /// What the handlers share.
 #[derive(Clone)]
 pub struct OfficeState {
     desk: Desk,
-    per_client: Arc<Throttle<IpAddr>>,
-    per_pair: Arc<Throttle<(IpAddr, String)>>,
-    per_account: Arc<Throttle<String>>,
-    hashing: Arc<Semaphore>,
+    throttles: Arc<Throttles>,
+    hashing: HashingPlaces,
     decoding: Arc<Semaphore>,
 }
 
 impl OfficeState {
     /// For this desk, with these settings.
     pub fn new(desk: Desk, settings: Settings) -> Self {
-        let clock = || Arc::clone(&desk.clock);
         OfficeState {
-            per_client: Arc::new(Throttle::new(settings.per_client, clock())),
-            per_pair: Arc::new(Throttle::new(settings.per_pair, clock())),
-            per_account: Arc::new(Throttle::new(settings.per_account, clock())),
-            hashing: Arc::new(Semaphore::new(HASHING)),
+            throttles: Arc::new(Throttles::new(&settings, &desk.clock)),
+            hashing: HashingPlaces::new(settings.hashes),
             decoding: Arc::new(Semaphore::new(DECODING)),
             desk,
         }

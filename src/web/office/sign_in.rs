@@ -1,7 +1,5 @@
 //! Signing in and out.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
@@ -12,16 +10,16 @@ use serde::Deserialize;
 
 use super::{OfficeState, failed, rendered};
 use crate::domain::report;
-use crate::store::staff;
+use crate::store;
+use crate::store::staff::{self, Member};
 use crate::web::client::Client;
+use crate::web::devices::{self, Devices};
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
+use crate::web::passwords::{self, Caller};
+use crate::web::sessions;
 use crate::web::texts::Texts;
 use crate::web::throttle::key_of;
-use crate::web::{passwords, sessions};
-
-/// How long a sign-in waits for its turn to be hashed.
-const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Template)]
 #[template(path = "web/office/sign_in.html")]
@@ -89,59 +87,83 @@ pub(super) async fn take(
         return page(&state, lang, StatusCode::FORBIDDEN, "", trouble);
     }
     let typed: String = given.email.chars().take(254).collect();
-    let email = report::email(&typed).unwrap_or_default();
-    let from = key_of(client);
-    let counted = state
-        .per_client
-        .check(&from)
-        .and_then(|()| state.per_pair.check(&(from, email.clone())))
-        .and_then(|()| state.per_account.check(&email));
-    if let Err(seconds) = counted {
+    let wrong = || {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        page(&state, lang, status, &typed, Some("sign-in-wrong"))
+    };
+    let too_often = |seconds: u64| {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let mut response = page(&state, lang, status, &typed, Some("sign-in-too-often"));
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        return response;
-    }
-    let member = {
-        let email = email.clone();
-        let read = desk
-            .store
-            .read(|mut conn| Box::pin(async move { staff::by_email(&mut conn, &email).await }));
-        match read.await {
-            Ok(member) => member,
-            Err(error) => return failed(&error),
-        }
+        response
     };
-    let turn = tokio::time::timeout(TURN_WITHIN, state.hashing.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let email = report::email(&typed).unwrap_or_default();
+    let from = key_of(client);
+    let devices = Devices::of(&headers, desk.site.is_https());
+    // Who claims no device is counted before the database is asked.
+    if devices.is_empty()
+        && let Err(seconds) = state.throttles.check_stranger(from, &email)
+    {
+        return too_often(seconds);
+    }
+    let (member, known) = match account(&state, &email).await {
+        Ok(account) => account,
+        Err(error) => return failed(&error),
+    };
+    // A device that has used up its own budget counts as a stranger, not as locked out.
+    let device = devices
+        .known_among(&known)
+        .filter(|device| state.throttles.per_device.check(device).is_ok());
+    if device.is_none()
+        && !devices.is_empty()
+        && let Err(seconds) = state.throttles.check_stranger(from, &email)
+    {
+        return too_often(seconds);
+    }
+    let caller = match device {
+        Some(_) => Caller::Known,
+        None => Caller::Stranger,
     };
     let hash = member.as_ref().map(|member| member.password_hash.clone());
     let mut password = given.password;
     if password.len() > passwords::LONGEST {
         password.clear();
     }
-    let right = tokio::task::spawn_blocking(move || passwords::verify(&password, hash.as_deref()))
-        .await
-        .unwrap_or(false);
+    let work = move || passwords::verify(&password, hash.as_deref());
+    let Ok(right) = state.hashing.run(caller, work).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let Some(member) = member.filter(|_| right) else {
         tracing::info!("a sign-in failed");
-        let trouble = Some("sign-in-wrong");
-        return page(
-            &state,
-            lang,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            &typed,
-            trouble,
-        );
+        return wrong();
     };
-    match sessions::open(desk, &member).await {
-        Ok(cookie) => {
+    match sessions::open(desk, &member, &headers, device).await {
+        Ok(Some(cookies)) => {
             let to = Redirect::to(&address(lang, "/office/"));
-            (AppendHeaders([cookie]), to).into_response()
+            (AppendHeaders(cookies), to).into_response()
         }
+        Ok(None) => wrong(),
         Err(error) => failed(&error),
     }
+}
+
+/// The account of an address, and the hashes of the devices that it knows.
+async fn account(
+    state: &OfficeState,
+    email: &str,
+) -> Result<(Option<Member>, Vec<Vec<u8>>), store::Error> {
+    let since = state.desk.clock.now() - devices::LASTS;
+    let email = email.to_owned();
+    let read = state.desk.store.read(move |mut conn| {
+        Box::pin(async move {
+            let member = staff::by_email(&mut conn, &email).await?;
+            // Asked for an address without an account too, so that it takes as long.
+            let id = member.as_ref().map_or("", |member| &member.id);
+            let devices = store::devices::of(&mut conn, id, since).await?;
+            Ok((member, devices))
+        })
+    });
+    read.await
 }
 
 #[derive(Deserialize)]
