@@ -1,6 +1,6 @@
 # The commands of the project. `make run` and `make test` install what they need.
 
-.PHONY: run test lint bench
+.PHONY: run test lint bench attack
 
 run:
 	@sh scripts/install run
@@ -22,3 +22,10 @@ lint:
 bench:
 	@sh scripts/install bench
 	cargo bench --locked --bench figures -- $(FIGURES)
+
+# What others meet while Siaga is attacked: make attack ATTACK="--only idle,guessing --seconds 10".
+# Some minutes, on this machine's loopback only.
+attack:
+	@sh scripts/install attack
+	cargo build --release --locked
+	python3 -B scripts/attack target/release/siaga $(ATTACK)
