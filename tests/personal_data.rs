@@ -14,9 +14,10 @@ use siaga::domain::report::{self, Fields, Report};
 use siaga::domain::{Moment, Random, random};
 use siaga::store::reports::{self, Case, NewReport, Screenshot, Which};
 use siaga::store::seal::{MasterKeys, SealError};
-use siaga::store::{Error, Store, case_steps, staff};
+use siaga::store::{self, Error, Store, case_steps, staff};
+use siaga::system::SystemRandom;
 
-use crate::harness::{Database, SeededRandom, at, component, each_store, on_sqlite};
+use crate::harness::{Database, SeededRandom, adopt, at, component, each_store, on_sqlite};
 
 const NAME: &str = "Saoirse Ní Bhriain";
 const PASSPORT: &str = "PX7654321";
@@ -66,6 +67,7 @@ fn parsed(changed: &[(&str, &str)]) -> Report {
 
 /// Writes a report; `number` makes its id and reference.
 async fn insert(store: &Store, keys: &MasterKeys, number: u32, changed: &[(&str, &str)]) -> String {
+    adopt(store, keys).await;
     let random = SeededRandom::new(u64::from(number));
     let received_at = at(i64::from(number));
     let id = random::id(received_at, &random);
@@ -93,6 +95,7 @@ async fn insert(store: &Store, keys: &MasterKeys, number: u32, changed: &[(&str,
         }],
         key_id: keys.current().to_owned(),
         wrapped_key,
+        secret_key_id: Some(keys.current().to_owned()),
     };
     let keys = keys.clone();
     store
@@ -128,6 +131,21 @@ async fn by_passport(store: &Store, keys: &MasterKeys, number: &str) -> Vec<Stri
         .into_iter()
         .map(|case| case.reference)
         .collect()
+}
+
+/// Makes the first of these keys the current one.
+async fn make_current(store: &Store, keys: &MasterKeys) {
+    let keys = keys.clone();
+    store
+        .write(|mut conn| {
+            Box::pin(async move {
+                let id = keys.current().to_owned();
+                assert!(store::keys::announce(&mut conn, &keys, &id, at(0)).await?);
+                store::keys::make_current(&mut conn, &id, at(0)).await
+            })
+        })
+        .await
+        .unwrap();
 }
 
 async fn execute(store: &Store, sql: &'static str) -> Result<u64, Error> {
@@ -223,6 +241,7 @@ async fn a_moved_or_changed_ciphertext_does_not_open() {
             insert(&db.store, &keys, number, &[]).await;
         }
         insert(&db.store, &keys, 2, &[("name", "Someone Else")]).await;
+        let opened = async |number: u32| by_reference(&db.store, number).await.open(&keys);
         for (number, sql) in [
             // Into another column, then into another row, then another report's key.
             (
@@ -240,12 +259,20 @@ async fn a_moved_or_changed_ciphertext_does_not_open() {
                  WHERE reference = 'REF-4'",
             ),
         ] {
-            assert!(by_reference(&db.store, number).await.open(&keys).is_ok());
+            assert!(opened(number).await.unwrap().unwrap().broken.is_empty());
             execute(&db.store, sql).await.unwrap();
-            let Err(error) = by_reference(&db.store, number).await.open(&keys) else {
-                panic!("it opened after {sql}");
-            };
-            assert!(error.to_string().contains("does not open"), "{error}");
+            match opened(number).await {
+                // One field: the others are still of use, and it is told as broken.
+                Ok(personal) => {
+                    let personal = personal.expect("it is not erased");
+                    assert_eq!(personal.broken, ["name"], "after {sql}");
+                    assert_eq!((&*personal.name, &*personal.passport_number), ("", PASSPORT));
+                }
+                Err(error) => {
+                    assert_eq!(number, 4, "after {sql}");
+                    assert!(error.to_string().contains("does not open"), "{error}");
+                }
+            }
         }
         let other = by_reference(&db.store, 2).await.open(&keys).unwrap().unwrap();
         assert_eq!(other.name, "Someone Else", "others are not touched");
@@ -340,6 +367,7 @@ async fn after_a_rotation_old_reports_open_and_are_found() {
         let before = keys(&["k1"]);
         insert(&db.store, &before, 1, &[]).await;
         let after = keys(&["k2", "k1"]);
+        make_current(&db.store, &after).await;
         insert(&db.store, &after, 2, &[]).await;
         for number in [1, 2] {
             let personal = by_reference(&db.store, number).await.open(&after).unwrap();
@@ -479,14 +507,7 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
         let id = insert(&db.store, &keys, 1, &[]).await;
         add_member(&db.store).await;
         let advance = async |from: CaseState, to: CaseState, reason: Option<&'static str>| {
-            let id = id.clone();
-            db.store
-                .write(move |mut conn| {
-                    Box::pin(async move {
-                        case_steps::advance(&mut conn, &id, from, to, "s1", reason, at(5)).await
-                    })
-                })
-                .await
+            advance(&db.store, &keys, &id, (from, to), reason).await
         };
         use CaseState::{InReview, Processed, Received, Returned};
         let jump = advance(Received, Processed, None).await;
@@ -512,10 +533,10 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
             .unwrap();
         let states: Vec<&str> = steps.iter().map(|step| step.to_state.as_str()).collect();
         assert_eq!(states, ["in_review", "returned", "in_review", "processed"]);
-        assert_eq!(
-            steps[1].reason.as_deref(),
-            Some("the photograph is missing")
-        );
+        let key = by_reference(&db.store, 1).await.data_key(&keys);
+        let reason = steps[1].reason(&key).unwrap();
+        assert_eq!(reason.as_deref(), Some("the photograph is missing"));
+        assert_eq!(steps[0].reason(&key).unwrap(), None);
         assert_eq!(steps[0].by_whom, "budi@example.go.id");
         // A reason may name the applicant: it goes with the report.
         let erase = id.clone();
@@ -529,9 +550,77 @@ async fn a_case_goes_only_where_the_rules_allow_and_by_one_officer() {
             })
             .await
             .unwrap();
-        assert!(steps.len() == 4 && steps.iter().all(|step| step.reason.is_none()));
+        assert_eq!(steps.len(), 4);
+        assert!(
+            steps
+                .iter()
+                .all(|step| step.reason(&key).unwrap().is_none())
+        );
     })
     .await;
+}
+
+#[tokio::test]
+async fn nothing_can_be_written_to_a_case_after_its_erasure() {
+    each_store(|db| async move {
+        let keys = keys(&["k1"]);
+        let id = insert(&db.store, &keys, 1, &[]).await;
+        add_member(&db.store).await;
+        use CaseState::{InReview, Received, Returned};
+        let step = (Received, InReview);
+        advance(&db.store, &keys, &id, step, None).await.unwrap();
+        erase(&db.store, &id, at(9)).await;
+        let step = (InReview, Returned);
+        let late = advance(&db.store, &keys, &id, step, Some("Saoirse came again")).await;
+        assert!(
+            matches!(late, Err(Error::Refused("the report is erased"))),
+            "{late:?}"
+        );
+        let steps = db
+            .store
+            .read(move |mut conn| Box::pin(async move { case_steps::steps(&mut conn, &id).await }))
+            .await
+            .unwrap();
+        assert_eq!(steps.len(), 1);
+        let case = by_reference(&db.store, 1).await;
+        assert_eq!((case.permit_expires_on, case.arrived_on), (None, None));
+    })
+    .await;
+}
+
+/// Erases a report; gives its files.
+async fn erase(store: &Store, id: &str, now: Moment) -> Vec<String> {
+    let id = id.to_owned();
+    store
+        .write(move |mut conn| Box::pin(async move { reports::erase(&mut conn, &id, now).await }))
+        .await
+        .unwrap()
+}
+
+/// Moves a case on.
+async fn advance(
+    store: &Store,
+    keys: &MasterKeys,
+    report: &str,
+    (from, to): (CaseState, CaseState),
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let step = case_steps::NewStep {
+        report: report.to_owned(),
+        from,
+        to,
+        staff: "s1".to_owned(),
+        reason: reason.map(str::to_owned),
+        at: at(5),
+    };
+    let keys = keys.clone();
+    store
+        .write(move |mut conn| {
+            Box::pin(
+                async move { case_steps::advance(&mut conn, &step, &keys, &SystemRandom).await },
+            )
+        })
+        .await
 }
 
 // ---- staff ----------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ pub async fn retain(store: &Store, kept: Retention, now: Moment) -> Result<Remov
             })
         })
         .await?;
+    end_repeats(store, now).await?;
     let due = store
         .read(move |mut c| {
             Box::pin(async move { store::reports::due_for_erasure(&mut c, now).await })
@@ -154,6 +155,23 @@ pub async fn retain(store: &Store, kept: Retention, now: Moment) -> Result<Remov
         removed.reports += 1;
     }
     Ok(removed)
+}
+
+/// Forgets what requests that can no longer be repeated are answered from.
+pub async fn end_repeats(store: &Store, now: Moment) -> Result<(), store::Error> {
+    let before = now - store::reports::REPEATABLE;
+    loop {
+        let ended = store
+            .write(move |mut c| {
+                Box::pin(async move {
+                    store::reports::end_repeats(&mut c, before, retention::AT_ONCE).await
+                })
+            })
+            .await?;
+        if ended < retention::AT_ONCE.unsigned_abs() {
+            return Ok(());
+        }
+    }
 }
 
 /// How often retention goes round.

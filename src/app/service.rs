@@ -28,7 +28,8 @@ use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
-use crate::store::{Store, seal};
+use crate::store::seal::{self, KeyRing};
+use crate::store::{Store, keys};
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
 use crate::web::desk::Desk;
@@ -37,6 +38,7 @@ use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
 use crate::web::reports::{self, ReportsState};
+use crate::web::sessions::again_if_raced;
 use crate::web::throttle::Rate;
 use crate::web::{PageCache, Site, publish, render, screenshots, serve};
 
@@ -51,7 +53,7 @@ pub struct Service {
     /// The flows, controls among them.
     pub flows: Vec<Arc<Flow>>,
     /// The keys of personal data.
-    pub keys: seal::MasterKeys,
+    pub keys: KeyRing,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     error_pages: Arc<ErrorPages>,
@@ -89,6 +91,13 @@ impl Service {
         let keys = keys.iter().map(|(id, key)| (id.to_owned(), *key)).collect();
         let keys = seal::MasterKeys::new(keys).context("there is no master key")?;
         let store = Store::open(config.data.database.reveal()).await?;
+        let now = clock.now();
+        let keys = again_if_raced(|| {
+            let keys = keys.clone();
+            store.write(move |mut c| Box::pin(async move { keys::adopt(&mut c, keys, now).await }))
+        })
+        .await??
+        .into();
         let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
         let roots = settings::extra_roots(&config)?;
         let http = HttpClients::new(Some(&config.probe.contact), &roots)?;

@@ -6,19 +6,23 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 macro_rules! migrations {
+    ($engine:literal: $($number:literal $name:literal,)*) => {
+        vec![$((
+            $number,
+            $name,
+            include_str!(concat!("../../migrations/", $engine, "/000", $number, "_", $name, ".sql")),
+        )),*]
+    };
+}
+
+/// The files `000N_NAME.sql`. A file that has been released is never changed.
+macro_rules! all_migrations {
     ($engine:literal) => {
-        vec![
-            (
-                1,
-                "start",
-                include_str!(concat!("../../migrations/", $engine, "/0001_start.sql")),
-            ),
-            (
-                3,
-                "staff",
-                include_str!(concat!("../../migrations/", $engine, "/0003_staff.sql")),
-            ),
-        ]
+        migrations! { $engine:
+            1 "start",
+            2 "keys",
+            3 "staff",
+        }
     };
 }
 
@@ -40,10 +44,10 @@ fn migrator(list: Vec<(i64, &'static str, &'static str)>) -> Migrator {
 
 /// Those of SQLite.
 pub fn sqlite() -> Migrator {
-    migrator(migrations!("sqlite"))
+    migrator(all_migrations!("sqlite"))
 }
 
 /// Those of PostgreSQL.
 pub fn postgres() -> Migrator {
-    migrator(migrations!("postgres"))
+    migrator(all_migrations!("postgres"))
 }

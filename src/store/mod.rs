@@ -13,6 +13,7 @@ mod writer;
 
 pub mod case_steps;
 pub mod devices;
+pub mod keys;
 pub mod migrations;
 pub mod monitor;
 pub mod outages;
@@ -64,6 +65,9 @@ pub enum Error {
     /// A row that must be there is not.
     #[error("a row that must be in the database is not there")]
     Missing,
+    /// What is sealed does not open.
+    #[error(transparent)]
+    Sealed(#[from] seal::SealError),
     /// What stands in the database is not what this version writes.
     #[error("the database holds something unreadable: {0}")]
     Unreadable(String),
@@ -124,12 +128,6 @@ impl Error {
     }
 }
 
-impl From<seal::SealError> for Error {
-    fn from(error: seal::SealError) -> Self {
-        Error::Unreadable(error.to_string())
-    }
-}
-
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Error::Unreadable(error.to_string())
@@ -141,11 +139,13 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
         case_steps::STATEMENTS,
         devices::STATEMENTS,
+        keys::STATEMENTS,
         monitor::STATEMENTS,
         outages::STATEMENTS,
         outbox::STATEMENTS,
         pieces::STATEMENTS,
         reports::STATEMENTS,
+        reports::PERSONAL_STATEMENTS,
         retention::STATEMENTS,
         runs::STATEMENTS,
         staff::STATEMENTS,

@@ -1,17 +1,23 @@
 //! Reports of affected applicants, and their way through an office. Personal data goes in
 //! and comes out sealed; opening it takes the master keys.
 
+mod personal;
+
+use std::time::Duration;
+
 use jiff::civil::Date;
 use sqlx::FromRow;
 
 use super::conn::{statements, values};
 use super::runs::component;
-use super::seal::{DataKey, MasterKeys};
+use super::seal::{DataKey, MasterKeys, SealError};
 use super::{Conn, Error};
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::report::{self, Report, Submitted};
 use crate::domain::{ComponentId, Moment, Random};
+pub use personal::Personal;
+pub(super) use personal::{STATEMENTS as PERSONAL_STATEMENTS, Sealed, data_key_of};
 
 /// The columns of [`Row`], in its order.
 macro_rules! columns {
@@ -31,15 +37,16 @@ statements! {
             checked_connection, checked_size, checked_device, submitted, state, finding,
             outage_id, passport_hash, email_hash, phone_hash, sealed_name, sealed_nationality,
             sealed_passport, sealed_email, sealed_phone, sealed_message, sealed_billing,
-            language, erase_at)
+            language, erase_at, secret_key_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)";
+            $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35,
+            $36, $37)";
     INSERT_ATTEMPT = "INSERT INTO attempts (report_id, tried_at) VALUES ($1, $2)";
     INSERT_SCREENSHOT = "INSERT INTO screenshots
         (report_id, number, sha256, file, media_type, width, height, size)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    BY_IDEMPOTENCY = "SELECT id, reference, key_id, request_hash, received_at FROM reports
-        WHERE idempotency_key = $1";
+    BY_IDEMPOTENCY = "SELECT id, reference, secret_key_id, request_hash, received_at FROM reports
+        WHERE idempotency_key = $1 AND secret_key_id IS NOT NULL";
     CONFIRM = "UPDATE reports SET idempotency_key = idempotency_key WHERE id = $1";
     BY_REFERENCE = concat!("SELECT ", columns!(), " FROM reports WHERE reference = $1");
     BY_PASSPORT = concat!("SELECT ", columns!(), " FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50");
@@ -59,13 +66,20 @@ statements! {
         WHERE report_id = $1 ORDER BY number";
     DUE_FOR_ERASURE = "SELECT id FROM reports
         WHERE erased_at IS NULL AND erase_at <= $1 ORDER BY erase_at LIMIT 100";
-    ERASE = "UPDATE reports SET erased_at = $2, wrapped_key = NULL, passport_hash = $3,
-            email_hash = NULL, phone_hash = NULL, sealed_name = NULL, sealed_nationality = NULL,
+    ERASE = "UPDATE reports SET erased_at = $2, key_id = NULL, wrapped_key = NULL,
+            passport_hash = $3, email_hash = NULL, phone_hash = NULL, permit_expires_on = NULL,
+            arrived_on = NULL, sealed_name = NULL, sealed_nationality = NULL,
             sealed_passport = NULL, sealed_email = NULL, sealed_phone = NULL,
-            sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL, request_hash = NULL
+            sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL,
+            request_hash = NULL, secret_key_id = NULL
         WHERE id = $1";
     FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
-    FORGET_REASONS = "UPDATE case_steps SET reason = NULL WHERE report_id = $1";
+    FORGET_REASONS = "UPDATE case_steps SET reason = NULL, sealed_reason = NULL
+        WHERE report_id = $1";
+    END_REPEATS = "UPDATE reports SET idempotency_key = NULL, request_hash = NULL,
+            secret_key_id = NULL
+        WHERE id IN (SELECT id FROM reports
+            WHERE secret_key_id IS NOT NULL AND received_at < $1 ORDER BY received_at LIMIT $2)";
     FILE_KNOWN = "SELECT COUNT(*) FROM screenshots WHERE file = $1";
 }
 
@@ -94,11 +108,19 @@ pub struct NewReport {
     pub erase_at: Moment,
     /// Its screenshots, whose files are on disk already.
     pub screenshots: Vec<Screenshot>,
-    /// Id of the master key that wraps its data key.
+    /// Id of the master key that wraps its data key and hashes what it is looked up by.
     pub key_id: String,
     /// Its data key, wrapped.
     pub wrapped_key: Vec<u8>,
+    /// Id of the master key that its follow-up secret and request hash are made from; `None`
+    /// where the request cannot be repeated.
+    pub secret_key_id: Option<String>,
 }
+
+/// How long a repeated request gets the first answer. A phone that was without a network sends
+/// again within hours; after a week nobody waits for an answer any more. Until then the master
+/// key that the answer is made from cannot be dropped, so it is no longer than is of use.
+pub const REPEATABLE: Duration = Duration::from_secs(7 * 86_400);
 
 /// One screenshot: the file holds it sealed.
 #[derive(Clone, Debug, FromRow)]
@@ -174,7 +196,8 @@ pub async fn insert(
             seal("message", r.message.as_deref())?,
             seal("billing", r.billing_code.as_deref())?,
             &new.language,
-            new.erase_at
+            new.erase_at,
+            new.secret_key_id.clone()
         ],
     )];
     for at in &r.tried_at {
@@ -205,8 +228,8 @@ pub struct Answered {
     pub id: String,
     /// Its reference.
     pub reference: String,
-    /// Id of the master key that its secret is made from.
-    pub key_id: String,
+    /// Id of the master key that its secret and its request hash are made from.
+    pub secret_key_id: String,
     /// Keyed hash of the request.
     pub request_hash: Option<Vec<u8>>,
     /// When it came.
@@ -232,7 +255,7 @@ struct Row {
     reference: String,
     secret_hash: Vec<u8>,
     received_at: i64,
-    key_id: String,
+    key_id: Option<String>,
     wrapped_key: Option<Vec<u8>>,
     role: String,
     office: String,
@@ -311,72 +334,16 @@ pub struct Case {
     sealed: Sealed,
 }
 
-#[derive(Clone)]
-struct Sealed {
-    key_id: String,
-    wrapped_key: Option<Vec<u8>>,
-    columns: [(&'static str, Option<Vec<u8>>); 7],
-}
-
-/// The personal data of a report.
-#[derive(Clone, Default)]
-pub struct Personal {
-    /// Name of the holder.
-    pub name: String,
-    /// Nationality.
-    pub nationality: Option<String>,
-    /// Normalised passport number.
-    pub passport_number: String,
-    /// E-mail address.
-    pub email: Option<String>,
-    /// Telephone number.
-    pub phone: Option<String>,
-    /// What the page said, in the reporter's words.
-    pub message: Option<String>,
-    /// Billing code.
-    pub billing_code: Option<String>,
-}
-
 impl Case {
-    /// Opens the personal data; `None` once it is erased.
-    pub fn open(&self, keys: &MasterKeys) -> Result<Option<Personal>, Error> {
-        let Some(key) = self.data_key(keys)? else {
-            return Ok(None);
-        };
-        let mut opened = Vec::with_capacity(self.sealed.columns.len());
-        for (column, sealed) in &self.sealed.columns {
-            let text = match sealed {
-                None => None,
-                Some(bytes) => {
-                    let plain = key.open("reports", column, &self.id, bytes)?;
-                    let text = String::from_utf8(plain)
-                        .map_err(|_| Error::Unreadable(format!("column {column}")))?;
-                    Some(text)
-                }
-            };
-            opened.push(text);
-        }
-        let mut opened = opened.into_iter();
-        let mut next = || opened.next().flatten();
-        Ok(Some(Personal {
-            name: next().unwrap_or_default(),
-            nationality: next(),
-            passport_number: next().unwrap_or_default(),
-            email: next(),
-            phone: next(),
-            message: next(),
-            billing_code: next(),
-        }))
+    /// Opens the personal data; `None` once it is erased. An error where the report's key does
+    /// not open; of single fields [`Personal::broken`] tells.
+    pub fn open(&self, keys: &MasterKeys) -> Result<Option<Personal>, SealError> {
+        self.sealed.open(keys)
     }
 
-    /// The key of this report, for its screenshots; `None` once it is erased.
-    pub fn data_key(&self, keys: &MasterKeys) -> Result<Option<DataKey>, Error> {
-        self.sealed
-            .wrapped_key
-            .as_ref()
-            .map(|wrapped| keys.unwrap(wrapped, &self.sealed.key_id, &self.id))
-            .transpose()
-            .map_err(Error::from)
+    /// The key of this report, for its screenshots and reasons; `None` once it is erased.
+    pub fn data_key(&self, keys: &MasterKeys) -> Result<Option<DataKey>, SealError> {
+        self.sealed.data_key(keys)
     }
 }
 
@@ -401,6 +368,7 @@ impl TryFrom<Row> for Case {
             state: CaseState::parse(&row.state).ok_or_else(|| word("state", &row.state))?,
             finding: serde_json::from_str(&row.finding)?,
             sealed: Sealed {
+                id: row.id.clone(),
                 key_id: row.key_id,
                 wrapped_key: row.wrapped_key,
                 columns: [
@@ -436,16 +404,18 @@ pub async fn by_reference(conn: &mut Conn<'_>, reference: &str) -> Result<Option
 }
 
 /// The cases of a passport number, the newest first; `hashes` are its keyed hashes under
-/// every master key.
+/// every master key, in the order of [`MasterKeys::lookups`]: a case that a rotation moves
+/// meanwhile is found.
 pub async fn by_passport(conn: &mut Conn<'_>, hashes: Vec<Vec<u8>>) -> Result<Vec<Case>, Error> {
-    let mut cases = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     for hash in hashes {
         let rows: Vec<Row> = conn.all(BY_PASSPORT, values![hash]).await?;
         for row in rows {
             cases.push(Case::try_from(row)?);
         }
     }
-    cases.sort_by_key(|case| std::cmp::Reverse(case.received_at));
+    cases.sort_by(|a, b| (b.received_at, &b.id).cmp(&(a.received_at, &a.id)));
+    cases.dedup_by(|a, b| a.id == b.id);
     Ok(cases)
 }
 
@@ -537,6 +507,12 @@ pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<Vec<Str
     // Officers write freely: a reason may name the applicant.
     conn.execute(FORGET_REASONS, values![id]).await?;
     Ok(files)
+}
+
+/// Forgets the idempotency key and what goes with it of at most `limit` requests that came
+/// before `before`: the same request is a new report from then on. Gives how many.
+pub async fn end_repeats(conn: &mut Conn<'_>, before: Moment, limit: i64) -> Result<u64, Error> {
+    conn.execute(END_REPEATS, values![before, limit]).await
 }
 
 /// Whether any report lists this file of a screenshot.

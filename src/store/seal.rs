@@ -2,11 +2,15 @@
 //!
 //! Each report has a data key of its own; the data key stands in the database wrapped by a
 //! master key. Every ciphertext is bound to its table, column and row, so that none can be
-//! moved. Rotation wraps anew under a new master key; erasure forgets the data key.
+//! moved. Rotation wraps data keys anew and computes hashes anew under a new master key
+//! (`store::rewrap`); erasure forgets the data key. What the service itself seals or signs, and
+//! what belongs to no report, has service keys, wrapped alike (`store::keys`).
 //!
 //! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, section 2): by its definition
 //! ChaCha20-Poly1305 under a subkey of `HChaCha20`. ring's is several times as fast as those in
 //! Rust alone, which counts with pictures.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chacha20::{R20, hchacha};
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,10 +32,34 @@ pub enum SealError {
     Broken(String),
 }
 
-/// The master keys by id. The first wraps what is new; all open what is old.
+/// The master keys by id. The current one wraps what is new; all open what is old.
 #[derive(Clone)]
 pub struct MasterKeys {
     keys: Vec<(String, [u8; 32])>,
+}
+
+/// The master keys of a running process, replaced as a whole when a key is added, dropped or
+/// becomes the current one. Clones share them. Whoever seals takes [`get`](Self::get) once for
+/// all that belongs together, so that it is of one set.
+#[derive(Clone, Debug)]
+pub struct KeyRing(Arc<RwLock<Arc<MasterKeys>>>);
+
+impl From<MasterKeys> for KeyRing {
+    fn from(keys: MasterKeys) -> Self {
+        KeyRing(Arc::new(RwLock::new(Arc::new(keys))))
+    }
+}
+
+impl KeyRing {
+    /// The keys as they are now.
+    pub fn get(&self) -> Arc<MasterKeys> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts these keys in the place of the others.
+    pub fn replace(&self, keys: MasterKeys) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
 }
 
 impl std::fmt::Debug for MasterKeys {
@@ -42,7 +70,7 @@ impl std::fmt::Debug for MasterKeys {
     }
 }
 
-/// A report's own key. Forgotten when dropped from memory; never logged.
+/// A report's own key, or a service key. Never logged.
 #[derive(Clone)]
 pub struct DataKey([u8; 32]);
 
@@ -58,9 +86,38 @@ impl MasterKeys {
         (!keys.is_empty()).then_some(MasterKeys { keys })
     }
 
+    /// The same keys with this one as the current. `None` where it is not among them.
+    pub fn with_current(mut self, id: &str) -> Option<Self> {
+        let place = self.keys.iter().position(|(known, _)| known == id)?;
+        self.keys[..=place].rotate_right(1);
+        Some(self)
+    }
+
+    /// The same keys without those that `keep` gives `false` for; the current one always stays.
+    pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        let current = self.current().to_owned();
+        self.keys.retain(|(id, _)| *id == current || keep(id));
+        self
+    }
+
     /// The id of the key that wraps what is new.
     pub fn current(&self) -> &str {
         self.keys.first().map_or("", |(id, _)| id)
+    }
+
+    /// The ids of all keys, the current one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|(id, _)| id.as_str())
+    }
+
+    /// Whether there is a key of this id.
+    pub fn holds(&self, id: &str) -> bool {
+        self.ids().any(|known| known == id)
+    }
+
+    /// What tells whether two keys of one id are the same, and nothing else of the key.
+    pub fn check_hash(&self, id: &str) -> Result<[u8; 32], SealError> {
+        Ok(derive(self.key(id)?, "siaga/check/1", id.as_bytes()))
     }
 
     fn key(&self, id: &str) -> Result<&[u8; 32], SealError> {
@@ -78,49 +135,87 @@ impl MasterKeys {
         random: &dyn Random,
     ) -> Result<(DataKey, Vec<u8>), SealError> {
         let key = DataKey(random::bytes(random));
-        let wrapped = self.wrap(&key, self.current(), row, random)?;
+        let wrapped = self.wrap(&key, "reports", row, random)?;
         Ok((key, wrapped))
-    }
-
-    /// Wraps a data key anew.
-    pub fn wrap(
-        &self,
-        key: &DataKey,
-        key_id: &str,
-        row: &str,
-        random: &dyn Random,
-    ) -> Result<Vec<u8>, SealError> {
-        let wrapping = DataKey(derive(self.key(key_id)?, "siaga/wrap/1", b""));
-        wrapping.seal("reports", "wrapped_key", row, &key.0, random)
     }
 
     /// Opens a wrapped data key of the report `row`.
     pub fn unwrap(&self, wrapped: &[u8], key_id: &str, row: &str) -> Result<DataKey, SealError> {
-        let wrapping = DataKey(derive(self.key(key_id)?, "siaga/wrap/1", b""));
-        let bytes = wrapping.open("reports", "wrapped_key", row, wrapped)?;
+        self.unwrap_of("reports", wrapped, key_id, row)
+    }
+
+    /// A new service key for the row of `service_keys`, and the same wrapped by the current
+    /// master key.
+    pub fn new_service_key(
+        &self,
+        row: &str,
+        random: &dyn Random,
+    ) -> Result<(DataKey, Vec<u8>), SealError> {
+        let key = DataKey(random::bytes(random));
+        let wrapped = self.wrap(&key, "service_keys", row, random)?;
+        Ok((key, wrapped))
+    }
+
+    /// Wraps the key of a row of `table` by the current master key.
+    pub(super) fn wrap(
+        &self,
+        key: &DataKey,
+        table: &str,
+        row: &str,
+        random: &dyn Random,
+    ) -> Result<Vec<u8>, SealError> {
+        let wrapping = self.wrapping(self.current())?;
+        wrapping.seal(table, "wrapped_key", row, &key.0, random)
+    }
+
+    /// Opens the wrapped key of a row of `table`.
+    pub(super) fn unwrap_of(
+        &self,
+        table: &str,
+        wrapped: &[u8],
+        key_id: &str,
+        row: &str,
+    ) -> Result<DataKey, SealError> {
+        let bytes = self
+            .wrapping(key_id)?
+            .open(table, "wrapped_key", row, wrapped)?;
         let key = bytes
             .try_into()
             .map_err(|_| SealError::Broken("a data key".to_owned()))?;
         Ok(DataKey(key))
     }
 
+    fn wrapping(&self, key_id: &str) -> Result<DataKey, SealError> {
+        Ok(DataKey(derive(self.key(key_id)?, "siaga/wrap/1", b"")))
+    }
+
     /// The keyed hash of `value` for looking up, under the current key. `kind` keeps a
     /// passport number from matching a telephone number.
     pub fn lookup(&self, kind: &str, value: &str) -> Vec<u8> {
-        self.lookups(kind, value)
-            .into_iter()
-            .next()
-            .unwrap_or_default()
+        self.lookups(kind, value).pop().unwrap_or_default()
     }
 
-    /// The keyed hashes of `value` under every key, the current one first: what was written
-    /// before a rotation is found too.
+    /// The keyed hashes of `value` under every key, the current one **last**: what was written
+    /// before a rotation is found too. A rotation moves rows from the others to the current one;
+    /// whoever asks for one hash after the other in this order misses none that moves meanwhile,
+    /// and may find it twice.
     pub fn lookups(&self, kind: &str, value: &str) -> Vec<Vec<u8>> {
-        let label = format!("siaga/lookup/1/{kind}");
         self.keys
             .iter()
-            .map(|(_, key)| derive(key, &label, value.as_bytes()).to_vec())
+            .rev()
+            .map(|(_, key)| derive(key, &lookup_label(kind), value.as_bytes()).to_vec())
             .collect()
+    }
+
+    /// The keyed hash of `value` for looking up, under the key `key_id`.
+    pub fn lookup_under(
+        &self,
+        key_id: &str,
+        kind: &str,
+        value: &str,
+    ) -> Result<[u8; 32], SealError> {
+        let key = self.key(key_id)?;
+        Ok(derive(key, &lookup_label(kind), value.as_bytes()))
     }
 
     /// The secret with which a reporter follows the report `row`: 128 bits, the same each
@@ -134,6 +229,12 @@ impl MasterKeys {
 }
 
 impl DataKey {
+    /// The keyed hash (HMAC-SHA-256) of `value`. `label` keeps apart what the same key is used
+    /// for.
+    pub fn mac(&self, label: &str, value: &[u8]) -> [u8; 32] {
+        derive(&self.0, label, value)
+    }
+
     /// Encrypts `plain` for one place in the database.
     pub fn seal(
         &self,
@@ -209,6 +310,10 @@ impl DataKey {
         short[4..].copy_from_slice(rest);
         Ok((key, Nonce::assume_unique_for_key(short)))
     }
+}
+
+fn lookup_label(kind: &str) -> String {
+    format!("siaga/lookup/1/{kind}")
 }
 
 fn place(table: &str, column: &str, row: &str) -> String {

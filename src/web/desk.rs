@@ -12,7 +12,7 @@ use super::texts::Texts;
 use crate::domain::office::Office;
 use crate::domain::{Clock, ComponentId, Random};
 use crate::store::Store;
-use crate::store::seal::MasterKeys;
+use crate::store::seal::KeyRing;
 
 /// Where reports and cases are worked on. Cheap to clone.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub struct Desk {
     /// The database.
     pub store: Store,
     /// What opens personal data.
-    pub keys: MasterKeys,
+    pub keys: KeyRing,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -23,6 +23,7 @@ use siaga::domain::{
     Clock, ComponentId, Engine, Fault, Moment, Observation, Outcome, Random, RunReport, Why,
 };
 use siaga::store::Store;
+use siaga::store::seal::MasterKeys;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// Thursday, 6 August 2026, 14.00 WIB: where tests begin.
@@ -184,6 +185,20 @@ pub(crate) fn postgres_address() -> String {
         get("PGPORT"),
         escape(get("PGDATABASE"))
     )
+}
+
+/// Tells the database of the master keys that are used on it, as a start of the service does.
+/// Gives them with the current one in its place.
+pub(crate) async fn adopt(store: &Store, keys: &MasterKeys) -> MasterKeys {
+    let keys = keys.clone();
+    let adopted = store
+        .write(|mut conn| {
+            Box::pin(async move { siaga::store::keys::adopt(&mut conn, keys, NOON).await })
+        })
+        .await;
+    adopted
+        .expect("the database answers")
+        .expect("the keys fit the database")
 }
 
 // ---- folders, time, randomness ----------------------------------------------------------

@@ -30,7 +30,7 @@ use siaga::web::{Limits, PageCache, Pages, Server, Site};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::harness::{NOON, TestClock, component, folder};
+use crate::harness::{NOON, TestClock, adopt, component, folder};
 
 /// A running Siaga.
 pub(crate) struct Running {
@@ -92,10 +92,10 @@ pub(crate) async fn start_with(
         .into(),
     });
     let clock = TestClock::at(NOON);
-    let keys = keys();
+    let keys = adopt(store, &keys()).await;
     let desk = Desk {
         store: store.clone(),
-        keys: keys.clone(),
+        keys: keys.clone().into(),
         clock: clock.shared(),
         random: Arc::new(SystemRandom),
         site: Arc::clone(&site),

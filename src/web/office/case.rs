@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{Bar, OfficeState, failed, layout, message, rendered, worker};
+use super::{Bar, OfficeState, failed, layout, message, rendered, unreadable, worker};
 use crate::domain::case::CaseState;
 use crate::domain::history::{Gap, Outage};
 use crate::domain::office;
@@ -16,6 +16,7 @@ use crate::domain::report::Submitted;
 use crate::store::case_steps::{self, Step};
 use crate::store::reports::{Case, Personal, Screenshot};
 use crate::store::runs::FailureSummary;
+use crate::store::seal::{DataKey, SealError};
 use crate::store::{self, monitor, outages, reports, runs};
 use crate::web::desk::{Desk, format_at, office_name, zone_of};
 use crate::web::format::Format;
@@ -117,6 +118,8 @@ struct CasePage<'a> {
     t: Texts,
     bar: Bar,
     trouble: Option<String>,
+    /// Why the personal data does not open.
+    unread: Option<String>,
     reference: String,
     office: String,
     received: String,
@@ -218,14 +221,17 @@ fn render(
     let format = format_at(&desk.site, lang, at);
     let now = desk.clock.now();
     let today = at.map_or(desk.site.zone, zone_of).at(now).date();
-    let personal = case.open(&desk.keys).unwrap_or_else(|error| {
-        tracing::error!(%error, reference = case.reference, "a case does not open");
-        None
-    });
+    let keys = desk.keys.get();
+    let (personal, unread) = match case.open(&keys) {
+        Ok(personal) => (personal, None),
+        Err(error) => (None, Some(unreadable(t, &case.reference, &error))),
+    };
+    let key = case.data_key(&keys);
     let refused = refused.unwrap_or_default();
     let page = CasePage {
         bar: Bar::of(t, who),
         trouble: (!refused.text.is_empty()).then_some(refused.text),
+        unread,
         reason: refused.reason,
         reference: case.reference.clone(),
         office: at.map_or_else(|| case.office.clone(), office_name),
@@ -235,9 +241,7 @@ fn render(
         expires: case
             .permit_expires_on
             .map_or_else(|| t.get("deadline-none"), |date| format.date(date)),
-        name: personal
-            .as_ref()
-            .map_or_else(|| t.get("case-erased"), |personal| personal.name.clone()),
+        name: name(t, case, personal.as_ref()),
         verdict: told::verdict(t, case.finding.verdict),
         sentence: told::sentence(t, &case.finding),
         overlap: told::overlap(t, format, &case.finding),
@@ -289,12 +293,13 @@ fn render(
         steps: opened
             .steps
             .iter()
-            .map(|step| step_line(t, format, step))
+            .map(|step| step_line(t, format, case, step, &key))
             .collect(),
         next: case
             .state
             .next()
             .iter()
+            .filter(|_| case.erased_at.is_none())
             .map(|to| NextStep {
                 to: to.as_str(),
                 button: step_words(t, *to).0,
@@ -311,6 +316,28 @@ fn render(
     rendered(status, &page)
 }
 
+/// Whose case it is, as far as that can be said.
+pub(super) fn name(t: Texts, case: &Case, personal: Option<&Personal>) -> String {
+    match personal {
+        Some(personal) if !personal.name.is_empty() => personal.name.clone(),
+        None if case.erased_at.is_some() => t.get("case-erased"),
+        _ => t.get("unreadable-field"),
+    }
+}
+
+/// What the pages call a column of personal data.
+fn label(column: &str) -> &'static str {
+    match column {
+        "name" => "report-name",
+        "nationality" => "report-nationality",
+        "passport" => "report-passport",
+        "email" => "report-email",
+        "phone" => "report-phone",
+        "billing" => "report-billing",
+        _ => "case-said",
+    }
+}
+
 fn person(
     t: Texts,
     format: Format,
@@ -320,8 +347,12 @@ fn person(
     let mut facts = Vec::new();
     let mut fact = |key: &str, value: String| facts.push((t.get(key), value));
     if let Some(personal) = personal {
-        fact("report-name", personal.name.clone());
-        fact("report-passport", personal.passport_number.clone());
+        if !personal.name.is_empty() {
+            fact("report-name", personal.name.clone());
+        }
+        if !personal.passport_number.is_empty() {
+            fact("report-passport", personal.passport_number.clone());
+        }
         if let Some(nationality) = &personal.nationality {
             fact("report-nationality", nationality.clone());
         }
@@ -330,6 +361,9 @@ fn person(
         }
         if let Some(phone) = &personal.phone {
             fact("report-phone", phone.clone());
+        }
+        for column in &personal.broken {
+            fact(label(column), t.get("unreadable-field"));
         }
     }
     fact("case-role", told::role(t, case.role));
@@ -393,7 +427,13 @@ pub(in crate::web) fn failure(t: Texts, format: Format, one: &FailureSummary) ->
     line
 }
 
-fn step_line(t: Texts, format: Format, step: &Step) -> StepLine {
+fn step_line(
+    t: Texts,
+    format: Format,
+    case: &Case,
+    step: &Step,
+    key: &Result<Option<DataKey>, SealError>,
+) -> StepLine {
     let word = CaseState::parse(&step.to_state)
         .map_or_else(|| step.to_state.clone(), |to| told::state(t, to).word);
     StepLine {
@@ -403,7 +443,9 @@ fn step_line(t: Texts, format: Format, step: &Step) -> StepLine {
             "case-step",
             [("state", word.into()), ("who", step.by_whom.clone().into())],
         ),
-        reason: step.reason.clone(),
+        reason: step
+            .reason(key)
+            .unwrap_or_else(|error| Some(unreadable(t, &case.reference, &error))),
     }
 }
 

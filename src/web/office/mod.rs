@@ -33,6 +33,7 @@ use super::throttle::{Rate, Throttle};
 use crate::domain::Clock;
 use crate::domain::case::Role;
 use crate::store;
+use crate::store::seal::SealError;
 
 /// What the office allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,6 +237,15 @@ pub(in crate::web) fn rendered(status: StatusCode, template: &impl Template) -> 
             tracing::error!(%error, "a page of the office could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// Why personal data does not open, for staff: never that it is erased.
+fn unreadable(t: Texts, reference: &str, error: &SealError) -> String {
+    tracing::error!(%error, reference, "what is sealed of a case does not open");
+    match error {
+        SealError::UnknownKey(id) => t.with("unreadable-key", [("key", id.clone().into())]),
+        SealError::Broken(_) => t.get("unreadable-broken"),
     }
 }
 

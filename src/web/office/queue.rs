@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Bar, OfficeState, failed, layout, rendered, worker};
+use super::{Bar, OfficeState, case, failed, layout, rendered, worker};
 use crate::domain::office;
 use crate::domain::passport::PassportNumber;
 use crate::store::reports::{self, Case, Which};
@@ -62,16 +62,13 @@ impl Row {
             tracing::error!(%error, reference = case.reference, "a case does not open");
             None
         });
+        let name = case::name(t, case, personal.as_ref());
         let zone = office::by_code(&case.office).map_or(Zone::Wib, zone_of);
         let at_office = zone.at(case.received_at);
-        let (name, passport) = match personal {
-            Some(personal) => {
-                let number = PassportNumber::parse(&personal.passport_number);
-                let masked = number.map_or_else(|_| "•••".to_owned(), |number| number.masked());
-                (personal.name, masked)
-            }
-            None => (t.get("case-erased"), String::new()),
-        };
+        let passport = personal.map_or_else(String::new, |personal| {
+            let number = PassportNumber::parse(&personal.passport_number);
+            number.map_or_else(|_| "•••".to_owned(), |number| number.masked())
+        });
         Row {
             href,
             reference: case.reference.clone(),
@@ -174,7 +171,7 @@ pub(super) async fn page(
                 .date();
             let format = format_at(&desk.site, lang, at);
             let href = layout.to(&format!("/office/cases/{}", case.reference));
-            Row::of(t, format, &desk.keys, case, today, href)
+            Row::of(t, format, &desk.keys.get(), case, today, href)
         })
         .collect();
     let last = (count + A_PAGE - 1) / A_PAGE;

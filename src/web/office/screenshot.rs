@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::case::find;
-use super::{OfficeState, failed, worker};
+use super::{OfficeState, failed, message, unreadable, worker};
 use crate::store::reports;
 use crate::web::lang::Lang;
+use crate::web::texts::Texts;
 use crate::web::{screenshots, sessions};
 
 /// How long a look at a screenshot waits for its turn to be decoded.
@@ -37,8 +38,24 @@ pub(super) async fn show(
         .read(|mut conn| Box::pin(async move { reports::screenshots(&mut conn, &id).await }))
         .await
         .map_err(|error| failed(&error))?;
-    let shot = shots.into_iter().find(|shot| shot.number == number);
-    let (Some(shot), Ok(Some(key))) = (shot, case.data_key(&desk.keys)) else {
+    let t = Texts::of(lang);
+    let said = |status, title, text| message(desk, lang, &who, status, title, text);
+    let key = match case.data_key(&desk.keys.get()) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            let text = t.get("screenshot-erased");
+            return Err(said(StatusCode::GONE, "case-erased", text));
+        }
+        Err(error) => {
+            let text = unreadable(t, &case.reference, &error);
+            return Err(said(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unreadable-field",
+                text,
+            ));
+        }
+    };
+    let Some(shot) = shots.into_iter().find(|shot| shot.number == number) else {
         return Err(StatusCode::NOT_FOUND.into_response());
     };
     let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
@@ -54,6 +71,14 @@ pub(super) async fn show(
     .await;
     let (media_type, bytes) = match made {
         Ok(Ok(made)) => made,
+        Ok(Err(screenshots::Error::Seal(error))) => {
+            let text = unreadable(t, &reference, &error);
+            return Err(said(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unreadable-field",
+                text,
+            ));
+        }
         Ok(Err(screenshots::Error::Broken(error))) => {
             tracing::info!(%error, "a screenshot cannot be shown");
             return Err(StatusCode::UNPROCESSABLE_ENTITY.into_response());

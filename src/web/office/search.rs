@@ -71,7 +71,7 @@ pub(super) async fn take(
     let cases = match &number {
         Err(_) => Vec::new(),
         Ok(number) => {
-            let hashes = desk.keys.lookups("passport", number.as_str());
+            let hashes = desk.keys.get().lookups("passport", number.as_str());
             let read = desk.store.read(|mut conn| {
                 Box::pin(async move { reports::by_passport(&mut conn, hashes).await })
             });
@@ -108,7 +108,7 @@ pub(super) async fn take(
             .date();
         let format = format_at(&desk.site, lang, at);
         let href = layout.to(&format!("/office/cases/{}", case.reference));
-        rows.push(Row::of(t, format, &desk.keys, case, today, href));
+        rows.push(Row::of(t, format, &desk.keys.get(), case, today, href));
     }
     let found = u64::try_from(cases.len()).unwrap_or(0);
     let hint = (cases.is_empty()).then(|| {

@@ -1,6 +1,8 @@
 //! Moving a case on. Two clicks, or two officers at once, move it once; the later one is
 //! told who was faster.
 
+use std::sync::Arc;
+
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -8,9 +10,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::case::{Refused, find, shown};
-use super::{OfficeState, failed, sender};
+use super::{OfficeState, failed, sender, unreadable};
 use crate::domain::case::CaseState;
 use crate::domain::{office, report};
+use crate::store::case_steps::NewStep;
 use crate::store::reports::Case;
 use crate::store::{self, case_steps, reports, staff};
 use crate::web::desk::format_at;
@@ -77,14 +80,20 @@ pub(super) async fn take(
     }
     let now = state.desk.clock.now();
     let moved = sessions::again_if_raced(|| {
-        let (id, by) = (case.id.clone(), who.member.id.clone());
-        let reason = CaseState::needs_reason(to).then(|| reason.clone());
+        let step = NewStep {
+            report: case.id.clone(),
+            from,
+            to,
+            staff: who.member.id.clone(),
+            reason: CaseState::needs_reason(to).then(|| reason.clone()),
+            at: now,
+        };
+        let (keys, random) = (state.desk.keys.get(), Arc::clone(&state.desk.random));
         state.desk.store.write(move |mut conn| {
             Box::pin(async move {
-                let why = reason.as_deref();
-                case_steps::advance(&mut conn, &id, from, to, &by, why, now).await?;
+                case_steps::advance(&mut conn, &step, &keys, &*random).await?;
                 let action = format!("step {} to {}", from.as_str(), to.as_str());
-                staff::note(&mut conn, &by, &action, Some(&id), now).await
+                staff::note(&mut conn, &step.staff, &action, Some(&step.report), now).await
             })
         })
     })
@@ -93,6 +102,12 @@ pub(super) async fn take(
         Ok(()) => {
             let to = format!("/office/cases/{}", case.reference);
             Ok(Redirect::to(&address(lang, &to)).into_response())
+        }
+        Err(store::Error::Sealed(error)) => {
+            let text = unreadable(t, &case.reference, &error);
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let refused = Some(Refused { text, reason });
+            Err(shown(&state, &who, case, lang, status, refused).await)
         }
         Err(store::Error::Refused(_)) => Err(overtaken(&state, &who, &case, lang, reason).await),
         Err(error) => Err(failed(&error)),
@@ -127,6 +142,7 @@ async fn overtaken(
     let t = Texts::of(lang);
     let format = format_at(&state.desk.site, lang, office::by_code(&case.office));
     let text = match last {
+        _ if case.erased_at.is_some() => t.get("step-erased"),
         None => t.get("step-impossible"),
         Some(step) => {
             let own = step.by_whom == who.member.email;

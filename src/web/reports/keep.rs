@@ -85,13 +85,15 @@ pub(super) async fn keep(
         wrong.dedup();
         return Err(NotKept::Wrong(wrong));
     };
+    // One set of master keys for the whole report, whatever a rotation does meanwhile.
+    let master_keys = state.desk.keys.get();
     let repeatable = key.map(|key| Repeatable {
-        keys: within_passport(&state.desk.keys, &report, &key),
+        keys: within_passport(&master_keys, &report, &key),
         fields: intake.fields.clone(),
     });
     let (state, memory) = (state.clone(), intake.memory.take());
     tokio::spawn(async move {
-        let kept = settle(&state, report, pictures, repeatable, lang, now).await;
+        let kept = settle(&state, master_keys, report, pictures, repeatable, lang, now).await;
         drop(memory);
         kept
     })
@@ -129,7 +131,7 @@ struct Repeatable {
 /// An idempotency key as it is stored: a keyed hash of it together with the passport number
 /// that it came with, so that nobody's key can meet another person's report. The client's
 /// address is no part of it, since a telephone changes its network while it tries again. One
-/// for each master key, the current one first.
+/// for each master key, that of the current one last.
 fn within_passport(keys: &MasterKeys, report: &Report, key: &str) -> Vec<String> {
     let text = format!("{} {key}", report.passport_number.as_str());
     let hashes = keys.lookups("idempotency", &text);
@@ -138,6 +140,7 @@ fn within_passport(keys: &MasterKeys, report: &Report, key: &str) -> Vec<String>
 
 async fn settle(
     state: &ReportsState,
+    master_keys: Arc<MasterKeys>,
     report: Report,
     pictures: Vec<Vec<u8>>,
     repeatable: Option<Repeatable>,
@@ -159,13 +162,11 @@ async fn settle(
     let finding = judge(&desk.store, &observed, component, &tries, &upstream, now).await?;
     let id = random::id(now, &*desk.random);
     let reference = Reference::draw(&*desk.random).to_string();
-    let key_id = desk.keys.current().to_owned();
-    let secret = desk
-        .keys
+    let key_id = master_keys.current().to_owned();
+    let secret = master_keys
         .follow_up_secret(&key_id, &id)
         .map_err(store::Error::from)?;
-    let (data_key, wrapped_key) = desk
-        .keys
+    let (data_key, wrapped_key) = master_keys
         .new_data_key(&id, &*desk.random)
         .map_err(store::Error::from)?;
     let shots = if pictures.is_empty() {
@@ -195,20 +196,21 @@ async fn settle(
         id,
         reference,
         secret_hash: Sha256::digest(secret).to_vec(),
-        idempotency_key: keys.first().cloned(),
-        request_hash: (content.as_deref()).map(|text| desk.keys.lookup("request", text)),
+        idempotency_key: keys.last().cloned(),
+        request_hash: (content.as_deref()).map(|text| master_keys.lookup("request", text)),
         received_at: now,
         report,
         finding,
         language: lang.tag().to_owned(),
         erase_at: now + state.settings.keep_for,
         screenshots: shots,
+        secret_key_id: (!keys.is_empty()).then(|| key_id.clone()),
         key_id,
         wrapped_key,
     };
     let written = {
         let (new, random) = (new.clone(), Arc::clone(&desk.random));
-        let (keys, master_keys) = (keys.clone(), desk.keys.clone());
+        let (keys, master_keys) = (keys.clone(), Arc::clone(&master_keys));
         desk.store
             .write(move |mut conn| {
                 Box::pin(async move {
@@ -284,13 +286,13 @@ async fn repeat(
     content: &str,
 ) -> Result<Acknowledged, NotKept> {
     let desk = &state.desk;
+    // With the key that it was answered with, whichever is current now: the same secret.
+    let (keys, key_id) = (desk.keys.get(), &answered.secret_key_id);
+    let hash = keys
+        .lookup_under(key_id, "request", content)
+        .map_err(store::Error::from)?;
     let before = answered.request_hash.as_deref().unwrap_or_default();
-    let same = desk
-        .keys
-        .lookups("request", content)
-        .iter()
-        .any(|hash| bool::from(hash.as_slice().ct_eq(before)));
-    if !same {
+    if !bool::from(hash.as_slice().ct_eq(before)) {
         return Err(NotKept::KeyUsed);
     }
     let (id, reference) = (answered.id.clone(), answered.reference.clone());
@@ -306,9 +308,8 @@ async fn repeat(
         })
         .await?
         .ok_or(NotKept::Storage)?;
-    let secret = desk
-        .keys
-        .follow_up_secret(&answered.key_id, &answered.id)
+    let secret = keys
+        .follow_up_secret(key_id, &answered.id)
         .map_err(store::Error::from)?;
     Ok(Acknowledged {
         reference: answered.reference.clone(),

@@ -134,6 +134,13 @@ fn as_json(state: &ReportsState, lang: Lang, opened: &Opened) -> Value {
         .at(state.desk.clock.now())
         .date();
     let (_, days_left) = urgency(case.permit_expires_on, today);
+    let keys = state.desk.keys.get();
+    let key = case.data_key(&keys);
+    let personal = match case.open(&keys) {
+        Ok(None) => "erased",
+        Ok(Some(personal)) if personal.broken.is_empty() => "kept",
+        Ok(Some(_)) | Err(_) => "unreadable",
+    };
     json!({
         "reference": case.reference,
         "received_at": case.received_at.to_string(),
@@ -147,12 +154,17 @@ fn as_json(state: &ReportsState, lang: Lang, opened: &Opened) -> Value {
         "submitted": case.submitted.as_str(),
         "tries": case.tries,
         "finding": finding_json(&case.finding),
-        "steps": opened.steps.iter().map(|step| json!({
-            "at": step.at.to_string(),
-            "from": step.from_state,
-            "to": step.to_state,
-            "reason": step.reason,
-        })).collect::<Vec<_>>(),
+        "steps": opened.steps.iter().map(|step| {
+            let reason = step.reason(&key);
+            json!({
+                "at": step.at.to_string(),
+                "from": step.from_state,
+                "to": step.to_state,
+                "reason_unreadable": reason.is_err(),
+                "reason": reason.unwrap_or(None),
+            })
+        }).collect::<Vec<_>>(),
+        "personal_data": personal,
         "personal_data_erased": case.erased_at.is_some(),
     })
 }
@@ -182,6 +194,8 @@ struct ReceiptPage<'a> {
     office: Option<OfficeShown>,
     facts: Vec<(String, String)>,
     erased: bool,
+    /// Some of it, or all, does not open.
+    unread: bool,
 }
 
 struct StepLine {
@@ -250,10 +264,14 @@ fn render(
     let format = format_at(&desk.site, lang, office);
     let now = desk.clock.now();
     let today = office.map_or(desk.site.zone, zone_of).at(now).date();
-    let personal = case.open(&desk.keys).unwrap_or_else(|error| {
-        tracing::error!(%error, reference = case.reference, "a report does not open");
-        None
-    });
+    let keys = desk.keys.get();
+    let (personal, unread) = match case.open(&keys) {
+        Ok(personal) => (personal, false),
+        Err(error) => {
+            tracing::error!(%error, reference = case.reference, "a report does not open");
+            (None, true)
+        }
+    };
     let arrival = case.arrived_on.and_then(|arrived| {
         let last = arrived
             .checked_add(jiff::Span::new().days(ARRIVAL_DAYS))
@@ -287,7 +305,10 @@ fn render(
             .steps
             .last()
             .filter(|_| case.state == CaseState::Returned)
-            .and_then(|step| step.reason.clone()),
+            .and_then(|step| {
+                step.reason(&case.data_key(&keys))
+                    .unwrap_or_else(|_| Some(t.get("receipt-reason-unreadable")))
+            }),
         steps: opened
             .steps
             .iter()
@@ -322,7 +343,8 @@ fn render(
             case,
             personal.as_ref(),
         ),
-        erased: personal.is_none(),
+        erased: case.erased_at.is_some(),
+        unread: unread || personal.is_some_and(|personal| !personal.broken.is_empty()),
         t,
         layout,
     };
@@ -373,12 +395,12 @@ fn facts(
     }
     fact("report-role", told::role(t, case.role));
     if let Some(personal) = personal {
-        fact("report-name", told::masked_name(&personal.name));
-        let passport = PassportNumber::parse(&personal.passport_number);
-        fact(
-            "report-passport",
-            passport.map_or_else(|_| "•••".to_owned(), |number| number.masked()),
-        );
+        if !personal.name.is_empty() {
+            fact("report-name", told::masked_name(&personal.name));
+        }
+        if let Ok(passport) = PassportNumber::parse(&personal.passport_number) {
+            fact("report-passport", passport.masked());
+        }
         if let Some(email) = &personal.email {
             fact("report-email", told::masked_email(email));
         }
