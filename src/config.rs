@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::domain::disk::Reserve;
 pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
@@ -89,6 +90,19 @@ pub struct Data {
     pub folder: PathBuf,
     /// The database's address; it may hold a password.
     pub database: Secret,
+    /// What of the disk may be used.
+    pub disk: DiskLimits,
+}
+
+/// What of the disk may be used. All in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskLimits {
+    /// How much must stay free.
+    pub reserve: Reserve,
+    /// The most of applicants' pictures that is kept on a day.
+    pub pictures_a_day: u64,
+    /// The most evidence that is kept on a day.
+    pub evidence_a_day: u64,
 }
 
 /// The site that is watched.
@@ -274,6 +288,19 @@ impl Default for Server {
             public_url: reading::origin(listen),
             trusted_proxies: Vec::new(),
             connections: 10_000,
+        }
+    }
+}
+
+impl Default for DiskLimits {
+    fn default() -> Self {
+        DiskLimits {
+            reserve: Reserve {
+                files: 2_000_000_000,
+                database: 500_000_000,
+            },
+            pictures_a_day: 10_000_000_000,
+            evidence_a_day: 1_000_000_000,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Owns: the files of evidence, each under the SHA-256 of its bytes. A file is there whole
 //! and durable, or not at all. Must not know: what the bytes mean, or the database.
 
+mod limits;
+
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -14,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::Moment;
 use crate::domain::run::EvidenceRef;
+pub use limits::Limits;
 
 /// The largest piece that is kept, in bytes.
 pub const LARGEST: usize = 16 << 20;
@@ -24,6 +27,14 @@ pub enum EvidenceError {
     /// The disk, the quota or the process's limit is used up.
     #[error("no room left in {0} to keep evidence")]
     Full(PathBuf),
+    /// The disk has room left, but none for evidence.
+    #[error(
+        "the disk has no room left that evidence may take: `free_for_files` sets how much stays free"
+    )]
+    Reserved,
+    /// As much evidence as is kept on a day.
+    #[error("no more evidence is kept today: `evidence_a_day` sets how much")]
+    OfTheDay,
     /// Larger than [`LARGEST`].
     #[error("a piece of evidence of {0} bytes is not kept: {LARGEST} is the most")]
     TooLarge(usize),
@@ -51,6 +62,7 @@ pub struct EvidenceStore {
     folder: Arc<Path>,
     /// When the hour of each sort of failure began, and how often it was met since.
     met: Arc<Mutex<HashMap<String, (Moment, u32)>>>,
+    limits: Option<Limits>,
 }
 
 /// How often an hour the same failure leaves all of its evidence.
@@ -81,7 +93,17 @@ impl EvidenceStore {
         Ok(EvidenceStore {
             folder,
             met: Arc::default(),
+            limits: None,
         })
+    }
+
+    /// The same within these limits.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        EvidenceStore {
+            limits: Some(limits),
+            ..self
+        }
     }
 
     /// Whether all of the evidence of a failure is wanted, by the sort of failure: during a
@@ -108,8 +130,10 @@ impl EvidenceStore {
         if bytes.len() > LARGEST {
             return Err(EvidenceError::TooLarge(bytes.len()));
         }
-        let (folder, owned) = (self.folder.clone(), bytes.to_vec());
-        let sha256 = blocking(&self.folder, move || write(&folder, &owned)).await?;
+        let (folder, limits) = (self.folder.clone(), self.limits.clone());
+        let owned = bytes.to_vec();
+        let kept = move || write(&folder, &owned, limits.as_ref());
+        let sha256 = blocking(&self.folder, kept).await?;
         Ok(EvidenceRef {
             kind: kind.to_owned(),
             sha256,
@@ -158,7 +182,7 @@ fn address(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-fn write(folder: &Path, bytes: &[u8]) -> Result<String, EvidenceError> {
+fn write(folder: &Path, bytes: &[u8], limits: Option<&Limits>) -> Result<String, EvidenceError> {
     let sha256 = address(bytes);
     let shelf = folder.join(&sha256[..2]);
     if make_folder(&shelf)? {
@@ -167,6 +191,9 @@ fn write(folder: &Path, bytes: &[u8]) -> Result<String, EvidenceError> {
     let path = shelf.join(&sha256);
     let there = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
     if !there {
+        let taken = limits
+            .map(|limits| limits.take(bytes.len() as u64))
+            .transpose()?;
         // Dropping the temporary file on the way out removes it.
         let mut file = tempfile::Builder::new()
             .prefix(UNFINISHED)
@@ -176,6 +203,9 @@ fn write(folder: &Path, bytes: &[u8]) -> Result<String, EvidenceError> {
         file.as_file().sync_all().map_err(failure("write", &path))?;
         file.persist(&path)
             .map_err(|refused| failure("write", &path)(refused.error))?;
+        if let Some(taken) = taken {
+            taken.written();
+        }
     }
     // Also where the file was there: whoever put it there may not have come so far yet.
     sync_folder(&shelf)?;

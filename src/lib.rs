@@ -9,6 +9,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod disk;
 pub mod domain;
 pub mod evidence;
 pub mod http_client;

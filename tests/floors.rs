@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("system", 2),
     ("http_client", 2),
+    ("disk", 2),
     ("evidence", 2),
     ("toml_reader", 2),
     ("domain", 1),

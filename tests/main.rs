@@ -20,6 +20,7 @@ mod conformance;
 mod definitions;
 mod detector;
 mod diagnosis;
+mod disk;
 mod documents;
 mod domain_rules;
 mod end_to_end;

@@ -15,6 +15,8 @@ use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
 use regex::Regex;
 use siaga::detect::Detector;
+use siaga::disk::Disk;
+use siaga::domain::disk::{FreeSpace, Reserve};
 use siaga::domain::outage::{Rules, Severity, State};
 use siaga::domain::{Fault, Moment, Outcome, RunReport};
 use siaga::notify::Attempt;
@@ -61,6 +63,16 @@ fn all_metrics() -> Metrics {
     metrics.observe_alert("mail", Attempt::Failed);
     metrics.observe_alert("mail", Attempt::GivenUp);
     metrics.observe_report();
+    metrics.set_disk(
+        FreeSpace {
+            files: 3_000,
+            database: Some(2_000),
+        },
+        Reserve {
+            files: 2_500,
+            database: 1_000,
+        },
+    );
     metrics.observe_request("home", 200, Duration::from_micros(700));
     metrics
 }
@@ -100,6 +112,8 @@ fn a_run_is_counted_and_measured_under_the_blackbox_exporters_names() {
         r#"siaga_alerts_failed_total{kind="mail"} 2"#.into(),
         r#"siaga_alerts_given_up_total{kind="mail"} 1"#.into(),
         "siaga_reports_total 1".into(),
+        r#"siaga_disk_free_bytes{of="database"} 2000"#.into(),
+        r#"siaga_disk_reserve_bytes{of="files"} 2500"#.into(),
         r#"siaga_http_requests_total{route="home",status="200"} 1"#.into(),
         r#"siaga_http_request_duration_seconds_bucket{route="home",le="0.001"} 1"#.into(),
     ] {
@@ -327,6 +341,42 @@ async fn get(routes: &Router, path: &str) -> (StatusCode, String, String) {
     (status, kind, String::from_utf8(body.to_vec()).unwrap())
 }
 
+/// The disk of the temporary folder, so many bytes of which must stay free.
+fn disk(database: u64) -> Disk {
+    let (folder, files) = (std::env::temp_dir(), u64::MAX);
+    Disk::new(&folder, Some(&folder), Reserve { files, database })
+}
+
+#[tokio::test]
+async fn a_disk_without_room_for_the_database_is_not_ready() {
+    on_sqlite(|database| async move {
+        let clock = TestClock::at(NOON);
+        let ready = |disk: Option<Disk>| {
+            let routes = operations::router(Operations {
+                store: database.store.clone(),
+                clock: clock.shared(),
+                started_at: NOON,
+                newest_run: Arc::new(|| None),
+                run_within: Duration::from_secs(300),
+                disk,
+                is_broken: Arc::new(|| false),
+                metrics: Arc::new(|| Box::pin(async { String::new() })),
+            });
+            async move {
+                let (status, _, body) = get(&routes, "/readyz").await;
+                (status.as_u16(), body)
+            }
+        };
+        assert_eq!(ready(None).await.0, 200, "a server's disk is not ours");
+        // No room for pictures is no reason to send readers away.
+        assert_eq!(ready(Some(disk(0))).await.0, 200);
+        let (status, body) = ready(Some(disk(u64::MAX))).await;
+        assert_eq!(status, 503);
+        assert!(body.contains("less than the 18446744073709 MB"), "{body}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn readiness_says_what_is_wrong_and_nothing_of_the_inside() {
     on_sqlite(|database| async move {
@@ -341,6 +391,7 @@ async fn readiness_says_what_is_wrong_and_nothing_of_the_inside() {
             started_at: NOON,
             newest_run: Arc::new(move || *told.lock().unwrap()),
             run_within: Duration::from_secs(300),
+            disk: Some(disk(0)),
             is_broken: Arc::new(move || is_broken.load(Ordering::SeqCst)),
             metrics: Arc::new(move || {
                 let text = metrics.render();

@@ -12,17 +12,17 @@ use tokio::sync::mpsc;
 
 use super::jobs;
 use super::life::Life;
-use super::{ingest, past, settings};
+use super::{disk_watch, ingest, past, settings};
 use crate::config::{Config, MasterKeys, NO_DRIVER};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
+use crate::evidence::{self, EvidenceStore};
 use crate::http_client::HttpClients;
 use crate::notify;
 use crate::probe::applicants::Applicants;
 use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::evidence::EvidenceStore;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{self, Politeness};
@@ -99,6 +99,12 @@ impl Service {
         .await??
         .into();
         let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
+        let a_day = config.data.disk.evidence_a_day;
+        let evidence = evidence.within(evidence::Limits::new(
+            settings::disk(&config),
+            a_day,
+            Arc::clone(&clock),
+        ));
         let roots = settings::extra_roots(&config)?;
         let http = HttpClients::new(Some(&config.probe.contact), &roots)?;
         let detector = Detector::new(
@@ -371,6 +377,7 @@ impl Service {
             started_at: self.clock.now(),
             newest_run: Arc::new(move || newest.newest_run()),
             run_within: longest.unwrap_or_default() * 3 + Duration::from_secs(60),
+            disk: Some(settings::disk(&self.config)),
             // A task that breaks ends the process, so whoever answers is whole.
             is_broken: Arc::new(|| false),
             metrics: Arc::new(move || {
@@ -391,6 +398,18 @@ impl Service {
         life.spawn(
             "sign of life",
             jobs::heartbeat(store, vantage, clock, life.stop()),
+        );
+        life.spawn(
+            "disk",
+            disk_watch::run(
+                settings::disk(&self.config),
+                self.store.clone(),
+                self.config.probe.vantage.clone(),
+                settings::alert_targets(&self.config).into(),
+                Arc::clone(&self.clock),
+                self.metrics.clone(),
+                life.stop(),
+            ),
         );
         let kept = jobs::Retention {
             runs: days(self.config.retention.runs_days),

@@ -1,12 +1,14 @@
 //! From the configuration to what each part of the program is told.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::config::{self, Config};
+use crate::disk::Disk;
 use crate::domain::outage::Rules;
 use crate::domain::{Engine, Secret};
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
@@ -44,6 +46,19 @@ pub(super) fn rules(config: &Config, flows: &[Arc<Flow>], pace: f64) -> Rules {
         flap_turns: config.detector.flap_turns,
         ..Rules::default()
     }
+}
+
+/// The disks that are written to, and what of them must stay free.
+pub(super) fn disk(config: &Config) -> Disk {
+    let data = &config.data;
+    let database = data.database.reveal().strip_prefix("sqlite:");
+    let database = database.map(|rest| {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let path = Path::new(path.split('?').next().unwrap_or(path));
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        folder.unwrap_or(Path::new("."))
+    });
+    Disk::new(&data.folder, database, data.disk.reserve)
 }
 
 /// The outbox's names of where alerts go.

@@ -1,5 +1,6 @@
 //! Owns: from TOML and environment to a [`Config`], and what is said about every mistake.
 
+mod disk;
 mod office;
 mod values;
 
@@ -117,7 +118,7 @@ fn server(root: &mut Reader<'_>) -> Server {
 }
 
 fn data(root: &mut Reader<'_>, environment: &Environment) -> (Data, Secrets) {
-    let (folder, written, secrets_folder) = section(root, "data", |table| {
+    let (folder, written, secrets_folder, disk) = section(root, "data", |table| {
         let folder = table.optional::<String>("folder");
         let database = table.item("database");
         let secrets_folder = table.optional::<String>("secrets_folder");
@@ -126,7 +127,7 @@ fn data(root: &mut Reader<'_>, environment: &Environment) -> (Data, Secrets) {
             check_database(&text, &item);
             Some(text)
         });
-        (folder, written, secrets_folder)
+        (folder, written, secrets_folder, disk::limits(table))
     })
     .unwrap_or_default();
     let folder = PathBuf::from(folder.unwrap_or_else(|| "data".to_owned()));
@@ -140,7 +141,12 @@ fn data(root: &mut Reader<'_>, environment: &Environment) -> (Data, Secrets) {
     }
     let default = || format!("sqlite:{}", folder.join("siaga.db").display());
     let database = of_environment.unwrap_or_else(|| Secret::new(written.unwrap_or_else(default)));
-    (Data { folder, database }, secrets)
+    let data = Data {
+        folder,
+        database,
+        disk,
+    };
+    (data, secrets)
 }
 
 fn check_database(text: &str, item: &Item<'_>) {

@@ -5,6 +5,7 @@
 pub mod case;
 pub mod component;
 pub mod diagnosis;
+pub mod disk;
 pub mod fault;
 pub mod finding;
 pub mod history;
@@ -14,6 +15,7 @@ pub mod observation;
 pub mod office;
 pub mod outage;
 pub mod passport;
+pub mod quota;
 pub mod random;
 pub mod reference;
 pub mod report;

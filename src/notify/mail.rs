@@ -1,7 +1,7 @@
 //! Alerts to people: one mail a message, in plain text.
 //!
 //! Its Message-ID follows from what the message is, so it is the same at every try, and
-//! all mails on one outage refer to the same thread.
+//! all mails on one outage, or on one machine's disk, refer to the same thread.
 
 use std::error::Error;
 use std::io;
@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::backoff::Failure;
+use super::notice::Notice;
 use super::target::{Mistake, Smtp, Tls};
-use super::words::{self, Subject};
 use crate::domain::Moment;
 
 /// The mail is taken; nobody waits long for a good-bye.
@@ -73,10 +73,10 @@ impl Mailer {
     pub(super) async fn send(
         &self,
         to: &Mailbox,
-        subject: &Subject,
+        notice: &Notice,
         now: Moment,
     ) -> Result<(), Failure> {
-        let mail = mail(&self.from, to, subject, now).map_err(|e| Failure::late(e.to_string()))?;
+        let mail = mail(&self.from, to, notice, now).map_err(|e| Failure::late(e.to_string()))?;
         // A connection that failed is dropped: after a TLS handshake that failed, lettre has
         // no stream left to say farewell on, and panics.
         let mut connection = self.connect().await?;
@@ -181,26 +181,27 @@ fn is_tls(error: &smtp::Error) -> bool {
 pub(super) fn mail(
     from: &Mailbox,
     to: &Mailbox,
-    subject: &Subject,
+    notice: &Notice,
     now: Moment,
 ) -> Result<Message, lettre::error::Error> {
     let host = from.email.domain();
-    let digest = HEXLOWER.encode(&Sha256::digest(subject.once_key.as_bytes()));
+    let digest = HEXLOWER.encode(&Sha256::digest(notice.once_key().as_bytes()));
     let id = format!("<{}.siaga@{host}>", &digest[..32]);
-    let digest = HEXLOWER.encode(&Sha256::digest(subject.alert.outage.id.as_bytes()));
-    let thread = format!("<outage-{}.siaga@{host}>", &digest[..32]);
+    let (kind, common) = notice.thread();
+    let digest = HEXLOWER.encode(&Sha256::digest(common.as_bytes()));
+    let thread = format!("<{kind}-{}.siaga@{host}>", &digest[..32]);
     let since_1970 = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     Message::builder()
         .from(from.clone())
         .to(to.clone())
-        .subject(words::headline(subject))
+        .subject(notice.headline())
         .date(SystemTime::UNIX_EPOCH + since_1970)
         .message_id(Some(id))
         .references(thread.clone())
         .in_reply_to(thread)
         .header(AutoSubmitted)
         .header(ContentType::TEXT_PLAIN)
-        .body(words::body(subject, now))
+        .body(notice.text(now))
 }
 
 /// `Auto-Submitted: auto-generated` (RFC 3834): nobody's holiday notice answers it.

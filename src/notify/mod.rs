@@ -10,6 +10,7 @@
 
 mod backoff;
 mod mail;
+mod notice;
 mod target;
 mod webhook;
 mod words;
@@ -24,10 +25,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::domain::history::Alert;
 use crate::domain::{Clock, ComponentId, Random, Secret};
 use crate::store::outbox::{self, Message};
 use crate::store::{self, Store};
+
+use notice::{Notice, Payload};
 
 pub use backoff::{Again, Failure, GIVE_UP_AFTER, LONGEST, SHORTEST, next_try, wait};
 pub use target::{Credentials, Kind, Mistake, Smtp, Target, Tls, shown};
@@ -333,11 +335,32 @@ impl Inner {
         let Some(route) = self.routes.get(&message.target) else {
             return Err(Failure::late("no such target is configured"));
         };
-        let alert: Alert = serde_json::from_str(&message.payload)
+        let notice = self.notice(message)?;
+        match route {
+            Route::Webhook { url, secret } => {
+                webhook::send(&self.http, url, secret.as_ref(), &notice, &*self.clock).await
+            }
+            Route::Mail { to } => {
+                let Some(mailer) = &self.mailer else {
+                    return Err(Failure::late("no mail server is configured"));
+                };
+                mailer.send(to, &notice, self.clock.now()).await
+            }
+        }
+    }
+
+    /// What a message is about, with the names that people know.
+    fn notice(&self, message: &Message) -> Result<Notice, Failure> {
+        let payload = serde_json::from_str(&message.payload)
             .map_err(|_| Failure::late("this version cannot read the message"))?;
+        let once_key = message.once_key.clone();
+        let alert = match payload {
+            Payload::Outage(alert) => *alert,
+            Payload::Disk(alert) => return Ok(Notice::Disk { once_key, alert }),
+        };
         let name = self.names.get(&alert.outage.component).cloned();
-        let subject = Subject {
-            once_key: message.once_key.clone(),
+        Ok(Notice::Outage(Box::new(Subject {
+            once_key,
             created_at: message.created_at,
             url: format!("{}/outages/{}", self.public_url, alert.outage.id),
             name: name.unwrap_or_else(|| {
@@ -348,18 +371,7 @@ impl Inner {
                 }
             }),
             alert,
-        };
-        match route {
-            Route::Webhook { url, secret } => {
-                webhook::send(&self.http, url, secret.as_ref(), &subject, &*self.clock).await
-            }
-            Route::Mail { to } => {
-                let Some(mailer) = &self.mailer else {
-                    return Err(Failure::late("no mail server is configured"));
-                };
-                mailer.send(to, &subject, self.clock.now()).await
-            }
-        }
+        })))
     }
 
     /// Notes how a try ended. Without the note the message is sent twice, so a database that

@@ -20,6 +20,18 @@
 //!       "text_id": "…", "text_en": "…" } } }
 //! ```
 //!
+//! Of our own disk there is a document without `outage`; its event is `disk.low`, `disk.critical`
+//! or `disk.ample`:
+//!
+//! ```json
+//! { "id": "disk/main/…/webhook:ops", "event": "disk.low", "sent_at": "…",
+//!   "disk": {
+//!     "vantage": "main", "since": "…",
+//!     "free_bytes": { "files": 1400000000, "database": 1400000000 }, // database: null where it
+//!     "reserve_bytes": { "files": 2000000000, "database": 500000000 }, // is a server's
+//!     "text_id": "…", "text_en": "…" } }
+//! ```
+//!
 //! `Siaga-Signature: t=1786000000,v1=6c3f…`: `v1` is the HMAC-SHA256, in lower-case hex, of
 //! `t`, a full stop, and the body's bytes. A receiver compares it in constant time and
 //! refuses a `t` that is older than some minutes.
@@ -34,12 +46,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde::Serialize;
+use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
 use super::backoff::{Again, Failure};
-use super::words::{Subject, event, one_line, sentences};
+use super::notice::Notice;
+use super::words::{Subject, disk, event, one_line, sentences};
 use crate::domain::diagnosis::{Cause, Diagnosis};
+use crate::domain::disk::DiskAlert;
 use crate::domain::{Clock, Moment, Secret};
 
 /// The name of the header with the signature.
@@ -95,7 +110,31 @@ fn diagnosis(found: &Diagnosis) -> DiagnosisDocument {
 }
 
 /// The document of a message, as it is sent at `now`.
-pub(super) fn body(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
+fn body(notice: &Notice, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
+    match notice {
+        Notice::Outage(subject) => of_outage(subject, now),
+        Notice::Disk { once_key, alert } => of_disk(once_key, alert, now),
+    }
+}
+
+fn of_disk(once_key: &str, alert: &DiskAlert, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
+    let (text_id, text_en) = disk::meaning(alert.disk);
+    serde_json::to_vec(&json!({
+        "id": once_key,
+        "event": format!("disk.{}", alert.disk.as_str()),
+        "sent_at": now.to_string(),
+        "disk": {
+            "vantage": alert.vantage,
+            "since": alert.at.to_string(),
+            "free_bytes": alert.free,
+            "reserve_bytes": alert.reserve,
+            "text_id": text_id,
+            "text_en": text_en,
+        },
+    }))
+}
+
+fn of_outage(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
     let outage = &subject.alert.outage;
     serde_json::to_vec(&Document {
         id: &subject.once_key,
@@ -136,11 +175,11 @@ pub(super) async fn send(
     http: &reqwest::Client,
     url: &Url,
     secret: Option<&Secret>,
-    subject: &Subject,
+    notice: &Notice,
     clock: &dyn Clock,
 ) -> Result<(), Failure> {
     let now = clock.now();
-    let body = body(subject, now).map_err(|e| Failure::late(e.to_string()))?;
+    let body = body(notice, now).map_err(|e| Failure::late(e.to_string()))?;
     let mut request = http
         .post(url.clone())
         .header(CONTENT_TYPE, "application/json");

@@ -2,6 +2,7 @@
 //! line says all. Plain functions; nothing here sends.
 
 mod diagnosis;
+pub(super) mod disk;
 mod faults;
 
 use std::fmt::Write as _;

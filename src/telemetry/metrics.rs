@@ -13,6 +13,7 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use crate::domain::disk::{FreeSpace, Reserve};
 use crate::domain::outage::{Rules, Severity, State, Unseen};
 use crate::domain::{ComponentId, Moment, Outcome, RunReport};
 use crate::notify::{Attempt, Observer};
@@ -64,6 +65,8 @@ struct Inner {
     alerts_failed: IntCounterVec,
     alerts_given_up: IntCounterVec,
     reports: IntCounter,
+    disk_free: IntGaugeVec,
+    disk_reserve: IntGaugeVec,
     requests: IntCounterVec,
     request_duration: HistogramVec,
     browser_starts: IntCounter,
@@ -171,6 +174,16 @@ impl Metrics {
             reports: IntCounter::new(
                 "siaga_reports_total",
                 "Reports of applicants that were acknowledged.",
+            )?,
+            disk_free: integers(
+                "siaga_disk_free_bytes",
+                "What is free for pictures and evidence (`files`), and beside an SQLite database (`database`).",
+                &["of"],
+            )?,
+            disk_reserve: integers(
+                "siaga_disk_reserve_bytes",
+                "What must stay free: below it no pictures and no evidence are kept (`files`), or readiness says no (`database`).",
+                &["of"],
             )?,
             browser_starts: IntCounter::new(
                 "siaga_browser_starts_total",
@@ -367,6 +380,20 @@ impl Metrics {
     /// Counts a report that was acknowledged.
     pub fn observe_report(&self) {
         self.0.reports.inc();
+    }
+
+    /// What is free on the disk, and what must stay free.
+    pub fn set_disk(&self, free: FreeSpace, reserve: Reserve) {
+        let set = |gauges: &IntGaugeVec, of: &str, bytes: u64| {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            gauges.with_label_values(&[of]).set(bytes);
+        };
+        set(&self.0.disk_free, "files", free.files);
+        set(&self.0.disk_reserve, "files", reserve.files);
+        if let Some(bytes) = free.database {
+            set(&self.0.disk_free, "database", bytes);
+            set(&self.0.disk_reserve, "database", reserve.database);
+        }
     }
 
     /// Counts a request. `route` is the class of the route, never the path.

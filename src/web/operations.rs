@@ -14,6 +14,7 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
+use crate::disk::Disk;
 use crate::domain::{Clock, Moment};
 use crate::store::Store;
 
@@ -35,6 +36,8 @@ pub struct Operations {
     pub newest_run: Arc<dyn Fn() -> Option<Moment> + Send + Sync>,
     /// How old that may be.
     pub run_within: Duration,
+    /// Where the database lives, if it is a file of this machine.
+    pub disk: Option<Disk>,
     /// Whether something broke after which the process must end.
     pub is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Renders the metrics.
@@ -63,7 +66,7 @@ struct Check {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    checks: [Check; 3],
+    checks: [Check; 4],
 }
 
 async fn readyz(State(operations): State<Operations>) -> Response {
@@ -96,6 +99,7 @@ async fn readyz(State(operations): State<Operations>) -> Response {
         check("database", database),
         check("runs", runs),
         check("process", process),
+        check("disk", disk_trouble(operations.disk).await),
     ];
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready {
@@ -105,6 +109,26 @@ async fn readyz(State(operations): State<Operations>) -> Response {
     };
     let answer = axum::Json(Readiness { ready, checks });
     (status, no_store(answer)).into_response()
+}
+
+/// What is wrong with the disk that the database writes to.
+async fn disk_trouble(disk: Option<Disk>) -> Option<String> {
+    let disk = disk?;
+    let least = disk.reserve().database;
+    let asked = tokio::task::spawn_blocking(move || disk.free());
+    match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+        Ok(Ok(Ok(free))) => {
+            let free = free.database.filter(|free| *free < least)?;
+            let megabytes = |bytes: u64| bytes / 1_000_000;
+            Some(format!(
+                "{} MB are free, less than the {} MB that the database needs to go on",
+                megabytes(free),
+                megabytes(least)
+            ))
+        }
+        Ok(_) => Some("it does not tell what is free".to_owned()),
+        Err(_) => Some(format!("it did not answer within {ANSWER_WITHIN:?}")),
+    }
 }
 
 async fn metrics(State(operations): State<Operations>) -> Response {

@@ -383,6 +383,7 @@ pub(crate) struct Setup {
     site: String,
     controls: Vec<String>,
     smtp: u16,
+    disk: String,
     more: String,
     client: Client,
 }
@@ -422,6 +423,8 @@ impl Setup {
             site: site.url(),
             controls: vec![format!("{}/generate_204", site.control())],
             smtp: site.ports[2],
+            // Whatever else fills the machine's disk meanwhile.
+            disk: "free_for_files = \"2MB\"\nfree_for_database = \"1MB\"".to_owned(),
             more: String::new(),
             client: client(),
             folder,
@@ -474,6 +477,12 @@ impl Setup {
         self
     }
 
+    /// With so much of the disk kept free for files and for the database.
+    pub(crate) fn keeping_free(mut self, files: &str, database: &str) -> Setup {
+        self.disk = format!("free_for_files = {files:?}\nfree_for_database = {database:?}");
+        self
+    }
+
     /// With more of the configuration.
     pub(crate) fn and(mut self, toml: &str) -> Setup {
         self.more.push_str(toml);
@@ -492,6 +501,7 @@ public_url = "{url}"
 [data]
 folder = "{data}"
 database = "sqlite:{data}/siaga.db"
+{disk}
 [site]
 name_id = "Izin Tinggal Online"
 name_en = "Stay Permit Online"
@@ -509,6 +519,7 @@ look_every = "200ms"
             port = self.port,
             url = self.url(),
             data = self.data.display(),
+            disk = self.disk,
             site = self.site,
             probes = self.probes.display(),
             controls = controls.join(", "),

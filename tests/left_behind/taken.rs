@@ -318,6 +318,31 @@ async fn a_page_that_hangs_has_no_picture_and_the_run_goes_on() {
     );
 }
 
+/// A site that shows other words each time gets no further than one that repeats itself.
+#[tokio::test]
+async fn other_words_on_each_error_page_leave_no_more() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = format!("http://{}/", listener.local_addr().unwrap());
+    let shown = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let router = axum::Router::new().fallback(move || {
+        let turn = shown.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // Letters alone: digits would not tell two pages apart.
+        let letter = |place: u32| char::from(b'g' + u8::try_from(turn >> place & 15).unwrap());
+        let word: String = [0, 4, 8].into_iter().map(letter).collect();
+        let page = format!("<title>{word}</title><p>{}", word.repeat(10_000));
+        async move { (axum::http::StatusCode::INTERNAL_SERVER_ERROR, page) }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let scene = Scene::of(&site);
+    let steps = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\n";
+    let mut pages = 0;
+    for _ in 0..20 {
+        let report = scene.over_http(&flow(steps)).await;
+        pages += usize::from(kinds(&report).contains(&"page"));
+    }
+    assert_eq!(pages, 3);
+}
+
 #[tokio::test]
 async fn the_same_failure_leaves_all_of_it_three_times_an_hour() {
     let scene = Scene::of("http://127.0.0.1:9/");

@@ -59,17 +59,12 @@ impl<P: Page> Run<'_, P> {
         self.put_away(&store, pieces).await
     }
 
-    /// What makes two failures the same.
+    /// What makes two failures the same. Nothing of it is the site's own word: one that shows
+    /// another error page each time would fill the disk.
     fn sort_of(&self, report: &StepReport) -> String {
-        let fingerprint = report.error_page.as_ref().map(|page| &page.fingerprint);
         format!(
-            "{}\n{}\n{}\n{}\n{:?}\n{:?}",
-            self.flow.key,
-            self.target.vantage,
-            self.engine,
-            report.name,
-            report.outcome,
-            fingerprint
+            "{}\n{}\n{}\n{}\n{:?}",
+            self.flow.key, self.target.vantage, self.engine, report.name, report.outcome
         )
     }
 
@@ -189,7 +184,11 @@ impl<P: Page> Run<'_, P> {
                     self.kept += size;
                     kept.push(reference);
                 }
-                Err(error @ EvidenceError::Full(_)) => {
+                Err(
+                    error @ (EvidenceError::Full(_)
+                    | EvidenceError::Reserved
+                    | EvidenceError::OfTheDay),
+                ) => {
                     tracing::warn!(%error, "no more evidence is kept of this failure");
                     break;
                 }

@@ -1,0 +1,65 @@
+//! What a message is about, whichever way it is sent.
+
+use serde::Deserialize;
+
+use super::words::{self, Subject, disk};
+use crate::domain::Moment;
+use crate::domain::disk::DiskAlert;
+use crate::domain::history::Alert;
+
+/// A message as it stands in the outbox.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Payload {
+    /// Of an outage.
+    Outage(Box<Alert>),
+    /// Of our own disk.
+    Disk(DiskAlert),
+}
+
+/// A message as it is sent.
+pub(super) enum Notice {
+    /// Of an outage.
+    Outage(Box<Subject>),
+    /// Of our own disk.
+    Disk {
+        /// The message's own id, the same at every try.
+        once_key: String,
+        /// What happened.
+        alert: DiskAlert,
+    },
+}
+
+impl Notice {
+    /// The message's own id, the same at every try.
+    pub(super) fn once_key(&self) -> &str {
+        match self {
+            Notice::Outage(subject) => &subject.once_key,
+            Notice::Disk { once_key, .. } => once_key,
+        }
+    }
+
+    /// What several messages have in common.
+    pub(super) fn thread(&self) -> (&'static str, &str) {
+        match self {
+            Notice::Outage(subject) => ("outage", &subject.alert.outage.id),
+            Notice::Disk { alert, .. } => ("disk", &alert.vantage),
+        }
+    }
+
+    /// The subject line of a mail.
+    pub(super) fn headline(&self) -> String {
+        match self {
+            Notice::Outage(subject) => words::headline(subject),
+            Notice::Disk { alert, .. } => disk::headline(alert),
+        }
+    }
+
+    /// The text of a mail that is sent at `now`.
+    pub(super) fn text(&self, now: Moment) -> String {
+        match self {
+            Notice::Outage(subject) => words::body(subject, now),
+            Notice::Disk { alert, .. } => disk::text(alert),
+        }
+    }
+}
