@@ -1,5 +1,6 @@
 //! The office: who gets in, who sees what, and how a case moves on.
 
+mod accounts;
 mod cases;
 mod doors;
 mod passwords;

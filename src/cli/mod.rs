@@ -3,9 +3,11 @@
 pub mod check;
 pub mod demo;
 pub mod import;
+pub mod offices;
 pub mod rehearse;
 pub mod run;
 pub mod staff;
+mod table;
 pub mod validate;
 
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ enum Command {
     Import(import::Args),
     Rehearse(rehearse::Args),
     Staff(staff::Args),
+    Offices(offices::Args),
 }
 
 /// Reads the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
             Command::Validate(args) => validate::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Staff(args) => Box::pin(staff::run(args)).await,
+            Command::Offices(args) => Ok(offices::run(&args)),
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
     });

@@ -5,32 +5,54 @@
     reason = "what this command prints is its product"
 )]
 
+mod accounts;
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde_json::json;
 
+pub use accounts::{Account, AccountError, Accounts, Enrolled};
+
+use super::table::table;
 use crate::config::{Config, Environment};
+use crate::domain::Moment;
 use crate::domain::case::Role;
-use crate::domain::{Clock, Random, office, random, report};
-use crate::store::staff::{self, Member};
-use crate::store::{self, Store};
+use crate::store::{Store, staff};
 use crate::system::{SystemClock, SystemRandom};
 use crate::web::passwords;
-use crate::web::sessions::again_if_raced;
 
-/// Add and change accounts of staff.
+/// List, add and change accounts of staff; also while the service runs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// The configuration.
+    #[arg(long, global = true, default_value = "siaga.toml", value_name = "FILE")]
+    config: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    List(List),
     Add(Add),
+    /// Disable an account; its sessions end at once.
+    Disable(Named),
+    /// Let a disabled account sign in again.
+    Enable(Named),
+    Password(Password),
+    Role(RoleArgs),
+}
+
+/// List the accounts.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Add an account, or with --replace give one another password, role and office.
@@ -42,18 +64,44 @@ struct Add {
     /// (the monitor, no cases).
     #[arg(long, value_parser = role)]
     role: Role,
-    /// The office of an officer, by its code, such as ngurah-rai.
+    /// The office of an officer, by its code, such as ngurah-rai; `siaga offices` lists them.
     #[arg(long, value_name = "CODE")]
     office: Option<String>,
     /// Read the password from standard input; otherwise one is made and printed once.
     #[arg(long)]
     password_stdin: bool,
-    /// Change an account that exists; its sessions end.
+    /// Change an account that exists, and enable it; its sessions end.
     #[arg(long)]
     replace: bool,
-    /// The configuration.
-    #[arg(long, default_value = "siaga.toml", value_name = "FILE")]
-    config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// The e-mail address of the account.
+    email: String,
+}
+
+/// Give an account another password; its sessions end at once.
+#[derive(Debug, clap::Args)]
+struct Password {
+    /// The e-mail address of the account.
+    email: String,
+    /// Read the password from standard input; otherwise one is made and printed once.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Give an account another role; its sessions end at once.
+#[derive(Debug, clap::Args)]
+struct RoleArgs {
+    /// The e-mail address of the account.
+    email: String,
+    /// officer, supervisor or operator.
+    #[arg(value_parser = role)]
+    role: Role,
+    /// The office of an officer, by its code; `siaga offices` lists them.
+    #[arg(long, value_name = "CODE")]
+    office: Option<String>,
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -65,8 +113,7 @@ fn role(text: &str) -> Result<Role, String> {
 /// # Errors
 /// When the database or standard input cannot be used.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Command::Add(add) = args.command;
-    let config = match Config::open(&add.config, &Environment::of_process()) {
+    let config = match Config::open(&args.config, &Environment::of_process()) {
         Ok(config) => config,
         Err(problems) => {
             for problem in &problems {
@@ -75,181 +122,167 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let password = if add.password_stdin {
-        let mut typed = String::new();
-        let most = u64::try_from(passwords::LONGEST).unwrap_or(u64::MAX) + 2;
-        std::io::stdin()
-            .take(most)
-            .read_to_string(&mut typed)
-            .context("the password could not be read from standard input")?;
-        Some(typed.trim_end_matches(['\r', '\n']).to_owned())
-    } else {
-        None
-    };
     let store = Store::open(config.data.database.reveal()).await?;
-    let account = Account {
-        email: add.email,
-        role: add.role,
-        office: add.office,
-        password,
-        replace: add.replace,
+    let accounts = Accounts {
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
     };
-    let enrolled = enrol(&store, &SystemClock, Arc::new(SystemRandom), account).await;
+    let done = obey(&accounts, args.command, &config).await;
     store.close().await;
-    match enrolled {
-        Ok(enrolled) => {
+    match done {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => match error.downcast::<AccountError>() {
+            Ok(AccountError::Store(error)) => Err(error.into()),
+            Ok(AccountError::Hash(error)) => Err(error.into()),
+            Ok(wrong) => {
+                eprintln!("siaga: {wrong}");
+                Ok(ExitCode::from(2))
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+async fn obey(accounts: &Accounts, command: Command, config: &Config) -> anyhow::Result<()> {
+    match command {
+        Command::List(args) => list(accounts, &config.site.zone, args.json).await?,
+        Command::Add(add) => {
+            let account = Account {
+                password: typed(add.password_stdin)?,
+                email: add.email,
+                role: add.role,
+                office: add.office,
+                replace: add.replace,
+            };
+            let enrolled = accounts.enrol(account).await?;
             println!(
                 "{} can sign in at {}/office/",
                 enrolled.email, config.server.public_url
             );
-            if let Some(password) = enrolled.password {
-                println!("Password (shown this once): {password}");
+            print_password(&enrolled);
+        }
+        Command::Disable(Named { email }) => {
+            let before = accounts.disable(&email).await?;
+            let email = before.member.email;
+            match before.disabled_at {
+                Some(_) => println!("{email} is disabled already; nothing was changed"),
+                None => println!("{email} is disabled, and its sessions have ended"),
             }
-            Ok(ExitCode::SUCCESS)
         }
-        Err(error @ (EnrolError::Store(_) | EnrolError::Hash(_))) => Err(error.into()),
-        Err(error) => {
-            eprintln!("siaga: {error}");
-            Ok(ExitCode::from(2))
+        Command::Enable(Named { email }) => {
+            let before = accounts.enable(&email).await?;
+            let email = before.member.email;
+            match before.disabled_at {
+                Some(_) => println!("{email} can sign in again, with the password that it had"),
+                None => println!("{email} is not disabled; nothing was changed"),
+            }
         }
+        Command::Password(args) => {
+            let password = typed(args.password_stdin)?;
+            let enrolled = accounts.set_password(&args.email, password).await?;
+            println!(
+                "{} has another password, and its sessions have ended",
+                enrolled.email
+            );
+            print_password(&enrolled);
+        }
+        Command::Role(args) => {
+            let office = args.office.clone();
+            let before = accounts.set_role(&args.email, args.role, office).await?;
+            let at = args
+                .office
+                .map_or(String::new(), |code| format!(" at {code}"));
+            println!(
+                "{} is {}{at} now, and its sessions have ended",
+                before.member.email,
+                args.role.as_str()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn print_password(enrolled: &Enrolled) {
+    if let Some(password) = &enrolled.password {
+        println!("Password (shown this once): {password}");
+    }
+    if enrolled.is_disabled {
+        let email = &enrolled.email;
+        println!("The account is still disabled: `siaga staff enable {email}` lets it sign in");
     }
 }
 
-/// An account that shall be.
-#[derive(Clone)]
-pub struct Account {
-    /// The address to sign in with, as typed.
-    pub email: String,
-    /// What they may do.
-    pub role: Role,
-    /// The code of an officer's office.
-    pub office: Option<String>,
-    /// The password; `None`: one is made.
-    pub password: Option<String>,
-    /// Whether an account that exists is changed.
-    pub replace: bool,
-}
-
-/// An account that is.
-#[derive(Clone)]
-pub struct Enrolled {
-    /// The address, normalised.
-    pub email: String,
-    /// The password, where it was made.
-    pub password: Option<String>,
-}
-
-/// Why there is no such account now.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
-    /// The address is none.
-    #[error("`{0}` is not an e-mail address")]
-    NotAnEmail(String),
-    /// An officer without an office.
-    #[error("an officer works at an office: say which with --office CODE, such as ngurah-rai")]
-    NoOffice,
-    /// Someone else with an office.
-    #[error("only officers belong to one office: leave --office out")]
-    OfficeForAll,
-    /// No such office.
-    #[error("there is no office `{0}`{1}")]
-    UnknownOffice(String, String),
-    /// The password is too short or too long.
-    #[error("a password has at least 12 characters, and at most 1024 bytes")]
-    Password,
-    /// There is such an account.
-    #[error(
-        "there is an account {0} already: to give it this password, role and office, say --replace"
-    )]
-    Exists(String),
-    /// There is no account to replace.
-    #[error("there is no account {0}: to add it, leave --replace out")]
-    Missing(String),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The password could not be hashed.
-    #[error(transparent)]
-    Hash(#[from] passwords::HashError),
-}
-
-/// Adds or changes an account.
-pub async fn enrol(
-    store: &Store,
-    clock: &dyn Clock,
-    random: Arc<dyn Random>,
-    account: Account,
-) -> Result<Enrolled, EnrolError> {
-    let email = report::email(&account.email)
-        .ok_or_else(|| EnrolError::NotAnEmail(account.email.clone()))?;
-    match (account.role, account.office.as_deref()) {
-        (Role::Officer, None) => return Err(EnrolError::NoOffice),
-        (Role::Officer, Some(code)) if office::by_code(code).is_none() => {
-            return Err(EnrolError::UnknownOffice(code.to_owned(), nearest(code)));
-        }
-        (Role::Supervisor | Role::Operator, Some(_)) => return Err(EnrolError::OfficeForAll),
-        _ => {}
+/// The password from standard input, where it is to come from there.
+fn typed(from_stdin: bool) -> anyhow::Result<Option<String>> {
+    if !from_stdin {
+        return Ok(None);
     }
-    let made = account.password.is_none();
-    let password = account
-        .password
-        .unwrap_or_else(|| passwords::generate(&*random));
-    if password.chars().count() < passwords::SHORTEST || password.len() > passwords::LONGEST {
-        return Err(EnrolError::Password);
+    let mut typed = String::new();
+    let most = u64::try_from(passwords::LONGEST).unwrap_or(u64::MAX) + 2;
+    std::io::stdin()
+        .take(most)
+        .read_to_string(&mut typed)
+        .context("the password could not be read from standard input")?;
+    Ok(Some(typed.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+async fn list(
+    accounts: &Accounts,
+    zone: &jiff::tz::TimeZone,
+    as_json: bool,
+) -> Result<(), AccountError> {
+    let mut all: Vec<staff::Account> = Vec::new();
+    accounts.list(|account| all.push(account)).await?;
+    if as_json {
+        let list: Vec<serde_json::Value> = all.iter().map(entry).collect();
+        println!("{}", json!(list));
+        return Ok(());
     }
-    let now = clock.now();
-    let member = Member {
-        id: random::id(now, &*random),
-        email: email.clone(),
-        password_hash: passwords::hash(&password, &*random)?,
-        role: account.role,
-        office: account.office,
+    if all.is_empty() {
+        println!("There is no account yet; `siaga staff add` makes one");
+        return Ok(());
+    }
+    let time = |at: Moment| {
+        let at = at.timestamp().to_zoned(zone.clone());
+        at.strftime("%Y-%m-%d %H:%M %Z").to_string()
     };
-    let replace = account.replace;
-    let written = again_if_raced(|| {
-        let member = member.clone();
-        store.write(move |mut conn| {
-            Box::pin(async move {
-                let before = staff::by_email(&mut conn, &member.email).await?;
-                if replace {
-                    let changed = staff::replace(&mut conn, &member).await?;
-                    if let Some(before) = &before {
-                        let action = "account changed from the command line";
-                        staff::note(&mut conn, &before.id, action, None, now).await?;
-                    }
-                    return Ok(changed);
-                }
-                staff::add(&mut conn, &member, now).await?;
-                let action = "account added from the command line";
-                staff::note(&mut conn, &member.id, action, None, now).await?;
-                Ok(true)
-            })
+    let rows: Vec<[String; 5]> = all
+        .into_iter()
+        .map(|account| {
+            let staff::Member {
+                email,
+                role,
+                office,
+                ..
+            } = account.member;
+            [
+                email,
+                role.as_str().to_owned(),
+                office.unwrap_or_else(|| "-".to_owned()),
+                account
+                    .signed_in_at
+                    .map_or_else(|| "never".to_owned(), time),
+                account.disabled_at.map_or_else(
+                    || "enabled".to_owned(),
+                    |since| format!("disabled since {}", time(since)),
+                ),
+            ]
         })
-    })
-    .await;
-    match written {
-        Ok(true) => Ok(Enrolled {
-            email,
-            password: made.then_some(password),
-        }),
-        Ok(false) => Err(EnrolError::Missing(email)),
-        Err(error) if error.is_duplicate() => Err(EnrolError::Exists(email)),
-        Err(error) => Err(error.into()),
-    }
+        .collect();
+    let headings = ["EMAIL", "ROLE", "OFFICE", "LAST SIGN-IN", "STATE"];
+    print!("{}", table(headings, &rows));
+    Ok(())
 }
 
-/// The offices whose codes are most like what was typed.
-fn nearest(code: &str) -> String {
-    let mut alike: Vec<(f64, &str)> = office::all()
-        .iter()
-        .map(|office| (strsim::jaro_winkler(code, &office.code), &*office.code))
-        .filter(|(alike, _)| *alike > 0.75)
-        .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let names: Vec<&str> = alike.into_iter().take(3).map(|(_, code)| code).collect();
-    if names.is_empty() {
-        "; codes are like ngurah-rai or soekarno-hatta".to_owned()
-    } else {
-        format!("; did you mean {}?", names.join(" or "))
-    }
+fn entry(account: &staff::Account) -> serde_json::Value {
+    let time = |at: Moment| at.to_string();
+    json!({
+        "email": account.member.email,
+        "role": account.member.role.as_str(),
+        "office": account.member.office,
+        "added_at": time(account.created_at),
+        "last_sign_in_at": account.signed_in_at.map(time),
+        "disabled_at": account.disabled_at.map(time),
+    })
 }

@@ -22,6 +22,26 @@ pub const LONGEST: usize = 1024;
 #[error("the password could not be hashed: {0}")]
 pub struct HashError(String);
 
+/// Why a password cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LengthError {
+    /// It has fewer characters than [`SHORTEST`].
+    TooShort,
+    /// It has more bytes than [`LONGEST`].
+    TooLong,
+}
+
+/// Whether a new password is long enough, and not too long. Nothing else is asked of it.
+pub fn check_length(password: &str) -> Result<(), LengthError> {
+    if password.len() > LONGEST {
+        return Err(LengthError::TooLong);
+    }
+    if password.chars().count() < SHORTEST {
+        return Err(LengthError::TooShort);
+    }
+    Ok(())
+}
+
 /// The hash of a password in PHC form. Blocking: tens of milliseconds and 19 MB.
 pub fn hash(password: &str, random: &dyn Random) -> Result<String, HashError> {
     let salt: [u8; 16] = random::bytes(random);

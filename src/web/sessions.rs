@@ -16,9 +16,9 @@ use super::devices::{self, Devices};
 use super::lang::Lang;
 use super::layout;
 use crate::domain::case::Role;
-use crate::domain::{office, random};
+use crate::domain::{Moment, office, random};
 use crate::store::staff::{self, Member};
-use crate::store::{self};
+use crate::store::{self, Conn};
 
 /// How long a session lasts at most, used or not: a long working day.
 pub const LASTS: Duration = Duration::from_secs(12 * 3600);
@@ -88,6 +88,36 @@ fn token_hash_of(desk: &Desk, headers: &HeaderMap) -> Option<Vec<u8>> {
 /// A header that sets or removes a cookie.
 pub type SetCookie = (HeaderName, HeaderValue);
 
+/// A session before it is written.
+#[derive(Clone)]
+struct NewSession {
+    token: [u8; 32],
+    csrf: String,
+}
+
+impl NewSession {
+    fn draw(desk: &Desk) -> Self {
+        NewSession {
+            token: random::bytes(&*desk.random),
+            csrf: BASE64URL_NOPAD.encode(&random::bytes::<32>(&*desk.random)),
+        }
+    }
+
+    async fn open(
+        &self,
+        conn: &mut Conn<'_>,
+        staff: &str,
+        now: Moment,
+    ) -> Result<(), store::Error> {
+        let hash = Sha256::digest(self.token).to_vec();
+        staff::open_session(conn, hash, staff, &self.csrf, now, LASTS).await
+    }
+
+    fn cookie(&self, https: bool) -> SetCookie {
+        cookies::set(COOKIE, &BASE64URL_NOPAD.encode(&self.token), https, None)
+    }
+}
+
 /// Opens a session for `member`, whose password was found right, and makes the browser known;
 /// `known` is the hash of its device where it was known before. The session that this browser
 /// had before ends. Gives the cookies to set, or `None` where the account was changed
@@ -99,16 +129,13 @@ pub async fn open(
     known: Option<Vec<u8>>,
 ) -> Result<Option<[SetCookie; 2]>, store::Error> {
     let https = desk.site.is_https();
-    let token: [u8; 32] = random::bytes(&*desk.random);
-    let csrf = BASE64URL_NOPAD.encode(&random::bytes::<32>(&*desk.random));
-    let hash = Sha256::digest(token).to_vec();
+    let new = NewSession::draw(desk);
     let before = token_hash_of(desk, headers);
     let mut devices = Devices::of(headers, https);
     let added = known.is_none().then(|| devices.add(&*desk.random));
     let now = desk.clock.now();
     let opened = again_if_raced(|| {
-        let (member, csrf) = (member.clone(), csrf.clone());
-        let (before, hash) = (before.clone(), hash.clone());
+        let (member, new, before) = (member.clone(), new.clone(), before.clone());
         let (known, added) = (known.clone(), added.clone());
         desk.store.write(move |mut conn| {
             Box::pin(async move {
@@ -121,7 +148,7 @@ pub async fn open(
                 }
                 staff::close_expired(&mut conn, now).await?;
                 store::devices::forget_old(&mut conn, now - devices::LASTS).await?;
-                staff::open_session(&mut conn, hash, id, &csrf, now, LASTS).await?;
+                new.open(&mut conn, id, now).await?;
                 if let Some(known) = known {
                     store::devices::seen(&mut conn, known, now).await?;
                 }
@@ -134,8 +161,41 @@ pub async fn open(
         })
     })
     .await?;
-    let session = cookies::set(COOKIE, &BASE64URL_NOPAD.encode(&token), https, None);
-    Ok(opened.then(|| [session, devices.cookie(https)]))
+    Ok(opened.then(|| [new.cookie(https), devices.cookie(https)]))
+}
+
+/// Gives whoever is signed in another password, of this hash: all their sessions end and their
+/// browsers are unknown, and this browser gets a new session and is known. Gives the cookies to
+/// set, or `None` where the account was changed meanwhile.
+pub async fn change_password(
+    desk: &Desk,
+    who: &SignedIn,
+    headers: &HeaderMap,
+    hash: &str,
+) -> Result<Option<[SetCookie; 2]>, store::Error> {
+    let https = desk.site.is_https();
+    let new = NewSession::draw(desk);
+    let mut devices = Devices::of(headers, https);
+    let device = devices.add(&*desk.random);
+    let now = desk.clock.now();
+    let changed = again_if_raced(|| {
+        let (member, hash) = (who.member.clone(), hash.to_owned());
+        let (new, device) = (new.clone(), device.clone());
+        desk.store.write(move |mut conn| {
+            Box::pin(async move {
+                let (id, before) = (&member.id, &member.password_hash);
+                if !staff::change_password(&mut conn, id, before, &hash).await? {
+                    return Ok(false);
+                }
+                new.open(&mut conn, id, now).await?;
+                store::devices::add(&mut conn, device, id, now).await?;
+                staff::note(&mut conn, id, "own password changed", None, now).await?;
+                Ok(true)
+            })
+        })
+    })
+    .await?;
+    Ok(changed.then(|| [new.cookie(https), devices.cookie(https)]))
 }
 
 /// Ends the session. Gives the cookie that removes it from the browser.

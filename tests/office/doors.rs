@@ -1,14 +1,12 @@
 //! Signing in, sessions, forged forms, accounts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use siaga::cli::staff::{Account, EnrolError, enrol};
+use siaga::cli::staff::{Account, AccountError};
 use siaga::domain::case::Role;
 use siaga::store::staff;
-use siaga::system::SystemRandom;
 
-use super::staff::{PASSWORD, add, between, officer, sign_in, try_sign_in};
+use super::staff::{PASSWORD, accounts, add, between, officer, sign_in, try_sign_in};
 use crate::harness::{each_store, on_sqlite};
 use crate::reports::desk::{fields, start};
 
@@ -197,8 +195,9 @@ async fn accounts_are_added_once_and_replaced_on_purpose() {
             password: password.map(str::to_owned),
             replace,
         };
-        let enrol = |account| enrol(&desk.store, &desk.clock, Arc::new(SystemRandom), account);
-        let wrong = |result: Result<_, EnrolError>| match result {
+        let accounts = accounts(&desk);
+        let enrol = |account| accounts.enrol(account);
+        let wrong = |result: Result<_, AccountError>| match result {
             Ok(_) => panic!("it was taken"),
             Err(error) => error.to_string(),
         };

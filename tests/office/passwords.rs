@@ -20,7 +20,7 @@ async fn add_officer(desk: &Running, email: &str) {
 }
 
 /// Strangers guess at an account from ever new addresses, until it takes no further guess.
-async fn besiege(desk: &Running, email: &str) {
+pub(super) async fn besiege(desk: &Running, email: &str) {
     for guess in 0..100 {
         let from = format!("198.51.100.{guess}");
         let answer = Browser::at(desk, &from)
@@ -35,7 +35,7 @@ async fn besiege(desk: &Running, email: &str) {
     panic!("a hundred guesses were taken");
 }
 
-fn status(answer: &Response) -> u16 {
+pub(super) fn status(answer: &Response) -> u16 {
     answer.status().as_u16()
 }
 

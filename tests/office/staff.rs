@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Response;
-use siaga::cli::staff::{Account, enrol};
+use siaga::cli::staff::{Account, Accounts};
 use siaga::domain::case::Role;
 use siaga::system::SystemRandom;
 
@@ -28,9 +28,16 @@ pub(crate) async fn add(desk: &Running, email: &str, role: Role, office: Option<
         password: Some(PASSWORD.to_owned()),
         replace: false,
     };
-    enrol(&desk.store, &desk.clock, Arc::new(SystemRandom), account)
-        .await
-        .unwrap();
+    accounts(desk).enrol(account).await.unwrap();
+}
+
+/// The accounts as the command line changes them.
+pub(crate) fn accounts(desk: &Running) -> Accounts {
+    Accounts {
+        store: desk.store.clone(),
+        clock: desk.clock.shared(),
+        random: Arc::new(SystemRandom),
+    }
 }
 
 /// Sends the sign-in form.
@@ -68,7 +75,7 @@ pub(crate) async fn officer<'a>(desk: &'a Running, email: &str, office: &str) ->
 /// A browser at an address, with the cookies that it was given.
 pub(crate) struct Browser<'a> {
     desk: &'a Running,
-    from: String,
+    pub(crate) from: String,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 

@@ -2,6 +2,7 @@
 //! them on. Officers see the cases of their own office only, operators none, and every look
 //! at a case is in the audit trail before it is shown.
 
+mod account;
 mod case;
 mod queue;
 mod screenshot;
@@ -32,8 +33,8 @@ use super::texts::Texts;
 use super::throttle::{Rate, Throttle};
 use crate::domain::Clock;
 use crate::domain::case::Role;
-use crate::store;
 use crate::store::seal::SealError;
+use crate::store::{self, staff::Member};
 
 /// What the office allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,8 @@ struct Throttles {
     per_account: Throttle<String>,
     /// By the hash of the device.
     per_device: Throttle<Vec<u8>>,
+    /// Of somebody signed in, at the own password; as often as a known browser may try.
+    per_member: Throttle<String>,
 }
 
 impl Throttles {
@@ -90,6 +93,7 @@ impl Throttles {
             per_network_and_account: Throttle::new(pair, clock()),
             per_account: Throttle::new(settings.per_account, clock()),
             per_device: Throttle::new(settings.per_device, clock()),
+            per_member: Throttle::new(settings.per_device, clock()),
         }
     }
 
@@ -135,6 +139,7 @@ pub fn router(state: OfficeState) -> Router {
         .route("/office/", get(queue::page))
         .route("/office/sign-in", get(sign_in::show).post(sign_in::take))
         .route("/office/sign-out", post(sign_in::leave))
+        .route("/office/account", get(account::show).post(account::take))
         .route("/office/search", get(search::away).post(search::take))
         .route("/office/cases/{reference}", get(case::page))
         .route(
@@ -286,16 +291,36 @@ async fn sender(
     csrf: &str,
 ) -> Result<(SignedIn, Scope), Response> {
     let (who, scope) = worker(state, headers, lang).await?;
+    own_form(state, headers, lang, &who, csrf)?;
+    Ok((who, scope))
+}
+
+/// Refuses a form that does not come from a page of ours, of this session.
+fn own_form(
+    state: &OfficeState,
+    headers: &HeaderMap,
+    lang: Lang,
+    who: &SignedIn,
+    csrf: &str,
+) -> Result<(), Response> {
     if sessions::from_our_own_page(headers, &state.desk.site.own_url) && who.sent(csrf) {
-        return Ok((who, scope));
+        return Ok(());
     }
     let text = Texts::of(lang).get("office-form-old-text");
     Err(message(
         &state.desk,
         lang,
-        &who,
+        who,
         StatusCode::FORBIDDEN,
         "office-form-old",
         text,
     ))
+}
+
+/// Where somebody who has signed in begins: at the list of cases, if cases are for them.
+fn home(member: &Member) -> &'static str {
+    match member.role.sees_cases() {
+        true => "/office/",
+        false => "/office/account",
+    }
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{OfficeState, failed, rendered};
+use super::{OfficeState, failed, home, rendered};
 use crate::domain::report;
 use crate::store;
 use crate::store::staff::{self, Member};
@@ -67,7 +67,7 @@ pub(super) async fn show(
     lang: Lang,
 ) -> Response {
     match sessions::who(&state.desk, &headers).await {
-        Ok(Some(_)) => Redirect::to(&address(lang, "/office/")).into_response(),
+        Ok(Some(who)) => Redirect::to(&address(lang, home(&who.member))).into_response(),
         Ok(None) => page(&state, lang, StatusCode::OK, "", None),
         Err(error) => failed(&error),
     }
@@ -139,7 +139,7 @@ pub(super) async fn take(
     };
     match sessions::open(desk, &member, &headers, device).await {
         Ok(Some(cookies)) => {
-            let to = Redirect::to(&address(lang, "/office/"));
+            let to = Redirect::to(&address(lang, home(&member)));
             (AppendHeaders(cookies), to).into_response()
         }
         Ok(None) => wrong(),

@@ -37,6 +37,23 @@ staff-officer = Petugas
 staff-supervisor = Penyelia
 staff-operator = Operator
 
+account-link = Akun
+account-title = Akun Anda
+account-password = Ubah kata sandi
+account-password-text = Sesi Anda yang lain akan diakhiri, dan peramban lain yang pernah Anda pakai harus masuk dengan kata sandi baru.
+account-current = Kata sandi sekarang
+account-current-wrong = Kata sandi sekarang salah. Tidak ada yang diubah.
+account-new = Kata sandi baru
+account-new-hint = Paling sedikit { $least } karakter. Beberapa kata panjang lebih mudah diingat daripada karakter acak yang pendek.
+account-new-short = Kata sandi baru terlalu pendek: paling sedikit 12 karakter. Tidak ada yang diubah.
+account-new-long = Kata sandi baru terlalu panjang: paling banyak 1.024 byte. Tidak ada yang diubah.
+account-new-same = Kata sandi baru sama dengan yang sekarang. Tidak ada yang diubah.
+account-again = Ulangi kata sandi baru
+account-again-wrong = Kedua ketikan kata sandi baru tidak sama. Tidak ada yang diubah.
+account-button = Ubah kata sandi
+account-changed = Kata sandi Anda sudah diubah.
+account-changed-text = Anda tetap masuk di sini. Semua sesi Anda yang lain sudah diakhiri.
+
 col-deadline = Hari terakhir
 col-person = Nama dan paspor
 col-permit = Izin
