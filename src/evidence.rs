@@ -3,13 +3,13 @@
 
 mod limits;
 
-use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -63,6 +63,17 @@ pub struct EvidenceStore {
     /// When the hour of each sort of failure began, and how often it was met since.
     met: Arc<Mutex<HashMap<String, (Moment, u32)>>>,
     limits: Option<Limits>,
+    claims: Arc<Mutex<Claims>>,
+}
+
+/// Who is about to list or to remove which addresses, so that none is removed that is kept
+/// again in the same moment.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Kept, and not settled yet: how often.
+    kept: HashMap<String, u32>,
+    /// To be removed, unless they are kept again before.
+    doomed: HashSet<String>,
 }
 
 /// How often an hour the same failure leaves all of its evidence.
@@ -94,6 +105,7 @@ impl EvidenceStore {
             folder,
             met: Arc::default(),
             limits: None,
+            claims: Arc::default(),
         })
     }
 
@@ -121,6 +133,7 @@ impl EvidenceStore {
     }
 
     /// Keeps the bytes; they are durable when this answers `Ok`. The same bytes are kept once.
+    /// Nothing removes them before the reference is [settled](Self::settle).
     pub async fn keep(
         &self,
         kind: &str,
@@ -130,13 +143,17 @@ impl EvidenceStore {
         if bytes.len() > LARGEST {
             return Err(EvidenceError::TooLarge(bytes.len()));
         }
-        let (folder, limits) = (self.folder.clone(), self.limits.clone());
-        let owned = bytes.to_vec();
-        let kept = move || write(&folder, &owned, limits.as_ref());
-        let sha256 = blocking(&self.folder, kept).await?;
+        let (this, owned) = (self.clone(), bytes.to_vec());
+        let claim = blocking(&self.folder, move || {
+            // Before it is looked whether the file is there.
+            let claim = this.claim(address(&owned));
+            write(&this.folder, &claim.sha256, &owned, this.limits.as_ref())?;
+            Ok(claim)
+        })
+        .await?;
         Ok(EvidenceRef {
             kind: kind.to_owned(),
-            sha256,
+            sha256: claim.hand_over(),
             media_type: media_type.to_owned(),
             size: bytes.len() as u64,
         })
@@ -155,13 +172,93 @@ impl EvidenceStore {
         .await
     }
 
-    /// Removes what is at an address; whether there was something.
-    pub async fn remove(&self, sha256: &str) -> Result<bool, EvidenceError> {
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claim(&self, sha256: String) -> Claim {
+        let mut claims = self.claims();
+        *claims.kept.entry(sha256.clone()).or_default() += 1;
+        claims.doomed.remove(&sha256);
+        let store = self.clone();
+        Claim { store, sha256 }
+    }
+
+    /// Tells of an address that was given by [`keep`](Self::keep): the database lists it now, or
+    /// never will.
+    pub fn settle(&self, sha256: &str) {
+        let mut claims = self.claims();
+        if let Some(count) = claims.kept.get_mut(sha256) {
+            *count -= 1;
+            if *count == 0 {
+                claims.kept.remove(sha256);
+            }
+        }
+    }
+
+    /// Announces that these addresses are to be removed, and gives those of them that may be: the
+    /// others are kept by somebody right now. Whether the database lists any is to be asked
+    /// after this, and before [`remove`](Self::remove).
+    pub fn doom(&self, addresses: impl IntoIterator<Item = String>) -> Vec<String> {
+        let mut claims = self.claims();
+        let free = |address: &String| !claims.kept.contains_key(address);
+        let doomed: Vec<String> = addresses.into_iter().filter(free).collect();
+        claims.doomed.extend(doomed.iter().cloned());
+        doomed
+    }
+
+    /// Removes what is at an address that was doomed, unless it was kept again since; also where
+    /// there is nothing any more.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub async fn remove(&self, sha256: &str) -> Result<(), EvidenceError> {
         let path = self.path(sha256)?;
+        let (this, sha256) = (self.clone(), sha256.to_owned());
         blocking(&self.folder, move || {
-            gone(fs::remove_file(&path)).map_err(failure("remove", &path))
+            // Who keeps it meanwhile waits for the lock, and finds no file.
+            let mut claims = this.claims();
+            if !claims.doomed.remove(&sha256) {
+                return Ok(());
+            }
+            let removed = gone(fs::remove_file(&path)).map_err(failure("remove", &path));
+            removed.map(|_| ())
         })
         .await
+    }
+
+    /// Spares an address that was doomed.
+    pub fn spare(&self, sha256: &str) {
+        self.claims().doomed.remove(sha256);
+    }
+
+    /// Hands over the addresses of all pieces that were written before `before`, until `take`
+    /// gives `false`. Blocking.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn written_before(
+        &self,
+        before: Moment,
+        take: &mut dyn FnMut(String) -> bool,
+    ) -> Result<(), EvidenceError> {
+        for shelf in listed(&self.folder)? {
+            if !shelf.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(&shelf).map_err(failure("read the folder", &shelf))? {
+                let file = file.map_err(failure("read the folder", &shelf))?;
+                let Ok(name) = file.file_name().into_string() else {
+                    continue;
+                };
+                // One that has gone meanwhile is nobody's any more.
+                let is_old = file.metadata().is_ok_and(|file| is_older(&file, before));
+                if is_old && self.path(&name).is_ok() && !take(name) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, sha256: &str) -> Result<PathBuf, EvidenceError> {
@@ -178,17 +275,49 @@ impl EvidenceStore {
     }
 }
 
+/// That an address is kept, until whoever asked has the answer; settles it where that was dropped.
+struct Claim {
+    store: EvidenceStore,
+    sha256: String,
+}
+
+impl Claim {
+    /// The address, for whoever settles it from now on.
+    fn hand_over(mut self) -> String {
+        std::mem::take(&mut self.sha256)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.store.settle(&self.sha256);
+    }
+}
+
 fn address(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
-fn write(folder: &Path, bytes: &[u8], limits: Option<&Limits>) -> Result<String, EvidenceError> {
-    let sha256 = address(bytes);
+/// Whether a file was written before `before`, by the time that stands on it.
+pub fn is_older(file: &Metadata, before: Moment) -> bool {
+    let since_1970 = |written: SystemTime| written.duration_since(SystemTime::UNIX_EPOCH);
+    file.modified().is_ok_and(|written| {
+        let written = since_1970(written).unwrap_or_default().as_millis();
+        i64::try_from(written).is_ok_and(|written| Moment(written) < before)
+    })
+}
+
+fn write(
+    folder: &Path,
+    sha256: &str,
+    bytes: &[u8],
+    limits: Option<&Limits>,
+) -> Result<(), EvidenceError> {
     let shelf = folder.join(&sha256[..2]);
     if make_folder(&shelf)? {
         sync_folder(folder)?;
     }
-    let path = shelf.join(&sha256);
+    let path = shelf.join(sha256);
     let there = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
     if !there {
         let taken = limits
@@ -208,8 +337,7 @@ fn write(folder: &Path, bytes: &[u8], limits: Option<&Limits>) -> Result<String,
         }
     }
     // Also where the file was there: whoever put it there may not have come so far yet.
-    sync_folder(&shelf)?;
-    Ok(sha256)
+    sync_folder(&shelf)
 }
 
 /// Makes a folder, and those above it, for this user alone; whether it was missing.

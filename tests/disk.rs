@@ -123,7 +123,10 @@ async fn below_the_mark_no_evidence_is_written_and_what_is_there_is_read() {
     // What is there already takes no room.
     full.keep("page", "text/html", b"hello").await.unwrap();
     assert_eq!(full.read(&kept.sha256).await.unwrap().unwrap(), b"hello");
-    assert!(full.remove(&kept.sha256).await.unwrap());
+    full.settle(&kept.sha256);
+    assert_eq!(full.doom([kept.sha256.clone()]), [kept.sha256.clone()]);
+    full.remove(&kept.sha256).await.unwrap();
+    assert!(full.read(&kept.sha256).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -417,9 +417,24 @@ async fn evidence_is_kept_once_under_its_hash_for_this_user_alone() {
     assert_eq!(mode(&folder), 0o700);
 
     assert_eq!(store.read(HELLO).await.unwrap().unwrap(), b"hello");
-    assert!(store.remove(HELLO).await.unwrap());
-    assert!(!store.remove(HELLO).await.unwrap());
-    assert_eq!(store.read(HELLO).await.unwrap(), None);
+    // Kept twice, and nobody has said yet that it is listed.
+    for _ in 0..2 {
+        assert!(store.doom([HELLO.to_owned()]).is_empty());
+        store.remove(HELLO).await.unwrap();
+        assert!(store.read(HELLO).await.unwrap().is_some());
+        store.settle(HELLO);
+    }
+    // Kept again while it was asked whether anything lists it.
+    assert_eq!(store.doom([HELLO.to_owned()]), [HELLO]);
+    store.keep("page", "text/html", b"hello").await.unwrap();
+    store.settle(HELLO);
+    store.remove(HELLO).await.unwrap();
+    assert!(store.read(HELLO).await.unwrap().is_some());
+    assert_eq!(store.doom([HELLO.to_owned()]), [HELLO]);
+    for _ in 0..2 {
+        store.remove(HELLO).await.unwrap();
+        assert_eq!(store.read(HELLO).await.unwrap(), None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -36,6 +36,7 @@ mod pages;
 mod personal_data;
 mod recordings;
 mod rehearsal_site;
+mod removal;
 mod reports;
 mod store;
 mod telemetry;

@@ -14,7 +14,7 @@ use siaga::domain::report::{self, Fields, Report};
 use siaga::domain::{Moment, Random, random};
 use siaga::store::reports::{self, Case, NewReport, Screenshot, Which};
 use siaga::store::seal::{MasterKeys, SealError};
-use siaga::store::{self, Error, Store, case_steps, staff};
+use siaga::store::{self, Error, Store, case_steps, files, staff};
 use siaga::system::SystemRandom;
 
 use crate::harness::{Database, SeededRandom, adopt, at, component, each_store, on_sqlite};
@@ -402,10 +402,13 @@ async fn what_is_erased_is_neither_readable_nor_findable() {
         let due = async |now: Moment| {
             db.store
                 .read(move |mut conn| {
-                    Box::pin(async move { reports::due_for_erasure(&mut conn, now).await })
+                    Box::pin(async move { reports::due_for_erasure(&mut conn, now, None).await })
                 })
                 .await
                 .unwrap()
+                .into_iter()
+                .map(|due| due.id)
+                .collect::<Vec<_>>()
         };
         assert!(due(at(1000)).await.is_empty());
         assert_eq!(due(at(1001)).await, std::slice::from_ref(&id));
@@ -413,11 +416,15 @@ async fn what_is_erased_is_neither_readable_nor_findable() {
         let files = db
             .store
             .write(move |mut conn| {
-                Box::pin(async move { reports::erase(&mut conn, &erase, at(1001)).await })
+                Box::pin(async move {
+                    reports::erase(&mut conn, &erase, at(1001)).await?;
+                    files::queued(&mut conn, files::Kind::Screenshot, 0).await
+                })
             })
             .await
             .unwrap();
-        assert_eq!(files, [format!("{id}-1")], "the caller removes these");
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].name, format!("{id}-1"), "to be removed");
         let case = by_reference(&db.store, 1).await;
         assert_eq!(case.erased_at, Some(at(1001)));
         assert!(case.open(&keys).unwrap().is_none());
@@ -588,13 +595,13 @@ async fn nothing_can_be_written_to_a_case_after_its_erasure() {
     .await;
 }
 
-/// Erases a report; gives its files.
-async fn erase(store: &Store, id: &str, now: Moment) -> Vec<String> {
+/// Erases a report.
+async fn erase(store: &Store, id: &str, now: Moment) {
     let id = id.to_owned();
     store
         .write(move |mut conn| Box::pin(async move { reports::erase(&mut conn, &id, now).await }))
         .await
-        .unwrap()
+        .unwrap();
 }
 
 /// Moves a case on.

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+use super::files::{self, Folders};
 use crate::detect::STOPPED;
 use crate::domain::history::Gap;
 use crate::domain::{Clock, Moment};
-use crate::store::{self, Store, monitor, retention, staff};
+use crate::store::reports::{REPEATABLE, due_for_erasure, end_repeats};
+use crate::store::{self, Conn, Store, monitor, retention, staff};
 use crate::web::desk::Desk;
 use crate::web::reports;
 
@@ -97,112 +100,192 @@ pub struct Retention {
     pub hours: Duration,
 }
 
-/// What one round of retention removed.
+/// What one round of retention removed from the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Raw runs.
     pub runs: u64,
-    /// Hashes of evidence whose files nothing refers to.
-    pub evidence: Vec<String>,
-    /// Files of screenshots of erased reports.
-    pub screenshots: Vec<String>,
+    /// Pieces of evidence.
+    pub evidence: u64,
     /// Reports whose personal data was erased.
-    pub reports: usize,
+    pub reports: u64,
+    /// Reports that could not be erased.
+    pub failed: u64,
 }
 
-/// One round: removes what is older than it may be, in small transactions. The caller
-/// removes the files named in the result.
-pub async fn retain(store: &Store, kept: Retention, now: Moment) -> Result<Removed, store::Error> {
+/// One round: removes what is older than it may be until nothing is left, in small transactions,
+/// between which others write. The files of what it removed are on the list of
+/// [`files::remove_queued`].
+///
+/// # Errors
+/// When the database fails: what was done until then is done.
+pub async fn retain(
+    store: &Store,
+    kept: Retention,
+    now: Moment,
+    stop: &watch::Receiver<bool>,
+) -> Result<Removed, store::Error> {
     let mut removed = Removed::default();
-    loop {
-        let runs = store
-            .write(move |mut c| {
-                Box::pin(async move { retention::old_runs(&mut c, now - kept.runs).await })
-            })
-            .await?;
-        removed.runs += runs;
-        if runs < retention::AT_ONCE as u64 {
-            break;
-        }
-    }
-    removed.evidence = store
-        .write(move |mut c| {
-            Box::pin(async move { retention::old_evidence(&mut c, now - kept.evidence).await })
-        })
-        .await?;
+    // First, because it is what people were promised.
+    erase(store, now, stop, &mut removed).await?;
+    removed.runs = until_done(store, stop, now - kept.runs, |c, before| {
+        Box::pin(retention::old_runs(c, before))
+    })
+    .await?;
+    removed.evidence = until_done(store, stop, now - kept.evidence, |c, before| {
+        Box::pin(retention::old_evidence(c, before))
+    })
+    .await?;
+    until_done(store, stop, now - kept.messages, |c, before| {
+        Box::pin(retention::old_messages(c, before))
+    })
+    .await?;
+    // What requests that can no longer be repeated would be answered from.
+    until_done(store, stop, now - REPEATABLE, |c, before| {
+        Box::pin(end_repeats(c, before, retention::AT_ONCE.cast_signed()))
+    })
+    .await?;
     store
         .write(move |mut c| {
             Box::pin(async move {
-                retention::old_messages(&mut c, now - kept.messages).await?;
                 retention::old_hours(&mut c, now - kept.hours).await?;
                 staff::close_expired(&mut c, now).await
             })
         })
         .await?;
-    end_repeats(store, now).await?;
-    let due = store
-        .read(move |mut c| {
-            Box::pin(async move { store::reports::due_for_erasure(&mut c, now).await })
-        })
-        .await?;
-    for id in due {
-        let files = store
-            .write(move |mut c| {
-                Box::pin(async move { store::reports::erase(&mut c, &id, now).await })
-            })
-            .await?;
-        removed.screenshots.extend(files);
-        removed.reports += 1;
-    }
     Ok(removed)
 }
 
-/// Forgets what requests that can no longer be repeated are answered from.
-pub async fn end_repeats(store: &Store, now: Moment) -> Result<(), store::Error> {
-    let before = now - store::reports::REPEATABLE;
-    loop {
-        let ended = store
-            .write(move |mut c| {
-                Box::pin(async move {
-                    store::reports::end_repeats(&mut c, before, retention::AT_ONCE).await
-                })
-            })
+/// Removes a portion of what is older than a moment; gives how much that was.
+type Portion = for<'a> fn(&'a mut Conn<'_>, Moment) -> BoxFuture<'a, Result<u64, store::Error>>;
+
+/// Removes one portion after the other, until one is not full. Gives how much that was in all.
+async fn until_done(
+    store: &Store,
+    stop: &watch::Receiver<bool>,
+    before: Moment,
+    portion: Portion,
+) -> Result<u64, store::Error> {
+    let mut all = 0;
+    while !*stop.borrow() {
+        let removed = store
+            .write(move |mut c| Box::pin(async move { portion(&mut c, before).await }))
             .await?;
-        if ended < retention::AT_ONCE.unsigned_abs() {
-            return Ok(());
+        all += removed;
+        if removed < retention::AT_ONCE {
+            break;
         }
     }
+    Ok(all)
+}
+
+/// Erases every report whose retention has ended. One that cannot be erased is counted, and left
+/// for the next round.
+async fn erase(
+    store: &Store,
+    now: Moment,
+    stop: &watch::Receiver<bool>,
+    removed: &mut Removed,
+) -> Result<(), store::Error> {
+    let mut after = None;
+    while !*stop.borrow() {
+        let due = store
+            .read(move |mut c| {
+                Box::pin(async move { due_for_erasure(&mut c, now, after.as_ref()).await })
+            })
+            .await?;
+        let Some(last) = due.last() else { break };
+        after = Some(last.clone());
+        let ids: Vec<String> = due.into_iter().map(|due| due.id).collect();
+        match erase_together(store, ids.clone(), now).await {
+            Ok(()) => removed.reports += ids.len() as u64,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(_) => {
+                for id in ids {
+                    match erase_together(store, vec![id.clone()], now).await {
+                        Ok(()) => removed.reports += 1,
+                        Err(error) => {
+                            tracing::error!(%error, id, "a report could not be erased");
+                            removed.failed += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn erase_together(store: &Store, ids: Vec<String>, now: Moment) -> Result<(), store::Error> {
+    store
+        .write(move |mut c| {
+            Box::pin(async move {
+                for id in &ids {
+                    store::reports::erase(&mut c, id, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// How often retention goes round.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+/// How often files are looked through for those that no row lists, and how soon again after that
+/// failed.
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+const SWEEP_AGAIN: Duration = Duration::from_secs(600);
 
-/// Goes round until told to stop. `remove` takes what a round freed, to remove the files.
+/// Goes round until told to stop.
 pub async fn retention(
     store: Store,
     kept: Retention,
+    folders: Folders,
     clock: Arc<dyn Clock>,
     mut stop: watch::Receiver<bool>,
-    remove: impl AsyncFn(Removed) + Send,
 ) -> anyhow::Result<()> {
     while !*stop.borrow_and_update() {
-        match retain(&store, kept, clock.now()).await {
-            Ok(removed) => {
-                if removed != Removed::default() {
-                    tracing::info!(
-                        runs = removed.runs,
-                        reports = removed.reports,
-                        evidence = removed.evidence.len(),
-                        "retention removed what was old"
-                    );
-                }
-                remove(removed).await;
-            }
+        match retain(&store, kept, clock.now(), &stop).await {
+            Ok(removed) if removed == Removed::default() => {}
+            Ok(removed) => tracing::info!(?removed, "retention removed what was old"),
             Err(error) => tracing::warn!(%error, "retention could not go round"),
+        }
+        match files::remove_queued(&store, &folders, &stop).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "files of what was removed are gone"),
+            Err(error) => tracing::warn!(%error, "files could not be removed"),
         }
         tokio::select! {
             _ = stop.changed() => {}
             () = tokio::time::sleep(RETENTION_EVERY) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes what crashes left, at the start and once a day, until told to stop.
+pub async fn sweep(
+    store: Store,
+    folders: Folders,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    while !*stop.borrow_and_update() {
+        let pause = match files::sweep(&store, &folders, clock.now(), &stop).await {
+            Ok(removed) => {
+                if removed > 0 {
+                    tracing::info!(removed, "files that nothing refers to were removed");
+                }
+                SWEEP_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "files could not be swept");
+                SWEEP_AGAIN
+            }
+        };
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
     Ok(())

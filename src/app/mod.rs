@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod disk_watch;
+pub mod files;
 pub mod ingest;
 pub mod jobs;
 pub mod life;

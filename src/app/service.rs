@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::files::Folders;
 use super::jobs;
 use super::life::Life;
 use super::{disk_watch, ingest, past, settings};
@@ -40,7 +41,7 @@ use crate::web::reading::Reader;
 use crate::web::reports::{self, ReportsState};
 use crate::web::sessions::again_if_raced;
 use crate::web::throttle::Rate;
-use crate::web::{PageCache, Site, publish, render, screenshots, serve};
+use crate::web::{PageCache, Site, publish, render, serve};
 
 /// Everything that stands before anything runs.
 pub struct Service {
@@ -155,13 +156,6 @@ impl Service {
             );
         }
         private_folder(&self.screenshots())?;
-        let swept = screenshots::sweep(&self.store, &self.screenshots(), now).await?;
-        if swept > 0 {
-            tracing::info!(
-                swept,
-                "screenshots of reports that were never acknowledged were removed"
-            );
-        }
         let listener = TcpListener::bind(self.config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
@@ -417,34 +411,18 @@ impl Service {
             messages: days(self.config.retention.messages_days),
             hours: days(self.config.retention.hours_days),
         };
+        let folders = Folders {
+            data: self.config.data.folder.clone(),
+            screenshots: self.screenshots(),
+            evidence: self.evidence.clone(),
+        };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
-        let evidence = self.evidence.clone();
-        let screenshots = self.screenshots();
         life.spawn(
             "retention",
-            jobs::retention(
-                store,
-                kept,
-                clock,
-                life.stop(),
-                move |removed: jobs::Removed| {
-                    let (evidence, screenshots) = (evidence.clone(), screenshots.clone());
-                    Box::pin(async move {
-                        for sha256 in removed.evidence {
-                            if let Err(error) = evidence.remove(&sha256).await {
-                                tracing::warn!(%error, "a piece of evidence could not be removed");
-                            }
-                        }
-                        for file in removed.screenshots {
-                            if let Err(error) = tokio::fs::remove_file(screenshots.join(file)).await
-                            {
-                                tracing::warn!(%error, "a screenshot could not be removed");
-                            }
-                        }
-                    })
-                },
-            ),
+            jobs::retention(store, kept, folders.clone(), clock, life.stop()),
         );
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        life.spawn("sweep", jobs::sweep(store, folders, clock, life.stop()));
     }
 
     fn tools(&self) -> anyhow::Result<Tools> {

@@ -137,6 +137,24 @@ impl Conn<'_> {
         Ok(())
     }
 
+    /// Waits for transactions that have written to `table`, also where their COMMIT waits for a
+    /// standby, and keeps others from writing to it until this transaction ends. On SQLite there
+    /// is one writer, so that it is alone already.
+    ///
+    /// # Errors
+    /// When those transactions do not end at once.
+    pub(super) async fn keep_writers_out_of(&mut self, table: &'static str) -> Result<(), Error> {
+        let Conn::Postgres(conn) = self else {
+            return Ok(());
+        };
+        // Whoever comes behind this lock waits as long as it does.
+        let lock = format!("SET LOCAL lock_timeout = '250ms'; LOCK TABLE {table} IN SHARE MODE");
+        sqlx::raw_sql(AssertSqlSafe(lock))
+            .execute(&mut **conn)
+            .await?;
+        Ok(())
+    }
+
     /// All rows of a query. The statement itself bounds their number.
     pub async fn all<T: Record>(
         &mut self,

@@ -22,6 +22,7 @@ macro_rules! all_migrations {
             1 "start",
             2 "keys",
             3 "staff",
+            4 "kept",
         }
     };
 }

@@ -13,6 +13,7 @@ mod writer;
 
 pub mod case_steps;
 pub mod devices;
+pub mod files;
 pub mod keys;
 pub mod migrations;
 pub mod monitor;
@@ -139,6 +140,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
         case_steps::STATEMENTS,
         devices::STATEMENTS,
+        files::STATEMENTS,
         keys::STATEMENTS,
         monitor::STATEMENTS,
         outages::STATEMENTS,

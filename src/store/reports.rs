@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use super::conn::{statements, values};
 use super::runs::component;
 use super::seal::{DataKey, MasterKeys, SealError};
-use super::{Conn, Error};
+use super::{Conn, Error, files};
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::report::{self, Report, Submitted};
@@ -64,8 +64,9 @@ statements! {
     ATTEMPTS = "SELECT tried_at FROM attempts WHERE report_id = $1 ORDER BY tried_at";
     SCREENSHOTS = "SELECT number, sha256, file, media_type, width, height, size FROM screenshots
         WHERE report_id = $1 ORDER BY number";
-    DUE_FOR_ERASURE = "SELECT id FROM reports
-        WHERE erased_at IS NULL AND erase_at <= $1 ORDER BY erase_at LIMIT 100";
+    DUE_FOR_ERASURE = "SELECT id, erase_at FROM reports
+        WHERE erased_at IS NULL AND erase_at <= $1 AND (erase_at > $2 OR (erase_at = $2 AND id > $3))
+        ORDER BY erase_at, id LIMIT 50";
     ERASE = "UPDATE reports SET erased_at = $2, key_id = NULL, wrapped_key = NULL,
             passport_hash = $3, email_hash = NULL, phone_hash = NULL, permit_expires_on = NULL,
             arrived_on = NULL, sealed_name = NULL, sealed_nationality = NULL,
@@ -80,7 +81,6 @@ statements! {
             secret_key_id = NULL
         WHERE id IN (SELECT id FROM reports
             WHERE secret_key_id IS NOT NULL AND received_at < $1 ORDER BY received_at LIMIT $2)";
-    FILE_KNOWN = "SELECT COUNT(*) FROM screenshots WHERE file = $1";
 }
 
 /// A report on its way into the database.
@@ -488,34 +488,40 @@ pub async fn screenshots(conn: &mut Conn<'_>, id: &str) -> Result<Vec<Screenshot
     conn.all(SCREENSHOTS, values![id]).await
 }
 
-/// Ids of reports whose retention has ended, at most 100.
-pub async fn due_for_erasure(conn: &mut Conn<'_>, now: Moment) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> = conn.all(DUE_FOR_ERASURE, values![now]).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// A report whose retention has ended.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Due {
+    /// Its id.
+    pub id: String,
+    /// When it is to be erased.
+    #[sqlx(try_from = "i64")]
+    pub erase_at: Moment,
 }
 
-/// Forgets a report's key and its personal data. Gives the files that are to be removed.
-pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<Vec<String>, Error> {
-    let files = screenshots(conn, id)
-        .await?
-        .into_iter()
-        .map(|shot| shot.file)
-        .collect();
+/// Reports whose retention has ended, the longest due first, behind `after`; at most 50.
+pub async fn due_for_erasure(
+    conn: &mut Conn<'_>,
+    now: Moment,
+    after: Option<&Due>,
+) -> Result<Vec<Due>, Error> {
+    let (at, id) = after.map_or((i64::MIN, ""), |due| (due.erase_at.0, due.id.as_str()));
+    conn.all(DUE_FOR_ERASURE, values![now, at, id]).await
+}
+
+/// Forgets a report's key and its personal data, and puts its files on the list of what is to be
+/// removed.
+pub async fn erase(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<(), Error> {
     conn.execute(ERASE, values![id, now, Vec::<u8>::new()])
         .await?;
+    files::queue_screenshots(conn, id).await?;
     conn.execute(FORGET_SCREENSHOTS, values![id]).await?;
     // Officers write freely: a reason may name the applicant.
     conn.execute(FORGET_REASONS, values![id]).await?;
-    Ok(files)
+    Ok(())
 }
 
 /// Forgets the idempotency key and what goes with it of at most `limit` requests that came
 /// before `before`: the same request is a new report from then on. Gives how many.
 pub async fn end_repeats(conn: &mut Conn<'_>, before: Moment, limit: i64) -> Result<u64, Error> {
     conn.execute(END_REPEATS, values![before, limit]).await
-}
-
-/// Whether any report lists this file of a screenshot.
-pub async fn knows_file(conn: &mut Conn<'_>, file: &str) -> Result<bool, Error> {
-    Ok(conn.number(FILE_KNOWN, values![file]).await? > 0)
 }

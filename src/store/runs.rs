@@ -67,7 +67,8 @@ statements! {
             MIN(kept_at) AS first_at, MAX(kept_at) AS last_at
         FROM evidence WHERE component = $1 AND kept_at >= $2 AND kept_at < $3
         GROUP BY step, kind, sha256, media_type ORDER BY times DESC, first_at LIMIT 40";
-    FIRST_OBSERVATION = "SELECT MIN(hour_at) FROM rollup_hours";
+    FIRST_OBSERVATION = "SELECT MIN(at) FROM (SELECT MIN(hour_at) AS at FROM rollup_hours
+        UNION ALL SELECT CAST(value AS BIGINT) FROM settings WHERE name = 'watched_since') AS known";
     NEWEST_END = "SELECT MAX(ended_at) FROM
         (SELECT ended_at FROM runs ORDER BY started_at DESC LIMIT 20) AS newest";
 }
@@ -442,7 +443,7 @@ pub async fn newest_end(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
     Ok(row.and_then(|(at,)| at).map(Moment))
 }
 
-/// The first hour in which anything was observed.
+/// The first hour in which anything was observed, also where its figures are no longer kept.
 pub async fn first_observation(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
     let row: Option<(Option<i64>,)> = conn.optional(FIRST_OBSERVATION, values![]).await?;
     Ok(row.and_then(|(at,)| at).map(Moment))

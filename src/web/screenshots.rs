@@ -4,17 +4,15 @@
 use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
 use super::new_files::NewFiles;
-use crate::domain::{Moment, Random};
-use crate::store::reports::{self, Screenshot};
+use crate::domain::Random;
+use crate::store::reports::Screenshot;
 use crate::store::seal::{DataKey, SealError};
-use crate::store::{self, Store};
 
 /// Longest side taken, in pixels: a whole long page fits.
 const LONGEST_SIDE: u32 = 20_000;
@@ -23,8 +21,6 @@ const MOST_PIXELS: u64 = 50_000_000;
 /// Memory that decoding one picture may take, in bytes: 50 megapixels of four bytes, and
 /// the decoder's own.
 const DECODING: u64 = 320 * 1024 * 1024;
-/// A file that no row lists may belong to a report on its way while it is younger.
-const SWEEP_AFTER: Duration = Duration::from_secs(3600);
 
 /// Why a file is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -226,52 +222,4 @@ fn with_eight_bits(picture: DynamicImage) -> DynamicImage {
     } else {
         picture.into_rgb8().into()
     }
-}
-
-/// Removes files that no report lists: what a crash left of uploads that were never
-/// acknowledged. Gives how many. To be run once, at the start.
-pub async fn sweep(store: &Store, folder: &Path, now: Moment) -> Result<usize, store::Error> {
-    let listed = {
-        let folder = folder.to_owned();
-        tokio::task::spawn_blocking(move || old_files(&folder, now)).await
-    };
-    let files = match listed {
-        Ok(Ok(files)) => files,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the folder of screenshots could not be read");
-            return Ok(0);
-        }
-        Err(_) => return Ok(0),
-    };
-    let mut removed = 0;
-    for file in files {
-        let name = file.clone();
-        let known = store
-            .read(|mut conn| Box::pin(async move { reports::knows_file(&mut conn, &name).await }))
-            .await?;
-        if !known && tokio::fs::remove_file(folder.join(&file)).await.is_ok() {
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-fn old_files(folder: &Path, now: Moment) -> io::Result<Vec<String>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        let written = metadata
-            .modified()?
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let written = Moment(i64::try_from(written.as_millis()).unwrap_or(i64::MAX));
-        if metadata.is_file()
-            && now.since(written) > SWEEP_AFTER
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            files.push(name);
-        }
-    }
-    Ok(files)
 }

@@ -117,17 +117,23 @@ async fn killed(setup: Setup, postgres: Option<&str>) {
     let mut siaga = setup.run().await;
     let rows = rows(&setup, postgres).await;
     let listed: BTreeSet<String> = rows.iter().map(|row| row.file.clone()).collect();
-    let there: BTreeSet<String> = fs::read_dir(&screenshots)
-        .expect("a folder")
-        .map(|entry| {
-            entry
-                .expect("a file")
-                .file_name()
-                .into_string()
-                .expect("a name")
-        })
-        .collect();
-    assert_eq!(listed, there, "each row has its file and each file its row");
+    let there = || -> BTreeSet<String> {
+        let entries = fs::read_dir(&screenshots).expect("a folder");
+        entries
+            .map(|entry| entry.expect("a file").file_name())
+            .map(|name| name.into_string().expect("a name"))
+            .collect()
+    };
+    eventually("files without rows are gone", SOON, || {
+        let gone = there().len() <= listed.len();
+        async move { gone }
+    })
+    .await;
+    assert_eq!(
+        listed,
+        there(),
+        "each row has its file and each file its row"
+    );
     assert_eq!(listed.len(), rows.len());
     for row in &rows {
         let length = fs::metadata(screenshots.join(&row.file)).expect("it").len();

@@ -138,32 +138,6 @@ async fn a_full_disk_keeps_nothing_half_and_all_is_well_when_there_is_room_again
     .await;
 }
 
-#[tokio::test]
-async fn the_sweep_removes_old_files_that_no_report_lists_and_no_others() {
-    on_sqlite(|database| async move {
-        let desk = start(&database.store).await;
-        let shot = form(&fields()).part("screenshot", file("a.png", png(9, 9)));
-        assert_eq!(desk.report(shot).await.status(), 201);
-        let listed = desk.files();
-        std::fs::write(desk.screenshots.join("orphan-1"), b"x").unwrap();
-        let written = std::fs::metadata(desk.screenshots.join("orphan-1"))
-            .unwrap()
-            .modified()
-            .unwrap()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        let written = Moment(i64::try_from(written.as_millis()).unwrap());
-        let sweep = |now| screenshots::sweep(&desk.store, &desk.screenshots, now);
-        let young = written + Duration::from_secs(1800);
-        assert_eq!(sweep(young).await.unwrap(), 0);
-        assert_eq!(desk.files().len(), 2);
-        let old = written + Duration::from_secs(7200);
-        assert_eq!(sweep(old).await.unwrap(), 1);
-        assert_eq!(desk.files(), listed);
-    })
-    .await;
-}
-
 fn a_report() -> impl Strategy<Value = Vec<(&'static str, String)>> {
     (
         "[A-Za-z0-9]{3,20}",

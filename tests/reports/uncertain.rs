@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use reqwest::Response;
 use serde_json::Value;
+use siaga::app::files::{Folders, sweep};
+use siaga::domain::Clock as _;
 use siaga::store::{Error, Store, monitor, reports};
+use siaga::system::SystemClock;
 use siaga::web::screenshots;
 
 use super::desk::{Running, fields, file, form, png, start};
 use crate::harness::cluster::Cluster;
-use crate::harness::eventually;
 use crate::harness::processes::SOON;
+use crate::harness::{eventually, folder};
 
 async fn report(desk: &Running) -> Response {
     let form = form(&fields()).part("screenshot", file("a.png", png(9, 9)));
@@ -57,8 +60,20 @@ async fn a_commit_that_takes_too_long_keeps_its_files_and_a_second_try_gets_them
     assert!(answer.headers().contains_key("retry-after"));
     assert_eq!(desk.files().len(), 1, "the row may come");
 
-    // It does come, once the standby does.
+    // Nor is it swept away while that is so, however long it lasts.
     primary.until_waiting(1).await;
+    let place = folder();
+    let folders = Folders {
+        data: place.path().to_owned(),
+        screenshots: desk.screenshots.clone(),
+        evidence: desk.evidence.clone(),
+    };
+    let stop = tokio::sync::watch::channel(false).1;
+    let now = SystemClock.now() + Duration::from_secs(86_400);
+    assert!(sweep(&store, &folders, now, &stop).await.is_err());
+    assert_eq!(desk.files().len(), 1);
+
+    // It does come, once the standby does.
     primary.wait_for_standby("").await;
     eventually("the report is there", SOON, || async {
         desk.count().await == 1

@@ -2,6 +2,7 @@
 //! then is it acknowledged. A repeated request gets the answer of the first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde_json::json;
@@ -50,6 +51,9 @@ impl From<store::Error> for NotKept {
     }
 }
 
+/// How long after a report came its row may be written, by the wall clock: a process that was
+/// suspended in between must not list files that were taken for left over.
+const MAX_SETTLING: Duration = Duration::from_secs(600);
 /// Longest idempotency key taken.
 pub(super) const LONGEST_KEY: usize = 200;
 /// The form's field that does what the header does for programs: a double click sends one
@@ -211,6 +215,7 @@ async fn settle(
     let written = {
         let (new, random) = (new.clone(), Arc::clone(&desk.random));
         let (keys, master_keys) = (keys.clone(), Arc::clone(&master_keys));
+        let clock = Arc::clone(&desk.clock);
         desk.store
             .write(move |mut conn| {
                 Box::pin(async move {
@@ -221,6 +226,10 @@ async fn settle(
                         return Ok(answered);
                     }
                     reports::insert(&mut conn, &new, &data_key, &master_keys, &*random).await?;
+                    // Behind the insert: whoever sweeps files waits for it, or was before it.
+                    if clock.now().since(now) > MAX_SETTLING {
+                        return Err(store::Error::Refused("its files may have been swept away"));
+                    }
                     Ok(None)
                 })
             })
