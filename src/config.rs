@@ -20,7 +20,7 @@ pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
 use crate::probe::browser;
-pub use crate::probe::browser::WebDriver;
+pub use crate::probe::browser::{Sandbox, User, WebDriver};
 use crate::toml_reader::{Problem, Source};
 use crate::web::office;
 
@@ -156,8 +156,11 @@ pub struct Browser {
     pub free_memory: u64,
     /// How long a run waits for its turn before it is left out.
     pub patience: Duration,
-    /// Whether Chromium's sandbox is on; `None`: unless we are root.
-    pub sandbox: Option<bool>,
+    /// Chromium's sandbox; `None`: nothing is said of it, and so it is required.
+    pub sandbox: Option<Sandbox>,
+    /// The user that a driver of our own and its browser run as; `None`: if we are root, one of
+    /// their own.
+    pub user: Option<User>,
 }
 
 /// The mailbox that payment notices arrive in.
@@ -313,7 +316,8 @@ impl Default for Browser {
             slots: settings.slots,
             free_memory: settings.free_memory,
             patience: settings.patience,
-            sandbox: settings.sandbox,
+            sandbox: None,
+            user: None,
         }
     }
 }
@@ -323,8 +327,8 @@ pub const NO_DRIVER: &str = "the driver that `webdriver` in `[browser]` names is
                              browser runs are recorded as not configured";
 
 impl Browser {
-    /// How browsers are started, with their folders in `folder`; `None` where there are none.
-    /// `roots` are certificates to trust, in PEM.
+    /// How browsers are started, with their folders in `folder` where their user can reach it;
+    /// `None` where there are none. `roots` are certificates to trust, in PEM.
     pub fn settings(
         &self,
         folder: &Path,
@@ -335,14 +339,24 @@ impl Browser {
             WebDriver::Own(program) => WebDriver::Own(browser::find(program)?),
             remote @ WebDriver::Remote(_) => remote.clone(),
         };
+        let user = match self.user {
+            Some(user) => user.if_another(),
+            None => User::of_browsers(),
+        };
+        // The data folder is closed to all others.
+        let folder = match user {
+            Some(user) if user.can_be_had() => browser::shared_folder(),
+            _ => folder.to_owned(),
+        };
         // Chromium wants its folders by their whole path.
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         Some(browser::Settings {
             webdriver,
             slots: self.slots,
             free_memory: self.free_memory,
             patience: self.patience,
-            sandbox: self.sandbox,
+            sandbox: self.sandbox.unwrap_or(Sandbox::Required),
+            user,
             trusted_keys: roots
                 .iter()
                 .flat_map(|pem| browser::key_hashes(pem))

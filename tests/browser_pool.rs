@@ -6,6 +6,7 @@ mod broken;
 mod drivers;
 mod firefox;
 mod hostile;
+mod isolation;
 mod outside;
 mod places;
 mod service;
@@ -30,7 +31,7 @@ use siaga::system::{SystemClock, SystemRandom};
 use siaga::toml_reader::Source;
 use tokio::sync::{Notify, watch};
 
-use crate::harness::probing::{target, tools};
+use crate::harness::probing::{browsers_in, target, tools};
 use crate::harness::{eventually, folder, on_sqlite};
 
 /// How long a browser may take to be gone.
@@ -107,7 +108,7 @@ impl World {
     /// Of a site that is there.
     fn of(site: &str, asked: Arc<Notify>, change: impl FnOnce(&mut Settings)) -> World {
         let home = folder();
-        let mut settings = Settings::new(home.path().join("browsers"), "Siaga/test");
+        let mut settings = browsers_in(home.path());
         settings.slots = 1;
         change(&mut settings);
         let parent = settings.folder.clone();

@@ -42,7 +42,8 @@ impl Bench {
 
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let (folder, mut tools) = (folder(), probing::tools());
-        let mut settings = Settings::new(folder.path().to_owned(), tools.applicants.user_agent());
+        let mut settings = probing::browsers_in(folder.path());
+        settings.user_agent = tools.applicants.user_agent().to_owned();
         change(&mut settings);
         tools.browsers = Some(Browsers::open(settings, Arc::new(SystemRandom)).unwrap());
         tools.error_pages = probing::error_pages();

@@ -14,7 +14,7 @@ use axum::response::Html;
 use siaga::domain::RunReport;
 use siaga::domain::run::{EvidenceRef, StepReport};
 use siaga::evidence::EvidenceStore;
-use siaga::probe::browser::{self, Browsers};
+use siaga::probe::browser::Browsers;
 use siaga::probe::definition::Flow;
 use siaga::probe::flow_file;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
@@ -22,6 +22,7 @@ use siaga::rehearsal::{Fault, Rehearsal};
 use siaga::system::SystemRandom;
 use siaga::toml_reader::Source;
 
+use crate::harness::folder;
 use crate::harness::probing::{self, error_pages, probes, target, tools};
 
 /// A site, what runs over it need, and a folder for what they leave.
@@ -34,11 +35,10 @@ struct Scene {
 
 impl Scene {
     fn of(site: &str) -> Scene {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let store = EvidenceStore::open(folder.path().join("evidence")).unwrap();
         let mut tools = tools();
-        let agent = tools.applicants.user_agent();
-        let browsers = browser::Settings::new(folder.path().join("browsers"), agent);
+        let browsers = probing::browsers_in(folder.path());
         tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
         tools.evidence = Some(store.clone());
         tools.error_pages = error_pages();

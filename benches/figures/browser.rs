@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use siaga::domain::{Clock as _, Outcome};
 use siaga::http_client::HttpClients;
 use siaga::probe::applicants::Applicants;
-use siaga::probe::browser::{Browsers, Settings};
+use siaga::probe::browser::{Browsers, Sandbox, Settings, User, shared_folder};
 use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::evidence::EvidenceStore;
@@ -199,6 +199,8 @@ struct Siaga {
     target: Target,
     tools: Tools,
     browsers: Browsers,
+    /// What its browsers' folders are in.
+    folder: PathBuf,
 }
 
 impl Siaga {
@@ -225,7 +227,11 @@ impl Siaga {
             per_second: 1e6,
         };
         let clients = HttpClients::new(Some("bench@siaga.example"), &[])?;
-        let settings = Settings::new(folder.join("browsers"), clients.user_agent());
+        let settings = Settings {
+            // As what it is measured against.
+            sandbox: Sandbox::Disabled,
+            ..Settings::new(folder.join("browsers"), clients.user_agent())
+        };
         let browsers = Browsers::open(settings, Arc::new(SystemRandom))?;
         let tools = Tools {
             clock: Arc::new(SystemClock),
@@ -243,6 +249,7 @@ impl Siaga {
             target,
             tools,
             browsers,
+            folder: folder.join("browsers"),
         })
     }
 
@@ -268,7 +275,7 @@ impl Siaga {
 /// the names of folders, and what the driver adds for each browser.
 async fn arguments_of(siaga: &Siaga) -> anyhow::Result<Vec<String>> {
     let browser = siaga.browsers.start(&BTreeSet::new()).await?;
-    let folder = browser.folder().display().to_string();
+    let folder = siaga.folder.display().to_string();
     let lines = fs::read_dir("/proc")?.flatten().filter_map(|entry| {
         let line = fs::read(entry.path().join("cmdline")).ok()?;
         Some(String::from_utf8_lossy(&line).into_owned())
@@ -416,7 +423,7 @@ pub(crate) async fn memory() -> anyhow::Result<Vec<Row>> {
         fs::write(probes.join(format!("{name}.toml")), text)?;
     }
     let more = json!({
-        "browser": { "patience": "10m" },
+        "browser": { "patience": "10m", "sandbox": false },
         "probe": { "host_rate": 500.0, "host_concurrency": 8 },
     });
     let (siaga, listen) = servers::siaga(folder.path(), site, 0, more).await?;
@@ -452,7 +459,10 @@ pub(crate) async fn memory() -> anyhow::Result<Vec<Row>> {
         );
     };
     let first = first.context("memory was never looked at")?;
-    let data = folder.path().join("data/browsers");
+    let data = match User::of_browsers() {
+        Some(_) => shared_folder(),
+        None => folder.path().join("data/browsers"),
+    };
     let zombies = zombies_of(siaga.id());
     drop(siaga);
     let folders = fs::read_dir(&data)?.flatten();

@@ -1,8 +1,9 @@
 //! The servers that the figures need: nginx, Debian's exporter, Siaga itself, and the page
 //! that is checked.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -247,6 +248,8 @@ pub(crate) async fn until(
 pub(crate) fn folder() -> anyhow::Result<tempfile::TempDir> {
     tempfile::Builder::new()
         .prefix("siaga-bench-")
+        // As root, browsers run as a user of their own.
+        .permissions(Permissions::from_mode(0o711))
         .tempdir()
         .context("no temporary folder")
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::life::Life;
 use super::past;
 use super::service::Service;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Sandbox};
 use crate::domain::case::Role;
 use crate::domain::{Clock, Moment, Random, random};
 use crate::rehearsal::{self, Fault, Rehearsal, ScriptedFault};
@@ -214,10 +214,13 @@ fn config(
             format!("imap://{user}:{password}@{}", rehearsal.imap()),
         ),
     ]);
-    Config::read(&Source::new("demo", text), &environment)
+    let mut config = Config::read(&Source::new("demo", text), &environment)
         .map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!(lines.join("\n"))
         })
-        .context("the demonstration's own configuration is wrong")
+        .context("the demonstration's own configuration is wrong")?;
+    // The pages are our own.
+    config.browser.sandbox = Some(Sandbox::Preferred);
+    Ok(config)
 }

@@ -14,7 +14,7 @@ use super::files::Folders;
 use super::jobs;
 use super::life::Life;
 use super::{disk_watch, ingest, past, settings};
-use crate::config::{Config, MasterKeys, NO_DRIVER};
+use crate::config::{Config, MasterKeys, NO_DRIVER, Sandbox};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::evidence::{self, EvidenceStore};
@@ -492,6 +492,16 @@ fn browsers(
         }
         return Ok(None);
     };
+    if settings.webdriver.is_own()
+        && settings.sandbox == Sandbox::Disabled
+        && settings.user.is_none()
+    {
+        tracing::warn!(
+            "browsers run without a sandbox, as the user that Siaga runs as: a page that breaks out \
+             of its browser can read the master key and the database. Allow user namespaces and \
+             leave `sandbox` out of `[browser]`"
+        );
+    }
     let browsers = Browsers::open(settings, Arc::clone(random))?;
     Ok(Some(browsers.observed_by(
         Arc::clone(clock),

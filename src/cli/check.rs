@@ -23,12 +23,12 @@ use crate::domain::run::StepReport;
 use crate::domain::{Engine, Outcome, RunReport};
 use crate::http_client::HttpClients;
 use crate::probe::applicants::Applicants;
-use crate::probe::browser::{self, Browsers, WebDriver};
+use crate::probe::browser::{self, Browsers, Sandbox, WebDriver};
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
 use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
-use crate::probe::politeness::Politeness;
+use crate::probe::politeness::{Politeness, is_loopback};
 use crate::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use crate::system::{SystemClock, SystemRandom};
 use crate::toml_reader::Problem;
@@ -147,7 +147,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(INCONCLUSIVE));
     }
     let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
-    let tools = tools(&args, config.as_ref(), error_pages, folder.as_ref())?;
+    let tools = tools(
+        &args,
+        config.as_ref(),
+        &target.site,
+        error_pages,
+        folder.as_ref(),
+    )?;
     let json = args.json;
     let left_out = flow.steps.iter().chain(&flow.cleanup);
     let left_out: Vec<String> = left_out
@@ -361,6 +367,7 @@ fn no_browser(args: &Args, config: Option<&Config>) -> Option<String> {
 fn tools(
     args: &Args,
     config: Option<&Config>,
+    site: &Url,
     error_pages: ErrorPages,
     folder: Option<&Folder>,
 ) -> anyhow::Result<Tools> {
@@ -389,13 +396,14 @@ fn tools(
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {
-            let written = browsers(args, config);
+            let mut written = browsers(args, config);
+            // Pages of this very machine are not what the sandbox is for.
+            if is_loopback(site) && written.user.is_none() {
+                written.sandbox = written.sandbox.or(Some(Sandbox::Preferred));
+            }
             let folder = match config {
                 Some(config) => config.data.folder.join("browsers"),
-                None => {
-                    let user = rustix::process::geteuid().as_raw();
-                    std::env::temp_dir().join(format!("siaga-browsers-{user}"))
-                }
+                None => browser::shared_folder(),
             };
             match written.settings(&folder, applicants.user_agent(), &roots) {
                 None => None,

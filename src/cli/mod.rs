@@ -13,6 +13,7 @@ pub mod validate;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 /// Siaga watches an online permit site as an applicant meets it, records its outages, and
 /// gives the people affected something that an office can act on by hand.
@@ -39,6 +40,11 @@ enum Command {
 /// input, 3 inconclusive.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // The environment and the memory hold keys, passwords and what applicants wrote. No other
+    // process of this user shall read them, and no dump of a crash keep them.
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        return fail(&anyhow::Error::new(error).context("this process cannot be closed to others"));
+    }
     // Two libraries bring a provider of their own; the first to be installed is used by all.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

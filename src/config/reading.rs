@@ -16,7 +16,7 @@ use self::values::{
 };
 use super::{
     Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum,
-    Reports, Retention, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
+    Reports, Retention, Sandbox, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
     default_controls,
 };
 use crate::domain::Secret;
@@ -288,7 +288,11 @@ fn browser(root: &mut Reader<'_>) -> Browser {
             slots,
             free_memory,
             patience,
-            sandbox: table.optional("sandbox"),
+            sandbox: table.optional("sandbox").map(|is_on| match is_on {
+                true => Sandbox::Required,
+                false => Sandbox::Disabled,
+            }),
+            user: table.optional("user"),
         }
     })
     .unwrap_or_default()

@@ -11,23 +11,27 @@ mod folder;
 mod inhabitants;
 pub mod network;
 mod session;
+mod user;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::domain::{Clock, Random, random};
+use crate::domain::{Clock, Random, Why, random};
 pub use capabilities::key_hashes;
 use driver::Driver;
 use folder::RunFolder;
 pub use session::{CommandError, Session};
+pub use user::{NoUser, User, shared_folder};
 
 /// Where browsers come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,26 @@ pub enum WebDriver {
     Own(PathBuf),
     /// A driver or a grid that others run.
     Remote(Url),
+}
+
+impl WebDriver {
+    /// Whether the driver is ours, and its browser on this machine.
+    pub fn is_own(&self) -> bool {
+        matches!(self, WebDriver::Own(_))
+    }
+}
+
+/// Whether Chromium runs in its sandbox, which keeps a page that breaks out of its renderer from
+/// this machine's files and processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// It does, and where it cannot, no browser is started.
+    Required,
+    /// It does wherever it can, and as another user wherever that can be: for pages that come
+    /// from this machine itself.
+    Preferred,
+    /// It does not.
+    Disabled,
 }
 
 /// How browsers are started.
@@ -53,8 +77,10 @@ pub struct Settings {
     pub starts_within: Duration,
     /// The folder that runs have their folders in.
     pub folder: PathBuf,
-    /// Whether Chromium's sandbox is on; `None`: unless we are root, who cannot have it.
-    pub sandbox: Option<bool>,
+    /// Whether Chromium's sandbox is on.
+    pub sandbox: Sandbox,
+    /// The user that a driver of our own and its browser run as; `None`: the one that we are.
+    pub user: Option<User>,
     /// Whether the browser is to be seen.
     pub headed: bool,
     /// How long a run pauses before each action, for people to see.
@@ -75,7 +101,8 @@ impl Settings {
             patience: Duration::from_secs(60),
             starts_within: Duration::from_secs(30),
             folder,
-            sandbox: None,
+            sandbox: Sandbox::Required,
+            user: User::of_browsers(),
             headed: false,
             pause: Duration::ZERO,
             user_agent: user_agent.to_owned(),
@@ -93,6 +120,15 @@ pub enum BrowserError {
     /// The browser.
     #[error("no browser starts: {0}")]
     Browser(String),
+    /// Chromium's sandbox is wanted, and cannot be had here. What to do about it.
+    #[error("Chromium cannot have its sandbox here: {0}")]
+    Sandbox(&'static str),
+    /// Browsers are to run as another user, and we cannot start them so.
+    #[error(
+        "no browser can be started as the user {0} ({1}): Siaga has to be root, with the \
+         capabilities CHOWN, SETUID and SETGID, or `user` in `[browser]` the user that it runs as"
+    )]
+    User(User, std::io::Error),
     /// The run's folder.
     #[error("no folder for a browser can be made in {}: {}", .0.display(), .1)]
     Folder(PathBuf, std::io::Error),
@@ -105,14 +141,24 @@ pub enum BrowserError {
 }
 
 impl BrowserError {
-    /// The class, for metrics: `driver`, `browser`, `folder`, `busy`, `memory`.
+    /// The class, for metrics: `driver`, `browser`, `sandbox`, `user`, `folder`, `busy`, `memory`.
     pub fn kind(&self) -> &'static str {
         match self {
             BrowserError::Driver(..) => "driver",
             BrowserError::Browser(_) => "browser",
+            BrowserError::Sandbox(_) => "sandbox",
+            BrowserError::User(..) => "user",
             BrowserError::Folder(..) => "folder",
             BrowserError::Busy(..) => "busy",
             BrowserError::Memory(..) => "memory",
+        }
+    }
+
+    /// What a run says for which there is no browser.
+    pub fn why(&self) -> Why {
+        match self {
+            BrowserError::Sandbox(_) | BrowserError::User(..) => Why::NotConfigured,
+            _ => Why::Ourselves,
         }
     }
 }
@@ -141,6 +187,10 @@ pub struct Browsers {
     random: Arc<dyn Random>,
     /// Folders that could not be removed: it is tried again with the next browser.
     left: Arc<Mutex<Vec<RunFolder>>>,
+    /// Where a sandbox is only preferred: whether it turned out that there can be none …
+    has_no_sandbox: Arc<AtomicBool>,
+    /// … and that there can be no other user.
+    has_no_user: Arc<AtomicBool>,
     observed: Option<Observed>,
 }
 
@@ -155,7 +205,7 @@ impl Browsers {
         if let Err(error) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
             tracing::warn!(%error, "ended browsers may stay in the list of processes");
         }
-        match folder::clear(&settings.folder) {
+        match folder::clear(&settings.folder, settings.user.filter(User::can_be_had)) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "browsers that were left behind are cleared away"),
             Err(error) => return Err(BrowserError::Folder(settings.folder, error)),
@@ -165,6 +215,8 @@ impl Browsers {
             settings: Arc::new(settings),
             random,
             left: Arc::default(),
+            has_no_sandbox: Arc::default(),
+            has_no_user: Arc::default(),
             observed: None,
         })
     }
@@ -186,7 +238,12 @@ impl Browsers {
     /// Starts a fresh browser as soon as there is a place for it. Whatever its pages want, it
     /// reaches `hosts` only: names, each with `:port` where the port is not the scheme's own.
     pub async fn start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
-        let started = self.try_start(hosts).await;
+        let mut started = self.try_start(hosts).await;
+        while let Err(error) = &started
+            && self.can_do_without(error)
+        {
+            started = self.try_start(hosts).await;
+        }
         if let Some((clock, observe)) = &self.observed {
             observe(match &started {
                 Ok(browser) => Event::Started(clock.monotonic().saturating_sub(browser.since())),
@@ -196,13 +253,33 @@ impl Browsers {
         started
     }
 
+    /// Whether it is only now that we do without what could not be had.
+    fn can_do_without(&self, error: &BrowserError) -> bool {
+        let missing = match error {
+            BrowserError::Sandbox(_) => &self.has_no_sandbox,
+            BrowserError::User(..) => &self.has_no_user,
+            _ => return false,
+        };
+        self.settings.sandbox == Sandbox::Preferred && !missing.swap(true, Ordering::Relaxed)
+    }
+
+    /// The user that the next browser runs as, if it is not the one that we are.
+    fn user(&self) -> Option<User> {
+        let has_none = self.has_no_user.load(Ordering::Relaxed);
+        self.settings.user.filter(|_| !has_none)
+    }
+
     async fn try_start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
         let settings = &self.settings;
+        if let Some(user) = self.user().filter(|user| !user.can_be_had()) {
+            let forbidden = std::io::ErrorKind::PermissionDenied.into();
+            return Err(BrowserError::User(user, forbidden));
+        }
         let place = timeout(settings.patience, Arc::clone(&self.slots).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
             return Err(BrowserError::Busy(settings.patience, settings.slots));
         };
-        if matches!(settings.webdriver, WebDriver::Own(_)) {
+        if settings.webdriver.is_own() {
             enough_memory(settings.free_memory)?;
         }
         let began = self.observed.as_ref().map(|(clock, _)| clock.monotonic());
@@ -215,8 +292,13 @@ impl Browsers {
             observed: self.observed.clone().zip(began),
             place,
         }));
+        let is_sandboxed = match settings.sandbox {
+            Sandbox::Required => true,
+            Sandbox::Preferred => !self.has_no_sandbox.load(Ordering::Relaxed),
+            Sandbox::Disabled => false,
+        };
         let begun = match &mut browser.0 {
-            Some(parts) => parts.begin(settings, hosts).await,
+            Some(parts) => parts.begin(settings, hosts, is_sandboxed).await,
             None => Ok(()),
         };
         match begun {
@@ -235,16 +317,18 @@ impl Browsers {
     /// A fresh folder; those that could not be removed before are tried again.
     async fn folder(&self) -> Result<RunFolder, BrowserError> {
         let token = data_encoding::HEXLOWER.encode(&random::bytes::<8>(&*self.random));
-        let parent = self.settings.folder.clone();
+        let (parent, user) = (self.settings.folder.clone(), self.user());
         let left = Arc::clone(&self.left);
         let made = spawn_blocking(move || {
             let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
             left.retain(|folder| !folder.remove());
             drop(left);
-            RunFolder::make(&parent, &token)
+            RunFolder::make(&parent, &token, user)
         });
-        let made = made.await.unwrap_or_else(|error| Err(error.into()));
-        made.map_err(|error| BrowserError::Folder(self.settings.folder.clone(), error))
+        made.await.unwrap_or_else(|error| {
+            let folder = self.settings.folder.clone();
+            Err(BrowserError::Folder(folder, error.into()))
+        })
     }
 
     /// Waits until no browser is left, those of runs that were dropped included; at most that
@@ -278,10 +362,17 @@ impl Browser {
         self.0.as_ref()?.session.as_ref()
     }
 
-    /// The folder of the run.
-    pub fn folder(&self) -> &Path {
-        let folder = self.0.as_ref().map(|parts| parts.folder.path());
-        folder.unwrap_or(Path::new("/nonexistent"))
+    /// Puts a file where the browser can read it, and cannot change it. `number` tells files of
+    /// one name from each other. Gives the file's path.
+    ///
+    /// # Errors
+    /// What the operating system refused, a full disk included.
+    pub async fn put(&self, number: usize, name: &str, bytes: Bytes) -> std::io::Result<PathBuf> {
+        let Some(parts) = &self.0 else {
+            return Err(std::io::ErrorKind::NotFound.into());
+        };
+        let put = parts.folder.put(number, name.to_owned(), bytes);
+        spawn_blocking(put).await.map_err(std::io::Error::from)?
     }
 
     fn since(&self) -> Duration {
@@ -313,25 +404,34 @@ impl Parts {
         &mut self,
         settings: &Settings,
         hosts: &BTreeSet<String>,
+        is_sandboxed: bool,
     ) -> Result<(), BrowserError> {
         let within = settings.starts_within;
         let (address, kind) = match &settings.webdriver {
             WebDriver::Own(program) => {
-                let (driver, address) = Driver::start(program, self.folder.path(), within).await?;
+                let started = Driver::start(program, &self.folder, settings).await;
+                let (driver, address) = started?;
                 self.driver = Some(driver);
                 (address, capabilities::Kind::of(program))
             }
             WebDriver::Remote(address) => (address.clone(), capabilities::Kind::Chromium),
         };
         let is_own = self.driver.is_some();
-        let wanted = capabilities::of(settings, hosts, kind, is_own.then(|| self.folder.path()));
-        let begun = Session::begin(&address, wanted, is_own, within).await;
-        let session = begun.map_err(|error| match error {
-            BrowserError::Browser(message) if is_own => {
-                BrowserError::Browser(message + capabilities::hint(settings))
+        let folder = is_own.then(|| self.folder.path());
+        let wanted = capabilities::of(settings, hosts, kind, folder, is_sandboxed);
+        let session = match Session::begin(&address, wanted, is_own, within).await {
+            Ok(session) => session,
+            Err(error) => {
+                let misses_sandbox = match &mut self.driver {
+                    Some(driver) if is_sandboxed => driver.misses_sandbox().await,
+                    _ => false,
+                };
+                return Err(match misses_sandbox {
+                    true => BrowserError::Sandbox(user::about_sandbox(self.folder.user())),
+                    false => error,
+                });
             }
-            error => error,
-        })?;
+        };
         let session = self.session.insert(session);
         session.introduce(&settings.user_agent).await
     }

@@ -177,7 +177,7 @@ pub async fn run_in_browser(
     };
     let browser = match started {
         Ok(browser) => browser,
-        Err(error) => return cannot(on_step, (Why::Ourselves, &error.to_string())),
+        Err(error) => return cannot(on_step, (error.why(), &error.to_string())),
     };
     let mut page = BrowserPage::new(browser, plain, clock(), reach, browsers.pause());
     let occasion = Occasion {

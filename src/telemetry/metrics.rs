@@ -232,7 +232,9 @@ impl Metrics {
         keep(&registry, &inner.browsers_in_use)?;
         keep(&registry, &inner.browser_seconds)?;
         // From the start at zero, so that the first failure is an increase.
-        for reason in ["busy", "memory", "driver", "browser", "folder"] {
+        for reason in [
+            "busy", "memory", "driver", "browser", "sandbox", "user", "folder",
+        ] {
             inner
                 .browsers_not_started
                 .with_label_values(&[reason])

@@ -1,5 +1,7 @@
 //! Programs that are no drivers.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -80,6 +82,8 @@ async fn what_is_no_driver_is_told() {
 #[tokio::test]
 async fn a_driver_whose_port_was_taken_draws_another() {
     let home = folder();
+    // Whoever the driver runs as, it counts.
+    std::fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
     let drawn = home.path().join("drawn");
     let taken = |times: usize| {
         let script = format!(

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::{Value, json};
 use siaga::domain::Outcome;
-use siaga::probe::browser::WebDriver;
+use siaga::probe::browser::{Sandbox, WebDriver};
 
 use super::{PASSES, STALLS, World, opens_nothing, ours};
 use crate::harness::browser::Driver;
@@ -32,7 +32,7 @@ async fn world(url: &str) -> World {
     World::with(|settings| {
         settings.webdriver = WebDriver::Remote(url.parse().unwrap());
         // What runs elsewhere runs as root too, here.
-        settings.sandbox = Some(false);
+        settings.sandbox = Sandbox::Disabled;
     })
     .await
 }

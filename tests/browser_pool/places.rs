@@ -15,11 +15,12 @@ use siaga::probe::runner::{Occasion, run_in_browser};
 use siaga::system::{SystemClock, SystemRandom};
 
 use super::{GONE, PASSES, STALLS, World, flow, folders, inhabitants, opens_nothing, ours, send};
+use crate::harness::probing::{browsers_in, browsers_of};
 use crate::harness::processes::SOON;
 use crate::harness::{SmallDisk, eventually, folder};
 
 /// A page that never comes, and nothing else for a minute.
-const WAITS: &str = r#"
+pub(super) const WAITS: &str = r#"
 [[step]]
 name = "b"
 component = "website"
@@ -28,14 +29,14 @@ timeout = "60s"
 "#;
 
 /// `siaga check --engine browser` of a flow, as somebody runs it by hand.
-struct Check {
-    home: tempfile::TempDir,
+pub(super) struct Check {
+    pub(super) home: tempfile::TempDir,
     flow: PathBuf,
     config: PathBuf,
 }
 
 impl Check {
-    fn of(world: &World, steps: &str, browser: &str) -> Check {
+    pub(super) fn of(world: &World, steps: &str, browser: &str) -> Check {
         let home = folder();
         let at = |name: &str| home.path().join(name);
         let (flow, config) = (at("flow.toml"), at("siaga.toml"));
@@ -52,11 +53,11 @@ impl Check {
         Check { home, flow, config }
     }
 
-    fn browsers(&self) -> PathBuf {
-        self.home.path().join("data/browsers")
+    pub(super) fn browsers(&self) -> PathBuf {
+        browsers_of(&self.home.path().join("data"), self.home.path())
     }
 
-    fn arguments(&self) -> Vec<&str> {
+    pub(super) fn arguments(&self) -> Vec<&str> {
         vec![
             "check",
             self.flow.to_str().unwrap(),
@@ -67,9 +68,11 @@ impl Check {
         ]
     }
 
-    fn spawn(&self) -> Child {
+    pub(super) fn spawn(&self, environment: &[(&str, &str)]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_siaga"))
             .args(self.arguments())
+            .env("TMPDIR", self.home.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -79,7 +82,7 @@ impl Check {
 
     /// Behind other words on the command line, for as long as it takes. Gives the exit code
     /// and what was printed.
-    async fn behind(&self, words: &[&str]) -> (Option<i32>, String) {
+    pub(super) async fn behind(&self, words: &[&str]) -> (Option<i32>, String) {
         let (program, before) = words.split_first().unwrap();
         let mut command = Command::new(program);
         command
@@ -93,7 +96,7 @@ impl Check {
 }
 
 /// Waits until so many pages were asked for that never come.
-async fn asked(world: &World) {
+pub(super) async fn asked(world: &World) {
     let asked = tokio::time::timeout(SOON, world.asked.notified()).await;
     asked.expect("the page is asked for");
 }
@@ -106,12 +109,12 @@ fn told(out: &Output) -> (Option<i32>, String) {
     )
 }
 
-async fn end(child: Child) -> (Option<i32>, String) {
+pub(super) async fn end(child: Child) -> (Option<i32>, String) {
     let out = tokio::task::spawn_blocking(move || child.wait_with_output()).await;
     told(&out.unwrap().unwrap())
 }
 
-async fn nobody_in(parent: &Path) {
+pub(super) async fn nobody_in(parent: &Path) {
     eventually("nobody is left", GONE, || async {
         inhabitants(parent).is_empty()
     })
@@ -126,7 +129,7 @@ async fn the_first_signal_breaks_a_check_off_and_ends_its_browser() {
     let world = World::new().await;
     for signal in ["INT", "TERM"] {
         let check = Check::of(&world, WAITS, "");
-        let child = check.spawn();
+        let child = check.spawn(&[]);
         asked(&world).await;
         assert!(inhabitants(&check.browsers()).len() > 3);
         send(signal, child.id());
@@ -143,7 +146,7 @@ async fn the_second_signal_aborts_a_check_and_the_next_start_clears_away() {
     let rest = "[[step]]\nname = \"b\"\ncomponent = \"website\"\nwait = \"60s\"\n\
                 [[cleanup]]\nname = \"c\"\nvisit = \"/slow\"\ntimeout = \"60s\"\n";
     let check = Check::of(&world, &format!("{PASSES}{rest}"), "");
-    let mut child = check.spawn();
+    let mut child = check.spawn(&[]);
     // The first step is told as soon as it is done.
     let mut first = [0];
     let mut out = child.stdout.take().unwrap();
@@ -163,7 +166,10 @@ async fn the_second_signal_aborts_a_check_and_the_next_start_clears_away() {
 
 /// As the next start of a program does.
 fn open(parent: &Path) {
-    let settings = Settings::new(parent.to_owned(), "Siaga/test");
+    let settings = Settings {
+        folder: parent.to_owned(),
+        ..browsers_in(parent)
+    };
     Browsers::open(settings, Arc::new(SystemRandom)).unwrap();
 }
 
@@ -171,10 +177,10 @@ fn open(parent: &Path) {
 async fn the_next_start_clears_away_what_a_killed_siaga_left_and_nothing_else() {
     let world = World::new().await;
     let check = Check::of(&world, WAITS, "");
-    let mut killed = check.spawn();
+    let mut killed = check.spawn(&[]);
     asked(&world).await;
     let of_killed = folders(&check.browsers());
-    let living = check.spawn();
+    let living = check.spawn(&[]);
     asked(&world).await;
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -195,7 +201,7 @@ async fn the_next_start_clears_away_what_a_killed_siaga_left_and_nothing_else() 
 // ---- machines ---------------------------------------------------------------------------------
 
 #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
-fn is_forbidden(what: &str, words: &[&str]) -> bool {
+pub(super) fn is_forbidden(what: &str, words: &[&str]) -> bool {
     let tried = Command::new(words[0]).args(&words[1..]).output();
     let is_forbidden = !tried.is_ok_and(|out| out.status.success());
     if is_forbidden {
@@ -224,14 +230,14 @@ async fn it_runs_with_little_shared_memory() {
     nobody_in(&check.browsers()).await;
 }
 
-const NOBODY: [&str; 4] = [
+pub(super) const NOBODY: [&str; 4] = [
     "setpriv",
     "--reuid=65534",
     "--regid=65534",
     "--clear-groups",
 ];
 /// As a user like any other, in a place where no further user namespaces may be made.
-const CONFINED: [&str; 7] = [
+pub(super) const CONFINED: [&str; 7] = [
     "unshare",
     "--user",
     "--map-user=65534",
@@ -243,7 +249,7 @@ const CONFINED: [&str; 7] = [
 ];
 
 /// The program where everybody may run it, and a home that is nobody's.
-fn for_nobody(check: &Check) -> String {
+pub(super) fn for_nobody(check: &Check) -> String {
     let siaga = check.home.path().join("siaga");
     std::fs::copy(env!("CARGO_BIN_EXE_siaga"), &siaga).unwrap();
     std::fs::create_dir(check.home.path().join("data")).unwrap();
@@ -268,43 +274,6 @@ async fn a_user_like_any_other_has_the_sandbox() {
     let (code, printed) = check.behind(&[&NOBODY[..], &[&siaga]].concat()).await;
     assert_eq!(code, Some(0), "{printed}");
     nobody_in(&check.browsers()).await;
-}
-
-#[tokio::test]
-async fn where_there_can_be_no_sandbox_it_is_said_which_key_to_set() {
-    if is_forbidden(
-        "a place without namespaces",
-        &[&CONFINED[..], &["true"]].concat(),
-    ) {
-        return;
-    }
-    let world = World::new().await;
-    for (key, exit, says) in [
-        ("", 3, "write `sandbox = false` in `[browser]`"),
-        ("sandbox = false", 0, "passed"),
-    ] {
-        let check = Check::of(&world, PASSES, key);
-        let siaga = for_nobody(&check);
-        let (code, printed) = check.behind(&[&CONFINED[..], &[&siaga]].concat()).await;
-        assert_eq!(code, Some(exit), "{printed}");
-        assert!(printed.contains(says), "{printed}");
-        nobody_in(&check.browsers()).await;
-    }
-}
-
-#[tokio::test]
-async fn root_is_told_that_root_has_no_sandbox() {
-    if is_forbidden("root", &["sh", "-c", "test $(id -u) = 0"]) {
-        return;
-    }
-    let world = World::with(|settings| settings.sandbox = Some(true)).await;
-    let report = world.run(PASSES).await;
-    let message = ours(&report);
-    assert!(
-        message.contains("root cannot have Chromium's sandbox"),
-        "{message}"
-    );
-    world.is_clean(&[]).await;
 }
 
 // ---- disk and clock ---------------------------------------------------------------------------

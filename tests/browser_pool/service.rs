@@ -53,7 +53,7 @@ const INCONCLUSIVE: &str = "outcome=\"inconclusive\"";
 async fn browsers_that_break_again_and_again_open_no_outage() {
     let site = Site::start().await;
     let setup = Setup::of(&site).flows(&[BOTH]);
-    let browsers = setup.data.join("browsers");
+    let browsers = setup.browsers();
     let mut siaga = setup.run().await;
     until(&siaga, "siaga_runs_total", &[BROWSER, PASSED], 1.0).await;
     assert!((metric(&siaga, "probe_success", &[BROWSER]).await - 1.0).abs() < 0.1);

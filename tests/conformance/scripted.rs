@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use siaga::domain::{Engine, Outcome};
+use siaga::probe::browser::Sandbox;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Bench, flow, message, remote, step};
@@ -448,7 +449,7 @@ async fn what_scripts_do_is_handled_or_refused() {
         "{report:#?}"
     );
     // The lock of the folder of folders stays.
-    let left = std::fs::read_dir(bench.folder.path()).unwrap();
+    let left = std::fs::read_dir(bench.folder.path().join("browsers")).unwrap();
     let left = left.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
     let left = left.count();
     assert_eq!(left, 0, "files are left behind");
@@ -479,7 +480,7 @@ async fn documents_reach_a_remote_browser() {
     let driver = Driver::start().await;
     let bench = Bench::with(|settings| {
         remote(settings, &driver.url);
-        settings.sandbox = Some(false);
+        settings.sandbox = Sandbox::Disabled;
     });
     let site = scripted(String::new()).await;
     let flow = flow(

@@ -8,7 +8,7 @@ use siaga::domain::history::Outage;
 use siaga::domain::outage::Rules;
 use siaga::domain::run::AssetKind;
 use siaga::domain::{Fault as Class, Moment, Outcome, RunReport};
-use siaga::probe::browser::{Browsers, Settings};
+use siaga::probe::browser::Browsers;
 use siaga::probe::definition::Flow;
 use siaga::probe::flow_file;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
@@ -16,7 +16,7 @@ use siaga::rehearsal::{Fault, Kind, Rehearsal};
 use siaga::store::{Store, outages};
 use siaga::system::{SystemClock, SystemRandom};
 
-use crate::harness::probing::{probes, rehearsed};
+use crate::harness::probing::{browsers_in, probes, rehearsed};
 use crate::harness::{SeededRandom, folder, on_sqlite};
 
 /// Everything that both engines need against a rehearsal site of their own.
@@ -31,7 +31,7 @@ struct Stage {
 async fn stage() -> Stage {
     let (site, target, mut tools) = rehearsed().await;
     let folder = folder();
-    let browsers = Settings::new(folder.path().join("browsers"), "Siaga (test)");
+    let browsers = browsers_in(folder.path());
     tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
     let mut flow = flow_file::open(&probes().join("extension.toml"), None).unwrap();
     // Of what comes after the documents nothing is asked here.

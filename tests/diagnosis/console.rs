@@ -8,15 +8,15 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use siaga::domain::run::{AssetKind, RunReport};
 use siaga::domain::{Fault, Outcome};
+use siaga::probe::browser::Browsers;
 use siaga::probe::browser::console::Console;
-use siaga::probe::browser::{Browsers, Settings};
 use siaga::probe::flow_file;
 use siaga::probe::runner::{Occasion, run_in_browser};
 use siaga::system::SystemRandom;
 use siaga::toml_reader::Source;
 
 use crate::harness::folder;
-use crate::harness::probing::{target, tools};
+use crate::harness::probing::{browsers_in, target, tools};
 
 fn entry(source: &str, level: &str, message: &str) -> Value {
     json!({ "level": level, "message": message, "source": source, "timestamp": 1_786_000_000_123_i64 })
@@ -128,7 +128,7 @@ async fn site(other: impl Fn(u16) -> String) -> u16 {
 
 async fn run(port: u16, steps: &str) -> RunReport {
     let folder = folder();
-    let settings = Settings::new(folder.path().join("browsers"), "Siaga (test)");
+    let settings = browsers_in(folder.path());
     let mut tools = tools();
     tools.browsers = Some(Browsers::open(settings, Arc::new(SystemRandom)).unwrap());
     let mut target = target(&format!("http://127.0.0.1:{port}/"));

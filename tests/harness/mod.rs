@@ -9,7 +9,9 @@ pub(crate) mod devtools;
 pub(crate) mod probing;
 pub(crate) mod processes;
 
+use std::fs::Permissions;
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -203,10 +205,12 @@ pub(crate) async fn adopt(store: &Store, keys: &MasterKeys) -> MasterKeys {
 
 // ---- folders, time, randomness ----------------------------------------------------------
 
-/// A folder that goes away with the value.
+/// A folder that goes away with the value. Others may go through it: as root, browsers run as a
+/// user of their own.
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::Builder::new()
         .prefix("siaga-test-")
+        .permissions(Permissions::from_mode(0o711))
         .tempdir()
         .expect("a temporary folder")
 }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use siaga::http_client::HttpClients;
 use siaga::probe::applicants::Applicants;
+use siaga::probe::browser::{Sandbox, Settings as BrowserSettings, User, shared_folder};
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::mailbox::ImapMailbox;
 use siaga::probe::politeness::Politeness;
@@ -42,6 +44,43 @@ pub(crate) fn tools() -> Tools {
         readings: Arc::default(),
         politeness: Arc::new(Politeness::default()),
     }
+}
+
+/// How browsers are started in a folder of a test's: without their sandbox where there can be none,
+/// as the pages are our own.
+pub(crate) fn browsers_in(folder: &Path) -> BrowserSettings {
+    BrowserSettings {
+        sandbox: Sandbox::Preferred,
+        ..BrowserSettings::new(folder.join("browsers"), "Siaga/test")
+    }
+}
+
+/// Where a process of Siaga has its browsers that keeps its data in `data`, and what is temporary
+/// in `temporary`.
+pub(crate) fn browsers_of(data: &Path, temporary: &Path) -> PathBuf {
+    match User::of_browsers() {
+        Some(_) => temporary.join(shared_folder().file_name().expect("a name")),
+        None => data.join("browsers"),
+    }
+}
+
+/// Whether a browser that Siaga starts here can have its sandbox.
+pub(crate) fn has_sandbox() -> bool {
+    static HAS: LazyLock<bool> = LazyLock::new(|| {
+        let user = User::of_browsers().map_or(vec![], |User { uid, gid }| {
+            vec![
+                "setpriv".to_owned(),
+                format!("--reuid={uid}"),
+                format!("--regid={gid}"),
+                "--clear-groups".to_owned(),
+            ]
+        });
+        let words = ["unshare", "--user", "--map-root-user", "true"].map(str::to_owned);
+        let words = [user, words.to_vec()].concat();
+        let tried = Command::new(&words[0]).args(&words[1..]).output();
+        tried.is_ok_and(|out| out.status.success())
+    });
+    *HAS
 }
 
 /// The folder of the flows that come with Siaga.

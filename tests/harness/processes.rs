@@ -64,7 +64,7 @@ impl Process {
     }
 
     /// Starts any program like that.
-    fn command(
+    pub(crate) fn command(
         name: &'static str,
         folder: &Path,
         program: &str,
@@ -412,6 +412,7 @@ impl Setup {
             ("PROBE_PASSWORD", password),
             ("SIAGA_MAILBOX", mailbox),
             ("NO_COLOR", "1".to_owned()),
+            ("TMPDIR", folder.path().display().to_string()),
         ];
         Setup {
             port: free_port(),
@@ -524,10 +525,20 @@ look_every = "200ms"
             probes = self.probes.display(),
             controls = controls.join(", "),
             components = components(),
-            more = self.more,
+            more = with_browsers(&self.more),
         );
         fs::write(&path, text).expect("the configuration is written");
         path
+    }
+
+    /// What it finds in its environment.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// Where its browsers have their folders.
+    pub(crate) fn browsers(&self) -> PathBuf {
+        super::probing::browsers_of(&self.data, self.folder.path())
     }
 
     /// Where it serves.
@@ -639,6 +650,18 @@ look_every = "200ms"
             }
         };
         assert_eq!(changed, 1, "there was a sign of life");
+    }
+}
+
+/// The same configuration, in which browsers do without a sandbox where there can be none.
+fn with_browsers(more: &str) -> String {
+    const SECTION: &str = "[browser]\n";
+    if more.contains("sandbox") || super::probing::has_sandbox() {
+        more.to_owned()
+    } else if more.contains(SECTION) {
+        more.replace(SECTION, &format!("{SECTION}sandbox = false\n"))
+    } else {
+        format!("{more}\n{SECTION}sandbox = false\n")
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::config::{Quorum, SmtpTls, WebDriver};
+use crate::config::{Quorum, SmtpTls, User, WebDriver};
 use crate::domain::Network;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{FromItem, Item, Reader};
@@ -213,6 +213,19 @@ impl FromItem for Driver {
             return None;
         }
         Some(Driver(Some(WebDriver::Remote(url))))
+    }
+}
+
+impl FromItem for User {
+    fn from_item(item: &Item<'_>) -> Option<Self> {
+        let user = item.read::<String>()?.parse::<User>();
+        if let Err(error) = &user {
+            item.place().problem_with_hint(
+                error.to_string(),
+                "write the name of a user of this machine, or numbers such as \"997\" or \"997:997\"",
+            );
+        }
+        user.ok()
     }
 }
 

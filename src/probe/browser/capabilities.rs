@@ -44,6 +44,7 @@ pub(super) fn of(
     hosts: &BTreeSet<String>,
     kind: Kind,
     folder: Option<&Path>,
+    is_sandboxed: bool,
 ) -> serde_json::Map<String, Value> {
     let mut wanted = serde_json::Map::new();
     // A page is looked at as soon as it is there; whether it ever becomes idle is not waited for.
@@ -60,7 +61,7 @@ pub(super) fn of(
             wanted.insert(
                 "goog:chromeOptions".to_owned(),
                 json!({
-                    "args": arguments(settings, hosts, folder),
+                    "args": arguments(settings, hosts, folder, is_sandboxed),
                     // Applicants' browsers block windows that nobody asked for.
                     "excludeSwitches": ["disable-popup-blocking"],
                 }),
@@ -125,7 +126,12 @@ fn preferences(settings: &Settings, hosts: &BTreeSet<String>) -> Value {
     Value::Object(wanted)
 }
 
-fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path>) -> Vec<String> {
+fn arguments(
+    settings: &Settings,
+    hosts: &BTreeSet<String>,
+    folder: Option<&Path>,
+    is_sandboxed: bool,
+) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--disable-gpu",
         "--disable-quic",
@@ -147,8 +153,7 @@ fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path
     if !settings.headed {
         arguments.push("--headless=new".to_owned());
     }
-    // Of a browser elsewhere only what was written is known.
-    if settings.sandbox == Some(false) || folder.is_some() && !has_sandbox(settings) {
+    if !is_sandboxed {
         arguments.push("--no-sandbox".to_owned());
     }
     if let Some(folder) = folder {
@@ -168,25 +173,6 @@ fn arguments(settings: &Settings, hosts: &BTreeSet<String>, folder: Option<&Path
         arguments.push(format!("--ignore-certificate-errors-spki-list={keys}"));
     }
     arguments
-}
-
-fn has_sandbox(settings: &Settings) -> bool {
-    settings
-        .sandbox
-        .unwrap_or_else(|| !rustix::process::geteuid().is_root())
-}
-
-/// What to do where a browser of our own does not start; the browser itself does not say why.
-pub(super) fn hint(settings: &Settings) -> &'static str {
-    if !has_sandbox(settings) {
-        ""
-    } else if rustix::process::geteuid().is_root() {
-        "; root cannot have Chromium's sandbox: leave `sandbox` out of `[browser]`, or run as \
-         another user"
-    } else {
-        "; if it starts without its sandbox (user namespaces may be forbidden here, as in many \
-         containers), write `sandbox = false` in `[browser]`"
-    }
 }
 
 /// SHA-256 of the public keys (base64) of certificates in PEM, as

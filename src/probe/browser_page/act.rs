@@ -229,19 +229,11 @@ impl BrowserPage {
             let Some(element) = session.element(&found["element"]) else {
                 return Err(no_element(query));
             };
-            // Each in a folder of its own: the browser may still read what was put before.
             self.uploads += 1;
-            let folder = self
+            let put = self
                 .browser
-                .folder()
-                .join("uploads")
-                .join(self.uploads.to_string());
-            let path = folder.join(&file.name);
-            let written = match tokio::fs::create_dir_all(&folder).await {
-                Ok(()) => tokio::fs::write(&path, &file.bytes).await,
-                error => error,
-            };
-            written.map_err(|error| {
+                .put(self.uploads, &file.name, file.bytes.clone());
+            let path = put.await.map_err(|error| {
                 let message = format!("a document to upload cannot be written: {error}");
                 Trouble::Ours(Why::Ourselves, message)
             })?;
