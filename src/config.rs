@@ -81,6 +81,8 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     /// The most connections at once.
     pub connections: usize,
+    /// The most requests of the public at once that no finished page answers.
+    pub requests: usize,
 }
 
 /// Where what must last is kept.
@@ -276,7 +278,8 @@ impl fmt::Debug for Webhook {
 /// What applicants may send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reports {
-    /// The most bytes of one report, screenshots included.
+    /// The most bytes of one report, screenshots included. The memory for reports, the
+    /// largest screenshot and what the server reads of a body follow from it.
     pub max_body: u64,
     /// The most reports an hour from one client address; many people share one.
     pub per_address_hour: u32,
@@ -291,6 +294,7 @@ impl Default for Server {
             public_url: reading::origin(listen),
             trusted_proxies: Vec::new(),
             connections: 10_000,
+            requests: 256,
         }
     }
 }

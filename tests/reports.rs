@@ -5,5 +5,6 @@ mod bad_input;
 mod browsers;
 pub(crate) mod desk;
 mod durable;
+mod starved;
 mod taken;
 mod uncertain;

@@ -65,6 +65,8 @@ pub struct Service {
     pace: f64,
 }
 
+/// Connections at once on a listener for operations of its own.
+const OPERATIONS_CONNECTIONS: usize = 64;
 /// A name of the file of known error pages, beside the flows.
 const ERROR_PAGES: &str = "error-pages.toml";
 
@@ -193,14 +195,14 @@ impl Service {
         ));
         let desk = self.desk(&site);
         let reports = reports::Settings {
-            max_body: self.config.reports.max_body,
             per_client: Rate {
                 burst: self.config.reports.per_address_hour,
                 every: Duration::from_secs(3600) / self.config.reports.per_address_hour.max(1),
             },
             keep_for: days(self.config.retention.reports_days),
-            ..reports::Settings::default()
+            ..reports::Settings::for_bodies_of(self.config.reports.max_body)
         };
+        let body = reports.read_limit();
         let metrics = self.metrics.clone();
         let reports = ReportsState::new(desk.clone(), reports)
             .observed_by(Arc::new(move || metrics.observe_report()));
@@ -228,6 +230,8 @@ impl Service {
             site,
             serve::Limits {
                 connections: self.config.server.connections,
+                requests: self.config.server.requests,
+                body,
                 trusted_proxies: self.config.server.trusted_proxies.clone(),
                 ..serve::Limits::default()
             },
@@ -347,7 +351,10 @@ impl Service {
             Arc::default(),
             operations::router(self.operations()),
             site,
-            serve::Limits::default(),
+            serve::Limits {
+                connections: OPERATIONS_CONNECTIONS,
+                ..serve::Limits::default()
+            },
         ));
         let stop = life.stop();
         life.spawn("operations server", async move {

@@ -23,6 +23,7 @@ use crate::domain::Secret;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{Item, Reader, Size};
+use crate::web::reports::MAX_BODY_RANGE;
 
 /// The address that a listener is reached at from the same machine, without a slash behind.
 pub(super) fn origin(listen: SocketAddr) -> String {
@@ -112,6 +113,7 @@ fn server(root: &mut Reader<'_>) -> Server {
             public_url: public_url.unwrap_or_else(|| origin(listen)),
             trusted_proxies: table.or("trusted_proxies", default.trusted_proxies),
             connections: positive(table, "connections", default.connections),
+            requests: positive(table, "requests", default.requests),
         }
     })
     .unwrap_or_default()
@@ -518,10 +520,12 @@ fn reports(root: &mut Reader<'_>) -> Reports {
     section(root, "reports", |table| {
         let default = Reports::default();
         let Size(max_body) = table.or("max_body", Size(default.max_body));
-        if !(100_000..=200_000_000).contains(&max_body) {
-            table
-                .place_of("max_body")
-                .problem("`max_body` must be from \"100KB\" to \"200MB\"");
+        if !MAX_BODY_RANGE.contains(&max_body) {
+            table.place_of("max_body").problem_with_hint(
+                "`max_body` must be from \"2MB\" to \"50MB\"",
+                "a screenshot may be a quarter of it; larger reports would not arrive in time, \
+                 and the memory kept for reports on their way is five times as much",
+            );
         }
         let OneOrMore(per_address_hour) =
             table.or("per_address_hour", OneOrMore(default.per_address_hour));

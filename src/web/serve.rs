@@ -15,7 +15,7 @@ use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
-use http_body_util::{BodyExt, Either, Full, Limited};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,8 +27,11 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::client::{Network, client};
+use super::drain::drain;
 use super::errors::{self, RETRY_AFTER_SECONDS};
+use super::fair_share::{Share, Shares};
 use super::lang::Lang;
+use super::operations::route_class;
 use super::page_cache::PageCache;
 use super::security;
 use super::site::Site;
@@ -37,10 +40,13 @@ use super::slow_body::SteadyBody;
 /// What the server allows. [`Default`] suits two cores and a thousand readers at once.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time; one more is told 503 and when to come back.
+    /// Connections at one time, shared by networks as [`FairShare`](super::fair_share::FairShare)
+    /// says; one more is told 503 and when to come back. A trusted proxy stands for many and
+    /// may have them all.
     pub connections: usize,
-    /// Requests in the router at one time (finished pages need no place here); one more
-    /// is told 503 and when to come back.
+    /// Requests of the public in the router at one time, shared alike (finished pages need no
+    /// place here); one more is told 503 and when to come back. The staff's pages have a
+    /// quarter as many beside them, health and metrics a sixteenth.
     pub requests: usize,
     /// How long a request's head may take to arrive. Also closes idle connections.
     pub header_read: Duration,
@@ -49,7 +55,8 @@ pub struct Limits {
     /// How long a request's body may stall; slow connections earn more time with every byte.
     pub body_stall: Duration,
     /// Longest body announced by Content-Length that is let through to the router, in
-    /// bytes. Handlers set their own, lower limits.
+    /// bytes. Handlers set their own, lower limits; what comes without a length is theirs to
+    /// bound.
     pub body: u64,
     /// After how long a connection is closed once its request, if it has one, is answered
     /// or `request` has passed: nobody holds a place by reading slowly.
@@ -79,7 +86,39 @@ impl Default for Limits {
 
 /// Connections beyond the cap that are told so at one time; beyond that they are closed
 /// without a word, for saying it costs too.
-const REFUSALS_AT_ONCE: usize = 256;
+pub const MAX_REFUSALS: usize = 256;
+/// Requests without a place whose bodies are read away at one time, so that a browser gets to
+/// see why; beyond that they are answered at once.
+const MAX_DRAINS: usize = 64;
+
+/// The places in the router. Those for health and metrics and those for staff are kept free of
+/// everything else, so that both go on while the public's pages are attacked.
+#[derive(Debug)]
+struct Places {
+    operations: Shares,
+    staff: Shares,
+    public: Shares,
+}
+
+impl Places {
+    fn new(requests: usize) -> Self {
+        let part = |divisor: usize| Shares::new(requests.div_ceil(divisor) as u64);
+        Places {
+            operations: part(16),
+            staff: part(4),
+            public: part(1),
+        }
+    }
+
+    fn take(&self, path: &str, address: Option<IpAddr>) -> Option<Share> {
+        let shares = match route_class(path) {
+            "operations" => &self.operations,
+            "office" | "duty" => &self.staff,
+            _ => &self.public,
+        };
+        shares.take(address, 1)
+    }
+}
 
 type Reply = Either<Full<Bytes>, Body>;
 
@@ -89,15 +128,19 @@ pub struct Server {
     pages: Arc<PageCache>,
     router: Router,
     site: Arc<Site>,
+    connections: Shares,
+    places: Places,
+    drains: Semaphore,
     limits: Limits,
-    in_router: Semaphore,
 }
 
 impl Server {
     /// A server that is not listening yet.
     pub fn new(pages: Arc<PageCache>, router: Router, site: Arc<Site>, limits: Limits) -> Self {
         Server {
-            in_router: Semaphore::new(limits.requests),
+            connections: Shares::new(limits.connections as u64),
+            places: Places::new(limits.requests),
+            drains: Semaphore::new(MAX_DRAINS),
             pages,
             router,
             site,
@@ -115,7 +158,6 @@ impl Server {
             let accepted = tokio::select! {
                 () = turned(&mut stop) => break,
                 accepted = listener.accept() => accepted,
-                Some(_) = connections.join_next(), if connections.len() >= self.limits.connections => continue,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -129,10 +171,14 @@ impl Server {
             };
             while connections.try_join_next().is_some() {}
             while refusals.try_join_next().is_some() {}
-            if connections.len() < self.limits.connections {
-                let server = Arc::clone(&self);
-                connections.spawn(server.connection(stream, peer.ip(), drain.subscribe()));
-            } else if refusals.len() < REFUSALS_AT_ONCE {
+            let peer = peer.ip();
+            if let Some(share) = self.connections.take(self.counted(peer), 1) {
+                let connection = Arc::clone(&self).connection(stream, peer, drain.subscribe());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(share);
+                });
+            } else if refusals.len() < MAX_REFUSALS {
                 refusals.spawn(refuse(stream));
             }
         }
@@ -145,6 +191,14 @@ impl Server {
         {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
+    }
+
+    /// The address by which somebody's share is counted: none for a trusted proxy, which
+    /// stands for many.
+    fn counted(&self, address: IpAddr) -> Option<IpAddr> {
+        let trusted = &self.limits.trusted_proxies;
+        let is_proxy = trusted.iter().any(|network| network.contains(address));
+        (!is_proxy).then_some(address)
     }
 
     async fn connection(
@@ -241,25 +295,28 @@ impl Server {
     }
 
     async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
-        let Ok(_place) = self.in_router.try_acquire() else {
-            return status(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        if request.body().size_hint().lower() > self.limits.body {
-            return self.too_large(request).await;
-        }
-        let finished_page = self.pages.has(Lang::split(request.uri().path()).1);
+        let client = client(peer, request.headers(), &self.limits.trusted_proxies);
+        let path = Lang::split(request.uri().path()).1;
+        let finished_page = self.pages.has(path);
+        let place = self.places.take(path, self.counted(client.0));
         let (mut parts, body) = request.into_parts();
+        let body = SteadyBody::new(body, self.limits.body_stall);
+        if place.is_none() {
+            if let Ok(_turn) = self.drains.try_acquire() {
+                drain(Body::new(body), self.limits.body).await;
+            }
+            return closing(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        if body.size_hint().lower() > self.limits.body {
+            drain(Body::new(body), u64::MAX).await;
+            return closing(StatusCode::PAYLOAD_TOO_LARGE);
+        }
         if let Some(uri) = without_prefix(&parts.uri) {
             parts.uri = uri;
         }
         parts.extensions.insert(lang);
-        parts
-            .extensions
-            .insert(client(peer, &parts.headers, &self.limits.trusted_proxies));
-        let request = Request::from_parts(
-            parts,
-            Body::new(SteadyBody::new(body, self.limits.body_stall)),
-        );
+        parts.extensions.insert(client);
+        let request = Request::from_parts(parts, Body::new(body));
         let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         match tokio::time::timeout(self.limits.request, handled).await {
             Ok(Ok(Ok(response))) if response.status() == StatusCode::NOT_FOUND && finished_page => {
@@ -275,28 +332,8 @@ impl Server {
                 tracing::error!(message = message(panic.as_ref()), "a handler panicked");
                 status(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Err(_) => {
-                let mut response = status(StatusCode::REQUEST_TIMEOUT);
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
-                response
-            }
+            Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
         }
-    }
-
-    /// Reads and forgets a body that is too large before saying so, within bounds: a
-    /// browser that is still sending when the answer comes shows a broken connection.
-    async fn too_large(&self, request: Request<Incoming>) -> Response<Body> {
-        let bound = usize::try_from(self.limits.body.saturating_mul(4)).unwrap_or(usize::MAX);
-        let mut body = Limited::new(request.into_body(), bound);
-        let forget = async { while let Some(Ok(_)) = body.frame().await {} };
-        let _ = tokio::time::timeout(self.limits.request, forget).await;
-        let mut response = status(StatusCode::PAYLOAD_TOO_LARGE);
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
-        response
     }
 }
 
@@ -328,6 +365,15 @@ fn without_prefix(uri: &Uri) -> Option<Uri> {
 fn status(code: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = code;
+    response
+}
+
+/// The same, and nothing more is read from this connection.
+fn closing(code: StatusCode) -> Response<Body> {
+    let mut response = status(code);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

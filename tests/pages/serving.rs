@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 fn body(lang: &str) -> Vec<u8> {
     format!("<p>{lang}</p>").repeat(500).into_bytes()
@@ -57,7 +57,7 @@ async fn panics() -> String {
 }
 
 pub(super) struct Running {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     cache: Arc<PageCache>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -65,6 +65,11 @@ pub(super) struct Running {
 
 async fn start(limits: Limits) -> Running {
     serve(limits, router(), pages()).await
+}
+
+/// A server over this router with these limits, and the finished pages of these tests.
+pub(super) async fn start_limited(limits: Limits, router: Router) -> Running {
+    serve(limits, router, pages()).await
 }
 
 /// A server over this router, with no finished page.
@@ -89,18 +94,18 @@ async fn serve(limits: Limits, router: Router, pages: Pages) -> Running {
 }
 
 impl Running {
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// Sends bytes and reads until the server closes.
-    async fn raw(&self, bytes: &[u8]) -> Answer {
+    pub(super) async fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
         Answer::parse(&read_all(&mut stream).await)
     }
 
-    async fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
+    pub(super) async fn ask(&self, method: &str, target: &str, headers: &str) -> Answer {
         let request =
             format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
         self.raw(request.as_bytes()).await
@@ -111,7 +116,7 @@ impl Running {
     }
 }
 
-async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+pub(super) async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     timeout(LONG, stream.read_to_end(&mut bytes))
         .await
@@ -128,7 +133,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Answer {
+    pub(super) fn parse(bytes: &[u8]) -> Answer {
         let end = bytes
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
@@ -405,7 +410,8 @@ async fn a_head_sent_by_half_is_closed_in_time() {
 #[tokio::test]
 async fn a_connection_over_the_cap_is_told_when_to_come_back() {
     let server = start(Limits {
-        connections: 2,
+        // One address gets half of them.
+        connections: 4,
         ..Limits::default()
     })
     .await;

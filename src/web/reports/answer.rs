@@ -15,7 +15,6 @@ use super::{ReportsState, form};
 use crate::web::client::Client;
 use crate::web::lang::Lang;
 use crate::web::texts::Texts;
-use crate::web::throttle::key_of;
 
 /// `POST /api/v1/reports`.
 pub(super) async fn take(
@@ -46,21 +45,14 @@ async fn answer(
     html: bool,
 ) -> Response {
     let t = Texts::of(lang);
-    let key = match idempotency_key(request.headers()) {
-        Ok(key) => key,
-        Err(()) => {
-            intake::forget(request.into_body()).await;
-            return problem(t, StatusCode::BAD_REQUEST, "refused-key", &[]);
-        }
-    };
-    if let Err(seconds) = state.per_client.check(&key_of(client)) {
-        intake::forget(request.into_body()).await;
-        return refused(t, Refusal::TooOften(seconds), &Intake::default());
-    }
-    let mut intake = intake::read(state, request, true).await;
+    let key = idempotency_key(request.headers());
+    let mut intake = intake::read(state, client, request, true).await;
     if let Some(refusal) = intake.refusal {
         return refused(t, refusal, &intake);
     }
+    let Ok(key) = key else {
+        return problem(t, StatusCode::BAD_REQUEST, "refused-key", &[]);
+    };
     match keep::keep(state, &mut intake, key, lang).await {
         Ok(done) if html => Redirect::to(&form::receipt_address(lang, &done, true)).into_response(),
         Ok(done) => acknowledged(state, lang, &done),

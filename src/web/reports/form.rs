@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER;
 
 use super::ReportsState;
-use super::intake::{self, Intake, Refusal, Wrong};
+use super::intake::{self, Intake, Wrong};
 use super::keep::{self, Acknowledged, FORM_KEY, NotKept};
 use super::told;
 use crate::domain::report::{MOST_TRIES_LISTED, PERMIT_TYPES, Role, Submitted};
@@ -20,7 +20,6 @@ use crate::web::format::{Format, Zone};
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
 use crate::web::texts::Texts;
-use crate::web::throttle::key_of;
 
 /// Fields for times of tries in the form; who tried more often says how often.
 const TIMES_ASKED: usize = 3;
@@ -188,13 +187,7 @@ pub(super) async fn take(
     request: Request<Body>,
 ) -> Response {
     let t = Texts::of(lang);
-    // Read before it is counted: whoever is turned away gets back what they typed.
-    let mut intake = intake::read(&state, request, false).await;
-    if intake.refusal.is_none()
-        && let Err(seconds) = state.per_client.check(&key_of(client))
-    {
-        intake.refusal = Some(Refusal::TooOften(seconds));
-    }
+    let mut intake = intake::read(&state, client, request, false).await;
     if let Some(refusal) = intake.refusal {
         let trouble = t.get(refusal.key());
         let mut response = page(&state, lang, &intake, refusal.status(), Some(trouble));

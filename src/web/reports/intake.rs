@@ -1,24 +1,38 @@
 //! Reading a report from a request: fields and pictures, within bounds of size, number and
 //! time. Whatever goes wrong, what has arrived so far is kept to be given back in the form.
+//!
+//! The sender is counted before anything is read, and memory is charged for what has arrived,
+//! never for what is announced.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::extract::multipart::MultipartError;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Request, StatusCode};
-use futures_util::StreamExt;
+use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::ReportsState;
+use super::parts::{Feed, Parts};
+use super::{ReportsState, Settings};
 use crate::domain::report::Fields;
+use crate::web::client::Client;
+use crate::web::drain::{DRAIN_TIMEOUT, drain};
+use crate::web::fair_share::Share;
+use crate::web::sessions::from_our_own_page;
+use crate::web::throttle::key_of;
 
-/// Fields of a report; more are a mistake or an attack.
-const MOST_FIELDS: usize = 120;
-/// Most bytes of all texts together.
-const MOST_TEXT: usize = 256 * 1024;
-/// A body that is too large is read on and forgotten up to so many bytes, so that a browser
-/// gets to see the answer.
-const READ_ON: u64 = 64 * 1024 * 1024;
+/// The most fields of a report; more are a mistake or an attack.
+const MAX_FIELDS: usize = 120;
+/// The most parts of a multipart body: fields, screenshots, and file fields that were left
+/// empty.
+const MAX_PARTS: usize = MAX_FIELDS + 10;
+/// The most bytes of all texts together.
+const MAX_TEXT: usize = 256 * 1024;
+/// The longest name of a field, in bytes.
+const MAX_NAME: usize = 100;
+/// The most mistakes that are told back: twice as many as there are fields.
+const MAX_WRONG: usize = 40;
+/// After how many seconds somebody may come back for whom there was no memory.
+const BUSY_SECONDS: u64 = 5;
 
 /// Something wrong with a field: its name, and the key of what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +52,8 @@ pub(super) enum Refusal {
     TooLarge,
     /// It did not arrive in time.
     TooSlow,
+    /// A browser says that another site's page sent it.
+    Elsewhere,
     /// No memory free, or the client comes too often; after so many seconds again.
     Busy(u64),
     TooOften(u64),
@@ -50,6 +66,7 @@ impl Refusal {
             Refusal::Malformed => StatusCode::BAD_REQUEST,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Refusal::Elsewhere => StatusCode::FORBIDDEN,
             Refusal::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
         }
@@ -62,6 +79,7 @@ impl Refusal {
             Refusal::Malformed => "refused-malformed",
             Refusal::TooLarge => "refused-too-large",
             Refusal::TooSlow => "refused-too-slow",
+            Refusal::Elsewhere => "refused-elsewhere",
             Refusal::Busy(_) => "refused-busy",
             Refusal::TooOften(_) => "refused-too-often",
         }
@@ -83,7 +101,7 @@ pub(super) struct Intake {
     pub(super) wrong: Vec<Wrong>,
     pub(super) refusal: Option<Refusal>,
     /// The memory that it takes; free again when this is dropped.
-    pub(super) memory: Option<OwnedSemaphorePermit>,
+    pub(super) memory: Option<Share>,
     text: usize,
 }
 
@@ -96,81 +114,113 @@ impl Intake {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Notes a mistake, unless it is known or enough are.
     fn wrong(&mut self, field: &str, problem: &'static str) {
-        let wrong = Wrong {
-            field: field.to_owned(),
-            problem,
-        };
-        if !self.wrong.contains(&wrong) {
-            self.wrong.push(wrong);
+        let known = |one: &Wrong| one.field == field && one.problem == problem;
+        if self.wrong.len() < MAX_WRONG && !self.wrong.iter().any(known) {
+            self.wrong.push(Wrong {
+                field: field.to_owned(),
+                problem,
+            });
         }
+    }
+
+    /// Whether a field may have this name.
+    fn takes_name(name: &str) -> Result<(), Refusal> {
+        let fits = name.len() <= MAX_NAME;
+        fits.then_some(()).ok_or(Refusal::Malformed)
     }
 
     fn push(&mut self, field: String, value: String) -> Result<(), Refusal> {
         self.text += field.len() + value.len();
-        if self.text > MOST_TEXT || self.fields.len() >= MOST_FIELDS {
+        if self.text > MAX_TEXT || self.fields.len() >= MAX_FIELDS {
             return Err(Refusal::TooLarge);
         }
         self.fields.push((field, value));
         Ok(())
     }
-}
 
-/// Reads the whole request. `json` says whether a JSON body is taken too.
-pub(super) async fn read(state: &ReportsState, request: Request<Body>, json: bool) -> Intake {
-    let mut intake = Intake::default();
-    let settings = &state.settings;
-    let length = content_length(request.headers());
-    // What arrives stands with the parser first and then with us: hence twice.
-    let bytes = length.map_or(settings.max_body, |length| length.min(settings.max_body));
-    let kib = u32::try_from(bytes / 512 + 1).unwrap_or(u32::MAX);
-    match std::sync::Arc::clone(&state.memory).try_acquire_many_owned(kib) {
-        Ok(permit) => intake.memory = Some(permit),
-        Err(_) => {
-            forget(request.into_body()).await;
-            intake.refusal = Some(Refusal::Busy(5));
-            return intake;
+    /// Charges bytes that have arrived and are kept.
+    fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let memory = self.memory.as_mut();
+        let charged = memory.is_some_and(|memory| memory.grow(bytes as u64));
+        charged.then_some(()).ok_or(Refusal::Busy(BUSY_SECONDS))
+    }
+
+    /// Gives back what was charged for bytes that are no longer kept.
+    fn discharge(&mut self, bytes: usize) {
+        if let Some(memory) = &mut self.memory {
+            memory.shrink(bytes as u64);
         }
     }
-    let kind = media_type(request.headers());
+
+    /// Frees the pictures of a report that is refused. One empty picture stays, as the sign
+    /// that files must be chosen again.
+    fn forget_pictures(&mut self) {
+        if !self.pictures.is_empty() {
+            let bytes = self.pictures.iter().map(Vec::len).sum();
+            self.pictures = vec![Vec::new()];
+            self.discharge(bytes);
+        }
+    }
+}
+
+/// Counts the sender, then reads the whole request. `takes_json` says whether a JSON body is
+/// taken too. Of somebody who comes too often only the texts are read, so that the form can
+/// give them back, and only what comes at once.
+pub(super) async fn read(
+    state: &ReportsState,
+    client: Client,
+    request: Request<Body>,
+    takes_json: bool,
+) -> Intake {
+    let mut intake = Intake::default();
+    let settings = &state.settings;
+    let counted = state.per_client.check(&key_of(client));
+    let too_often = counted.err().map(Refusal::TooOften);
+    let (head, body) = request.into_parts();
+    let feed = Feed::new(body, settings.read_limit());
     let reading = async {
-        match kind.as_str() {
-            "multipart/form-data" => multipart(state, request, length, &mut intake).await,
-            "application/json" if json => object(request, &mut intake).await,
-            _ => {
-                forget(request.into_body()).await;
-                Err(Refusal::Unsupported)
+        if !from_our_own_page(&head.headers, &state.desk.site.own_url) {
+            return Err(Refusal::Elsewhere);
+        }
+        let memory = state.memory.take(Some(client.0), 0);
+        intake.memory = Some(memory.ok_or(Refusal::Busy(BUSY_SECONDS))?);
+        match media_type(&head.headers).as_str() {
+            "multipart/form-data" => {
+                let parts = Parts::new(&head.headers, feed.clone()).await;
+                let parts = parts.ok_or(Refusal::Malformed)?;
+                let pictures = if too_often.is_some() {
+                    0
+                } else {
+                    settings.max_screenshots
+                };
+                let read = multipart(settings, pictures, parts, &mut intake).await;
+                read.map_err(|refusal| match refusal {
+                    Refusal::Malformed if feed.is_used_up() => Refusal::TooLarge,
+                    refusal => refusal,
+                })
             }
+            "application/json" if takes_json => {
+                object(feed.rest(), settings.read_limit(), &mut intake).await
+            }
+            _ => Err(Refusal::Unsupported),
         }
     };
-    let refusal = match tokio::time::timeout(settings.arrive_within, reading).await {
-        Ok(Ok(())) => None,
-        Ok(Err(refusal)) => Some(refusal),
-        Err(_) => Some(Refusal::TooSlow),
+    let timeout = match too_often {
+        Some(_) => DRAIN_TIMEOUT.min(settings.arrive_within),
+        None => settings.arrive_within,
     };
-    intake.refusal = refusal;
+    let read = tokio::time::timeout(timeout, reading).await;
+    let ended = read.is_ok();
+    intake.refusal = too_often.or(read.unwrap_or(Err(Refusal::TooSlow)).err());
+    if intake.refusal.is_some() {
+        intake.forget_pictures();
+        if ended {
+            drain(feed.rest(), settings.read_limit()).await;
+        }
+    }
     intake
-}
-
-/// Reads a body and forgets it, within bounds: a browser that is still sending when the
-/// answer comes shows a broken connection instead of the answer.
-pub(super) async fn forget(body: Body) {
-    const WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
-    let mut left = READ_ON;
-    let mut stream = body.into_data_stream();
-    let reading = async {
-        while let Some(Ok(chunk)) = stream.next().await {
-            left = left.saturating_sub(chunk.len() as u64);
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(WITHIN, reading).await;
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn media_type(headers: &HeaderMap) -> String {
@@ -182,53 +232,44 @@ fn media_type(headers: &HeaderMap) -> String {
         .unwrap_or_default()
 }
 
+/// Reads up to `max_pictures` pictures and all texts. What is over a limit is read on and
+/// forgotten: the fields behind it count.
 async fn multipart(
-    state: &ReportsState,
-    request: Request<Body>,
-    length: Option<u64>,
+    settings: &Settings,
+    max_pictures: usize,
+    mut parts: Parts,
     intake: &mut Intake,
 ) -> Result<(), Refusal> {
-    let settings = &state.settings;
-    let most = settings.max_body.max(READ_ON);
-    let request = request.map(|body| Body::new(http_body_util::Limited::new(body, to_usize(most))));
-    let mut parts = Multipart::from_request(request, &())
-        .await
-        .map_err(|_| Refusal::Malformed)?;
-    let broken = |error: axum::extract::multipart::MultipartError| {
-        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Refusal::TooLarge
-        } else {
-            Refusal::Malformed
-        }
-    };
-    let mut held = 0_usize;
+    let broken = |_: MultipartError| Refusal::Malformed;
+    let mut count = 0;
+    let mut kept = 0_usize;
     let mut too_large = false;
-    while let Some(mut part) = parts.next_field().await.map_err(broken)? {
-        let Some(name) = part.name().map(str::to_owned) else {
-            return Err(Refusal::Malformed);
-        };
-        if name.len() > 100 {
-            return Err(Refusal::Malformed);
+    while let Some(mut part) = parts.next().await.map_err(broken)? {
+        count += 1;
+        if count > MAX_PARTS {
+            return Err(Refusal::TooLarge);
         }
-        let is_file = part.file_name().is_some() || name == "screenshot";
+        let name = part.field.name().ok_or(Refusal::Malformed)?.to_owned();
+        Intake::takes_name(&name)?;
+        let is_file = part.field.file_name().is_some() || name == "screenshot";
+        let wanted = !is_file || (name == "screenshot" && intake.pictures.len() < max_pictures);
         let most = if is_file {
             settings.max_screenshot
         } else {
-            MOST_TEXT
+            MAX_TEXT
         };
         let mut bytes = Vec::new();
-        if let (true, Some(length)) = (is_file, length) {
-            // Room for the rest of what was announced, so that no picture moves as it grows.
-            bytes.reserve_exact(to_usize(length).saturating_sub(held).min(most));
-        }
-        let mut over = false;
+        let (mut over, mut empty) = (false, true);
         while let Some(chunk) = part.chunk().await.map_err(broken)? {
-            // What is over the limit is read on and forgotten: the fields behind it count.
-            over |= bytes.len() + chunk.len() > most
-                || (held + bytes.len() + chunk.len()) as u64 > settings.max_body;
+            empty &= chunk.is_empty();
+            over |= wanted
+                && (bytes.len() + chunk.len() > most
+                    || (kept + bytes.len() + chunk.len()) as u64 > settings.max_body);
             if over {
+                intake.discharge(bytes.len());
                 bytes = Vec::new();
-            } else {
+            } else if wanted {
+                intake.charge(chunk.len())?;
                 bytes.extend_from_slice(&chunk);
             }
         }
@@ -237,19 +278,19 @@ async fn multipart(
             intake.wrong(&name, "too_large");
             continue;
         }
-        held += bytes.len();
+        kept += bytes.len();
         if !is_file {
             let text = String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             intake.push(name, text)?;
         } else if name != "screenshot" {
             intake.wrong(&name, "not_a_file_field");
-        } else if bytes.is_empty() {
+        } else if empty {
             // A file field that was left empty.
-        } else if intake.pictures.len() == settings.max_screenshots {
-            intake.wrong("screenshot", "too_many");
-        } else {
+        } else if wanted {
             intake.pictures.push(bytes);
+        } else {
+            intake.wrong("screenshot", "too_many");
         }
     }
     if too_large {
@@ -258,35 +299,25 @@ async fn multipart(
     Ok(())
 }
 
-fn to_usize(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-async fn object(request: Request<Body>, intake: &mut Intake) -> Result<(), Refusal> {
-    // Read on beyond the limit and forget, as above.
-    let mut stream = request.into_body().into_data_stream();
+async fn object(mut body: Body, limit: u64, intake: &mut Intake) -> Result<(), Refusal> {
     let mut bytes = Vec::new();
-    let (mut over, mut read) = (false, 0_u64);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Refusal::Malformed)?;
-        read += chunk.len() as u64;
-        over |= bytes.len() + chunk.len() > MOST_TEXT;
-        if over {
-            bytes = Vec::new();
-        } else {
-            bytes.extend_from_slice(&chunk);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::Malformed)?;
+        let Some(chunk) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + chunk.len() > MAX_TEXT {
+            drain(body, limit).await;
+            return Err(Refusal::TooLarge);
         }
-        if read > READ_ON {
-            break;
-        }
-    }
-    if over {
-        return Err(Refusal::TooLarge);
+        intake.charge(chunk.len())?;
+        bytes.extend_from_slice(chunk);
     }
     let Ok(Value::Object(object)) = serde_json::from_slice(&bytes) else {
         return Err(Refusal::Malformed);
     };
     for (name, value) in object {
+        Intake::takes_name(&name)?;
         flatten(intake, &name, value)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ mod form;
 mod intake;
 mod judge;
 mod keep;
+mod parts;
 pub mod receipt;
 pub mod told;
 
@@ -17,11 +18,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 pub use judge::{Lately, Observed, judge_again};
 
 use super::desk::Desk;
+use super::fair_share::Shares;
 use super::new_files::NewFiles;
 use super::throttle::{Rate, Throttle};
 
@@ -37,7 +38,9 @@ pub struct Settings {
     /// How long a report may take to arrive. Keep it below the server's own limit, which
     /// has no kind words.
     pub arrive_within: Duration,
-    /// Memory for reports on their way, in bytes; who finds none free is told to come back.
+    /// Memory for reports on their way, in bytes: charged as they arrive, and shared by
+    /// networks as [`FairShare`](super::fair_share::FairShare) says; who finds none free is
+    /// told to come back.
     pub memory: u64,
     /// Reports of one client address.
     pub per_client: Rate,
@@ -45,14 +48,22 @@ pub struct Settings {
     pub keep_for: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+/// What the configuration takes for [`Settings::max_body`], in bytes: less would not hold a
+/// report's texts and three screenshots of a telephone, and more would not arrive in time from
+/// most places.
+pub const MAX_BODY_RANGE: std::ops::RangeInclusive<u64> = 2_000_000..=50_000_000;
+
+impl Settings {
+    /// For reports of up to `max_body` bytes, and with all that depends on it.
+    pub fn for_bodies_of(max_body: u64) -> Self {
         Settings {
-            max_body: 12 * 1024 * 1024,
-            max_screenshot: 5 * 1024 * 1024,
+            max_body,
+            // Three of them, and a quarter for the texts and what multipart adds.
+            max_screenshot: usize::try_from(max_body / 4).unwrap_or(usize::MAX),
             max_screenshots: 3,
             arrive_within: Duration::from_secs(55),
-            memory: 96 * 1024 * 1024,
+            // A network that is alone gets a third at least, and that is more than one report.
+            memory: max_body * 5,
             // Whole mobile networks and hotels share one address.
             per_client: Rate {
                 burst: 60,
@@ -60,6 +71,18 @@ impl Default for Settings {
             },
             keep_for: Duration::from_secs(365 * 86_400),
         }
+    }
+
+    /// Up to how many bytes a report that is too large is read on and forgotten: what was
+    /// typed comes back in the form, and a browser gets to see the answer.
+    pub fn read_limit(&self) -> u64 {
+        self.max_body.saturating_mul(4)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings::for_bodies_of(20_000_000)
     }
 }
 
@@ -69,8 +92,8 @@ pub struct ReportsState {
     desk: Desk,
     settings: Arc<Settings>,
     per_client: Arc<Throttle<IpAddr>>,
-    /// Free memory for reports on their way, in KiB.
-    memory: Arc<Semaphore>,
+    /// Memory for reports on their way, in bytes.
+    memory: Shares,
     screenshots: Arc<NewFiles>,
     lately: Arc<Lately>,
     on_kept: Arc<dyn Fn() + Send + Sync>,
@@ -79,10 +102,9 @@ pub struct ReportsState {
 impl ReportsState {
     /// For this desk, with these settings.
     pub fn new(desk: Desk, settings: Settings) -> Self {
-        let memory = usize::try_from(settings.memory / 1024).unwrap_or(usize::MAX);
         ReportsState {
             per_client: Arc::new(Throttle::new(settings.per_client, Arc::clone(&desk.clock))),
-            memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+            memory: Shares::new(settings.memory),
             settings: Arc::new(settings),
             screenshots: Arc::new(NewFiles::new(desk.screenshots.to_path_buf())),
             lately: Arc::default(),

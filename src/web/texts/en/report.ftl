@@ -77,6 +77,7 @@ refused-malformed = What you sent could not be read: it is damaged or incomplete
 refused-too-large = What you sent is too large, so nothing of it was stored. Choose smaller or fewer screenshots.
 refused-too-slow = What you sent did not arrive in time, so nothing of it was stored. On a slow connection, send without screenshots.
 refused-busy = Very many reports are coming in at this moment. Nothing was stored; please send again in a few seconds.
+refused-elsewhere = This report was sent by a page of another site, so nothing of it was stored. Please open the form here and send it again.
 refused-too-often = Very many reports came from your connection. Please wait a minute and send again.
 refused-wrong = Some fields need another look; nothing was stored.
 refused-key = The Idempotency-Key must be 1 to 200 printable ASCII characters.

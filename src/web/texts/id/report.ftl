@@ -77,6 +77,7 @@ refused-malformed = Kiriman Anda tidak dapat dibaca: rusak atau tidak lengkap. S
 refused-too-large = Kiriman Anda terlalu besar, sehingga tidak ada yang disimpan. Pilih tangkapan layar yang lebih kecil atau lebih sedikit.
 refused-too-slow = Kiriman Anda tidak tiba pada waktunya, sehingga tidak ada yang disimpan. Jika koneksi lambat, kirim tanpa tangkapan layar.
 refused-busy = Laporan sedang sangat banyak masuk. Belum ada yang disimpan; silakan kirim lagi beberapa detik lagi.
+refused-elsewhere = Laporan ini dikirim dari halaman situs lain, sehingga tidak ada yang disimpan. Silakan buka formulir di sini, lalu kirim lagi.
 refused-too-often = Terlalu banyak laporan dari koneksi Anda. Mohon tunggu satu menit, lalu kirim lagi.
 refused-wrong = Beberapa isian perlu diperiksa lagi; belum ada yang disimpan.
 refused-key = Idempotency-Key harus 1 sampai 200 karakter ASCII yang dapat dicetak.
