@@ -5,6 +5,7 @@ mod bad_input;
 mod browsers;
 pub(crate) mod desk;
 mod durable;
+mod judged;
 mod starved;
 mod taken;
 mod uncertain;

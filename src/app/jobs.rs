@@ -294,12 +294,19 @@ pub async fn sweep(
 /// How often reports are held against the newest outages.
 const JUDGE_EVERY: Duration = Duration::from_secs(15);
 
-/// Judges recent reports again until told to stop.
+/// Judges reports again until told to stop.
 pub async fn judge_again(desk: Desk, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     while !*stop.borrow_and_update() {
-        match reports::judge_again(&desk, desk.clock.now()).await {
-            Ok(0) => {}
-            Ok(changed) => tracing::info!(changed, "findings of reports changed"),
+        match reports::judge_again(&desk, &stop).await {
+            Ok(judged) => {
+                if judged.changed > 0 {
+                    tracing::info!(changed = judged.changed, "findings of reports changed");
+                }
+                if judged.unreadable > 0 {
+                    let unreadable = judged.unreadable;
+                    tracing::error!(unreadable, "reports could not be judged again");
+                }
+            }
             Err(error) => tracing::warn!(%error, "reports could not be judged again"),
         }
         tokio::select! {

@@ -13,6 +13,10 @@ pub const RULE_VERSION: u32 = 1;
 /// How far a remembered time may lie beside the outage.
 pub const TOLERANCE: Duration = Duration::from_secs(10 * 60);
 
+/// How long before the last try a finding looks at outages.
+pub const REACH: Duration = Duration::from_secs(12 * 3600);
+const _: () = assert!(REACH.as_secs() >= TOLERANCE.as_secs());
+
 /// The finding in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,6 +73,24 @@ pub struct Finding {
     pub rule_version: u32,
 }
 
+impl Finding {
+    /// Whether both say the same to people: by which rules, and whether we saw the component
+    /// working beside an outage, is not said.
+    pub fn says_the_same_as(&self, other: &Finding) -> bool {
+        let said = |of: &Finding| {
+            let tries = of.tries.iter().map(|one| (one.at, one.outage.clone()));
+            (
+                of.verdict,
+                of.outage.clone(),
+                of.last_hour_ms,
+                of.last_12_hours_ms,
+                tries.collect::<Vec<_>>(),
+            )
+        };
+        said(self) == said(other)
+    }
+}
+
 /// Holds `tries` against `outages` of the reported component and of those before it in the
 /// journey, `gaps` in our watch, and for each try whether we saw the component working.
 /// `now` stands for the end of what still lasts.
@@ -100,7 +122,7 @@ pub fn judge(tries: &[(Moment, bool)], outages: &[Outage], gaps: &[Gap], now: Mo
         verdict,
         outage: most_frequent(&tries),
         last_hour_ms: trouble_before(last, Duration::from_secs(3600), outages, now),
-        last_12_hours_ms: trouble_before(last, Duration::from_secs(12 * 3600), outages, now),
+        last_12_hours_ms: trouble_before(last, REACH, outages, now),
         tries,
         rule_version: RULE_VERSION,
     }

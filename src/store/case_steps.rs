@@ -8,18 +8,20 @@ use super::reports;
 use super::seal::{DataKey, MasterKeys, SealError};
 use super::{Conn, Error};
 use crate::domain::case::CaseState;
+use crate::domain::finding::Finding;
 use crate::domain::{Moment, Random};
 
 statements! {
     ADVANCE = "UPDATE reports SET state = $3
         WHERE id = $1 AND state = $2 AND erased_at IS NULL";
     IS_ERASED = "SELECT COUNT(*) FROM reports WHERE id = $1 AND erased_at IS NOT NULL";
-    ADD_STEP = "INSERT INTO case_steps (report_id, from_state, to_state, at, staff_id)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    ADD_STEP = "INSERT INTO case_steps (report_id, from_state, to_state, at, staff_id, finding)
+        VALUES ($1, $2, $3, $4, $5, (SELECT finding FROM reports WHERE id = $1)) RETURNING id";
     SET_REASON = "UPDATE case_steps SET sealed_reason = $2 WHERE id = $1";
     SEAL_OLD = "UPDATE case_steps SET sealed_reason = $2, reason = NULL
         WHERE id = $1 AND reason IS NOT NULL";
-    STEPS = "SELECT c.id, c.from_state, c.to_state, c.at, s.email AS by_whom, c.sealed_reason
+    STEPS = "SELECT c.id, c.from_state, c.to_state, c.at, s.email AS by_whom, c.sealed_reason,
+            c.finding
         FROM case_steps c JOIN staff s ON s.id = c.staff_id
         WHERE c.report_id = $1 ORDER BY c.id LIMIT 200";
     IN_CLEAR = "SELECT id, report_id, reason FROM case_steps
@@ -40,9 +42,16 @@ pub struct Step {
     /// E-mail address of the member of staff.
     pub by_whom: String,
     sealed_reason: Option<Vec<u8>>,
+    finding: Option<String>,
 }
 
 impl Step {
+    /// The finding of the report as it stood when the step was taken; `None` in steps that an
+    /// earlier version wrote, and where it cannot be read.
+    pub fn finding(&self) -> Option<Finding> {
+        serde_json::from_str(self.finding.as_deref()?).ok()
+    }
+
     /// Why, where a reason was given and is not erased. `key` is the key of the case, or why
     /// there is none.
     pub fn reason(

@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod outages;
 pub mod outbox;
 pub mod pieces;
+pub mod reevaluation;
 pub mod reports;
 pub mod retention;
 pub mod runs;
@@ -146,6 +147,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         outages::STATEMENTS,
         outbox::STATEMENTS,
         pieces::STATEMENTS,
+        reevaluation::STATEMENTS,
         reports::STATEMENTS,
         reports::PERSONAL_STATEMENTS,
         retention::STATEMENTS,

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::conn::{statements, values};
 use super::runs::component;
-use super::{Conn, Error};
+use super::{Conn, Error, reevaluation};
 use crate::domain::Moment;
 use crate::domain::history::Gap;
 use crate::domain::outage::Maintenance;
@@ -19,6 +19,9 @@ statements! {
     GAPS = "SELECT vantage, why, began_at, ended_at FROM gaps
         WHERE began_at < $2 AND (ended_at IS NULL OR ended_at > $1)
         ORDER BY began_at DESC LIMIT 200";
+    ALL_GAPS = "SELECT id, vantage, why, began_at, ended_at FROM gaps
+        WHERE id < $3 AND began_at < $2 AND (ended_at IS NULL OR ended_at > $1)
+        ORDER BY id DESC LIMIT 500";
     ADD_MAINTENANCE = "INSERT INTO maintenance
         (id, component, from_at, until_at, title_id, title_en, created_at, created_by)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -36,7 +39,11 @@ pub async fn open_gap(
     why: &str,
     at: Moment,
 ) -> Result<bool, Error> {
-    Ok(conn.execute(OPEN_GAP, values![vantage, why, at]).await? > 0)
+    let is_new = conn.execute(OPEN_GAP, values![vantage, why, at]).await? > 0;
+    if is_new {
+        reevaluation::mark(conn, at, reevaluation::NO_END).await?;
+    }
+    Ok(is_new)
 }
 
 /// Closes the open gap, where there is one.
@@ -46,7 +53,12 @@ pub async fn close_gap(
     why: &str,
     at: Moment,
 ) -> Result<bool, Error> {
-    Ok(conn.execute(CLOSE_GAP, values![vantage, why, at]).await? > 0)
+    let was_open = conn.execute(CLOSE_GAP, values![vantage, why, at]).await? > 0;
+    if was_open {
+        // What came after its end counted as unseen until now.
+        reevaluation::mark(conn, at, reevaluation::NO_END).await?;
+    }
+    Ok(was_open)
 }
 
 /// Writes a gap that is over.
@@ -56,7 +68,8 @@ pub async fn add_gap(conn: &mut Conn<'_>, gap: &Gap) -> Result<(), Error> {
         values![&gap.vantage, &gap.why, gap.began_at, gap.ended_at],
     )
     .await?;
-    Ok(())
+    let until = gap.ended_at.unwrap_or(reevaluation::NO_END);
+    reevaluation::mark(conn, gap.began_at, until).await
 }
 
 #[derive(FromRow)]
@@ -67,18 +80,42 @@ struct GapRow {
     ended_at: Option<i64>,
 }
 
-/// Gaps that touch `from .. until`, the newest first, at most 200.
-pub async fn gaps(conn: &mut Conn<'_>, from: Moment, until: Moment) -> Result<Vec<Gap>, Error> {
-    let rows: Vec<GapRow> = conn.all(GAPS, values![from, until]).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Gap {
+impl From<GapRow> for Gap {
+    fn from(row: GapRow) -> Gap {
+        Gap {
             vantage: row.vantage,
             why: row.why,
             began_at: Moment(row.began_at),
             ended_at: row.ended_at.map(Moment),
-        })
-        .collect())
+        }
+    }
+}
+
+/// Gaps that touch `from .. until`, the newest first, at most 200.
+pub async fn gaps(conn: &mut Conn<'_>, from: Moment, until: Moment) -> Result<Vec<Gap>, Error> {
+    let rows: Vec<GapRow> = conn.all(GAPS, values![from, until]).await?;
+    Ok(rows.into_iter().map(Gap::from).collect())
+}
+
+#[derive(FromRow)]
+struct NumberedGap {
+    id: i64,
+    #[sqlx(flatten)]
+    gap: GapRow,
+}
+
+/// All gaps that touch `from .. until`, however many, in no particular order.
+pub async fn all_gaps(conn: &mut Conn<'_>, from: Moment, until: Moment) -> Result<Vec<Gap>, Error> {
+    let mut all = Vec::new();
+    let mut before = i64::MAX;
+    loop {
+        let rows: Vec<NumberedGap> = conn.all(ALL_GAPS, values![from, until, before]).await?;
+        let Some(last) = rows.last() else {
+            return Ok(all);
+        };
+        before = last.id;
+        all.extend(rows.into_iter().map(|row| Gap::from(row.gap)));
+    }
 }
 
 /// An announced maintenance with its titles.

@@ -4,7 +4,8 @@ use sqlx::FromRow;
 
 use super::conn::{statements, values};
 use super::runs::component;
-use super::{Conn, Error};
+use super::{Conn, Error, reevaluation};
+use crate::domain::finding;
 use crate::domain::history::{Outage, Update};
 use crate::domain::outage::{Effect, Severity, Watch};
 use crate::domain::{ComponentId, Moment};
@@ -29,13 +30,17 @@ statements! {
             began_at, confirmed_at, ended_at, closed_at, down_ms, fault, flow, step, version, diagnosis)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     UPDATE_OUTAGE = "UPDATE outages SET severity = $2, worst = $3, intermittent = $4, planned = $5,
-            ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, diagnosis = $10,
+            ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, diagnosis = $10, began_at = $11,
             version = version + 1
         WHERE id = $1";
+    SPAN_OF = "SELECT began_at, ended_at, worst FROM outages WHERE id = $1";
     OPEN_OF = concat!("SELECT ", columns!(), " FROM outages WHERE component = $1 AND ended_at IS NULL");
     BY_ID = concat!("SELECT ", columns!(), " FROM outages WHERE id = $1");
     TOUCHING = concat!("SELECT ", columns!(), " FROM outages WHERE began_at < $2 AND (ended_at IS NULL OR ended_at >= $1)
         ORDER BY began_at DESC LIMIT $3");
+    ALL_TOUCHING = concat!("SELECT ", columns!(), " FROM outages
+        WHERE (began_at, id) < ($2, $3) AND (ended_at IS NULL OR ended_at >= $1)
+        ORDER BY began_at DESC, id DESC LIMIT 500");
     INSERT_UPDATE = "INSERT INTO outage_updates (outage_id, at, recorded_at, effect)
         VALUES ($1, $2, $3, $4)";
     UPDATES = "SELECT at, recorded_at, effect FROM outage_updates
@@ -132,8 +137,9 @@ pub async fn save_watch(conn: &mut Conn<'_>, watch: &Watch, now: Moment) -> Resu
     Ok(())
 }
 
-/// Writes a new outage.
+/// Writes a new outage. Reports that it may explain are judged again.
 pub async fn insert(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
+    mark(conn, outage.began_at, outage.ended_at).await?;
     conn.execute(
         INSERT,
         values![
@@ -159,8 +165,19 @@ pub async fn insert(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes what may change of an outage, and counts its version up.
+/// Writes what may change of an outage, and counts its version up. Where that may make a report
+/// say something else, those that it may explain, before or now, are judged again.
 pub async fn update(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
+    let was: Option<(i64, Option<i64>, String)> =
+        conn.optional(SPAN_OF, values![&outage.id]).await?;
+    if let Some((began, ended, worst)) = was {
+        let (began, ended) = (Moment(began), ended.map(Moment));
+        let is = (outage.began_at, outage.ended_at, outage.worst.as_str());
+        if (began, ended, worst.as_str()) != is {
+            let ended = ended.zip(outage.ended_at).map(|(was, is)| was.max(is));
+            mark(conn, began.min(outage.began_at), ended).await?;
+        }
+    }
     conn.execute(
         UPDATE_OUTAGE,
         values![
@@ -173,11 +190,18 @@ pub async fn update(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
             outage.closed_at,
             outage.down_ms,
             outage.fault.map(|f| f.as_str()),
-            diagnosis(outage)?
+            diagnosis(outage)?,
+            outage.began_at
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Marks the time of an outage, and beside it what findings look at.
+async fn mark(conn: &mut Conn<'_>, began: Moment, ended: Option<Moment>) -> Result<(), Error> {
+    let until = ended.map_or(reevaluation::NO_END, |ended| ended + finding::REACH);
+    reevaluation::mark(conn, began - finding::TOLERANCE, until).await
 }
 
 fn diagnosis(outage: &Outage) -> Result<Option<String>, Error> {
@@ -206,6 +230,40 @@ pub async fn touching(
 ) -> Result<Vec<Outage>, Error> {
     let rows: Vec<Row> = conn.all(TOUCHING, values![from, until, limit]).await?;
     rows.into_iter().map(Outage::try_from).collect()
+}
+
+/// All outages that touch a span of time.
+#[derive(Clone, Debug, Default)]
+pub struct Touching {
+    /// The newest first.
+    pub outages: Vec<Outage>,
+    /// Begin and end of those whose rows cannot be read.
+    pub unreadable: Vec<(Moment, Option<Moment>)>,
+}
+
+/// All outages that touch `from .. until`, however many; read in one transaction or not.
+pub async fn all_touching(
+    conn: &mut Conn<'_>,
+    from: Moment,
+    until: Moment,
+) -> Result<Touching, Error> {
+    let mut all = Touching::default();
+    let mut before = (until.0, String::new());
+    loop {
+        let values = values![from, before.0, &before.1];
+        let rows: Vec<Row> = conn.all(ALL_TOUCHING, values).await?;
+        let Some(last) = rows.last() else {
+            return Ok(all);
+        };
+        before = (last.began_at, last.id.clone());
+        for row in rows {
+            let span = (Moment(row.began_at), row.ended_at.map(Moment));
+            match Outage::try_from(row) {
+                Ok(outage) => all.outages.push(outage),
+                Err(_) => all.unreadable.push(span),
+            }
+        }
+    }
 }
 
 /// Adds to an outage's timeline.

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use super::conn::{statements, values};
 use super::runs::component;
 use super::seal::{DataKey, MasterKeys, SealError};
-use super::{Conn, Error, files};
+use super::{Conn, Error, files, reevaluation};
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::report::{self, Report, Submitted};
@@ -37,10 +37,10 @@ statements! {
             checked_connection, checked_size, checked_device, submitted, state, finding,
             outage_id, passport_hash, email_hash, phone_hash, sealed_name, sealed_nationality,
             sealed_passport, sealed_email, sealed_phone, sealed_message, sealed_billing,
-            language, erase_at, secret_key_id)
+            language, erase_at, secret_key_id, reevaluate_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35,
-            $36, $37)";
+            $36, $37, $38)";
     INSERT_ATTEMPT = "INSERT INTO attempts (report_id, tried_at) VALUES ($1, $2)";
     INSERT_SCREENSHOT = "INSERT INTO screenshots
         (report_id, number, sha256, file, media_type, width, height, size)
@@ -56,9 +56,6 @@ statements! {
         ORDER BY CASE WHEN permit_expires_on IS NULL THEN 1 ELSE 0 END,
             permit_expires_on, received_at, id
         LIMIT $4 OFFSET $5");
-    RECENT = concat!("SELECT ", columns!(), " FROM reports
-        WHERE received_at >= $1 AND erased_at IS NULL ORDER BY received_at DESC LIMIT $2");
-    SET_FINDING = "UPDATE reports SET finding = $2, outage_id = $3 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM reports
         WHERE erased_at IS NULL AND ($1 = '' OR office = $1) AND (state = $2 OR state = $3)";
     ATTEMPTS = "SELECT tried_at FROM attempts WHERE report_id = $1 ORDER BY tried_at";
@@ -72,7 +69,7 @@ statements! {
             arrived_on = NULL, sealed_name = NULL, sealed_nationality = NULL,
             sealed_passport = NULL, sealed_email = NULL, sealed_phone = NULL,
             sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL,
-            request_hash = NULL, secret_key_id = NULL
+            request_hash = NULL, secret_key_id = NULL, reevaluate_at = NULL
         WHERE id = $1";
     FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
     FORGET_REASONS = "UPDATE case_steps SET reason = NULL, sealed_reason = NULL
@@ -197,7 +194,8 @@ pub async fn insert(
             seal("billing", r.billing_code.as_deref())?,
             &new.language,
             new.erase_at,
-            new.secret_key_id.clone()
+            new.secret_key_id.clone(),
+            new.received_at + reevaluation::FIRST_LOOK_AFTER
         ],
     )];
     for at in &r.tried_at {
@@ -461,20 +459,6 @@ pub async fn count(conn: &mut Conn<'_>, office: Option<&str>, which: Which) -> R
     let (one, other) = which.states();
     conn.number(COUNT, values![office.unwrap_or(""), one, other])
         .await
-}
-
-/// Cases received since `since`, the newest first, at most `limit`.
-pub async fn recent(conn: &mut Conn<'_>, since: Moment, limit: i64) -> Result<Vec<Case>, Error> {
-    let rows: Vec<Row> = conn.all(RECENT, values![since, limit]).await?;
-    rows.into_iter().map(Case::try_from).collect()
-}
-
-/// Replaces the finding of a report by one made with more knowledge.
-pub async fn set_finding(conn: &mut Conn<'_>, id: &str, finding: &Finding) -> Result<(), Error> {
-    let text = serde_json::to_string(finding)?;
-    conn.execute(SET_FINDING, values![id, text, finding.outage.clone()])
-        .await?;
-    Ok(())
 }
 
 /// When a report's tries were, oldest first.

@@ -354,16 +354,17 @@ pub async fn sights(
         .collect()
 }
 
-/// Whether `of` was seen working, and never failing, in runs that started in `from ..= until`.
+/// Whether `of` was seen working, and never failing, in runs that started in `from ..= until`;
+/// `None` where no run of that time is remembered.
 pub async fn seen_working(
     conn: &mut Conn<'_>,
     of: &ComponentId,
     from: Moment,
     until: Moment,
-) -> Result<bool, Error> {
+) -> Result<Option<bool>, Error> {
     let rows: Vec<(String, i64)> = conn.all(SEEN_BETWEEN, values![of, from, until]).await?;
     let saw = |words: &[&str]| rows.iter().any(|(word, _)| words.contains(&word.as_str()));
-    Ok(saw(&["passed", "slow"]) && !saw(&["failed"]))
+    Ok((!rows.is_empty()).then(|| saw(&["passed", "slow"]) && !saw(&["failed"])))
 }
 
 /// Failures of the same step with the same page, counted.

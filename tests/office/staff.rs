@@ -145,9 +145,13 @@ pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 
 impl Officer<'_> {
     pub(crate) async fn get(&self, path: &str) -> Response {
+        self.get_in("en", path).await
+    }
+
+    pub(crate) async fn get_in(&self, language: &str, path: &str) -> Response {
         self.desk
             .client
-            .get(format!("{}/en{path}", self.desk.url))
+            .get(format!("{}/{language}{path}", self.desk.url))
             .header("cookie", &self.cookie)
             .send()
             .await

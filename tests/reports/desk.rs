@@ -230,6 +230,12 @@ impl Running {
             .unwrap()
     }
 
+    /// Judges everything again that may have changed.
+    pub(crate) async fn judge_again(&self) -> reports::Judged {
+        let stop = watch::channel(false).1;
+        reports::judge_again(&self.desk, &stop).await.unwrap()
+    }
+
     /// The names of the files of screenshots.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(&self.screenshots)

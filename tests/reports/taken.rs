@@ -252,28 +252,12 @@ async fn a_report_that_comes_before_its_outage_is_confirmed_is_judged_again() {
         let desk = start(&database.store).await;
         let body = desk.report_right(&fields()).await;
         assert_eq!(body["finding"]["verdict"], "not_corroborated");
-        let now = Moment(tried().0 + 60_000);
-        assert_eq!(
-            siaga::web::reports::judge_again(&desk.desk, now)
-                .await
-                .unwrap(),
-            0
-        );
+        let again = async || desk.judge_again().await.changed;
+        assert_eq!(again().await, 0);
         let began = Moment(tried().0 - 10_000);
         desk.outage("o-upload", "upload", began, None).await;
-        assert_eq!(
-            siaga::web::reports::judge_again(&desk.desk, now)
-                .await
-                .unwrap(),
-            1
-        );
-        assert_eq!(
-            siaga::web::reports::judge_again(&desk.desk, now)
-                .await
-                .unwrap(),
-            0,
-            "settled"
-        );
+        assert_eq!(again().await, 1);
+        assert_eq!(again().await, 0, "settled");
         let reference = body["reference"].as_str().unwrap().to_owned();
         let case = database
             .store

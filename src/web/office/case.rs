@@ -6,9 +6,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 
 use super::{Bar, OfficeState, failed, layout, message, rendered, unreadable, worker};
 use crate::domain::case::CaseState;
+use crate::domain::finding::Finding;
 use crate::domain::history::{Gap, Outage};
 use crate::domain::office;
 use crate::domain::reference::Reference;
@@ -130,6 +133,8 @@ struct CasePage<'a> {
     verdict: Badge,
     sentence: String,
     overlap: Option<String>,
+    decided: Option<Decided>,
+    seen_finding: String,
     guidance: Option<String>,
     person: Vec<(String, String)>,
     attempt: Vec<(String, String)>,
@@ -146,6 +151,14 @@ struct CasePage<'a> {
     action: String,
     reason: String,
     rule_version: String,
+}
+
+/// The finding that a case was decided on, where the newest says something else.
+struct Decided {
+    when: String,
+    verdict: Badge,
+    sentence: String,
+    overlap: Option<String>,
 }
 
 struct Shot {
@@ -245,6 +258,8 @@ fn render(
         verdict: told::verdict(t, case.finding.verdict),
         sentence: told::sentence(t, &case.finding),
         overlap: told::overlap(t, format, &case.finding),
+        decided: decided(t, format, case, &opened.steps),
+        seen_finding: fingerprint(&case.finding),
         guidance: match case.submitted {
             Submitted::Yes => Some(t.get("case-guidance-submitted")),
             Submitted::Paid => Some(t.get("case-guidance-paid")),
@@ -314,6 +329,26 @@ fn render(
         layout,
     };
     rendered(status, &page)
+}
+
+/// The finding of the last step that gave an answer, while the case stands there.
+fn decided(t: Texts, format: Format, case: &Case, steps: &[Step]) -> Option<Decided> {
+    let is_decided = matches!(case.state, CaseState::Processed | CaseState::Returned);
+    let step = steps.last().filter(|_| is_decided)?;
+    let finding = step.finding()?;
+    (!finding.says_the_same_as(&case.finding)).then(|| Decided {
+        when: t.with("case-decided", [("at", format.moment(step.at).into())]),
+        verdict: told::verdict(t, finding.verdict),
+        sentence: told::sentence(t, &finding),
+        overlap: told::overlap(t, format, &finding),
+    })
+}
+
+/// Tells one finding from another; a page carries it along with a step, so that nobody decides on
+/// a finding that is not the one on the screen.
+pub(super) fn fingerprint(finding: &Finding) -> String {
+    let text = serde_json::to_vec(finding).unwrap_or_default();
+    HEXLOWER.encode(&Sha256::digest(text)[..8])
 }
 
 /// Whose case it is, as far as that can be said.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::case::{Refused, find, shown};
+use super::case::{Refused, find, fingerprint, shown};
 use super::{OfficeState, failed, sender, unreadable};
 use crate::domain::case::CaseState;
 use crate::domain::{office, report};
@@ -36,6 +36,8 @@ pub(super) struct Given {
     to: String,
     #[serde(default)]
     reason: String,
+    /// Which finding was on the page.
+    finding: Option<String>,
 }
 
 /// `GET /office/cases/{reference}/step`: what a language switch or a reload asks for.
@@ -77,6 +79,13 @@ pub(super) async fn take(
         };
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Err(shown(&state, &who, case, lang, status, Some(refused)).await);
+    }
+    if let Some(seen) = &given.finding
+        && *seen != fingerprint(&case.finding)
+    {
+        let text = t.get("step-finding-changed");
+        let refused = Some(Refused { text, reason });
+        return Err(shown(&state, &who, case, lang, StatusCode::CONFLICT, refused).await);
     }
     let now = state.desk.clock.now();
     let moved = sessions::again_if_raced(|| {

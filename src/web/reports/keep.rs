@@ -163,7 +163,14 @@ async fn settle(
     let (component, tries) = (report.component.clone(), report.tried_at.clone());
     let upstream = desk.upstream(&component);
     let observed = state.lately.around(&desk.store, &tries, now).await?;
-    let finding = judge(&desk.store, &observed, component, &tries, &upstream, now).await?;
+    let finding = judge(
+        &desk.store,
+        &observed,
+        (component, &tries, None),
+        &upstream,
+        now,
+    )
+    .await?;
     let id = random::id(now, &*desk.random);
     let reference = Reference::draw(&*desk.random).to_string();
     let key_id = master_keys.current().to_owned();

@@ -19,7 +19,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-pub use judge::{Lately, Observed, judge_again};
+pub use judge::{Judged, Lately, Observed, judge_again};
 
 use super::desk::Desk;
 use super::fair_share::Shares;
