@@ -3,6 +3,7 @@
 //!
 //! `siaga.example.toml` documents every key; a test holds it equal to the defaults here.
 
+mod folder;
 mod keys;
 mod reading;
 mod secrets;
@@ -24,7 +25,8 @@ pub use crate::probe::browser::{Sandbox, User, WebDriver};
 use crate::toml_reader::{Problem, Source};
 use crate::web::office;
 
-pub use keys::{KeyError, MasterKeys};
+pub use folder::FolderError;
+pub use keys::{KeyError, KeyFile, KeySource, MasterKeys};
 pub use secrets::{Environment, SecretError, Secrets};
 
 /// The whole configuration.

@@ -5,3 +5,4 @@ mod cases;
 mod doors;
 mod passwords;
 pub(crate) mod staff;
+mod unreadable;

@@ -1,6 +1,9 @@
 //! Reports in the database: sealed, found again, worked on, erased; staff, their sessions,
 //! and the trail of what they looked at. On both databases.
 
+mod erased;
+mod permissions;
+
 use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead as _, Payload};
@@ -25,7 +28,7 @@ const EMAIL: &str = "saoirse@example.ie";
 const PHONE: &str = "+6281234567890";
 const MESSAGE: &str = "Maaf, terjadi kendala di sisi kami";
 
-fn keys(ids: &[&str]) -> MasterKeys {
+pub(super) fn keys(ids: &[&str]) -> MasterKeys {
     let keys = ids
         .iter()
         .map(|id| {
@@ -66,7 +69,12 @@ fn parsed(changed: &[(&str, &str)]) -> Report {
 }
 
 /// Writes a report; `number` makes its id and reference.
-async fn insert(store: &Store, keys: &MasterKeys, number: u32, changed: &[(&str, &str)]) -> String {
+pub(super) async fn insert(
+    store: &Store,
+    keys: &MasterKeys,
+    number: u32,
+    changed: &[(&str, &str)],
+) -> String {
     adopt(store, keys).await;
     let random = SeededRandom::new(u64::from(number));
     let received_at = at(i64::from(number));
@@ -109,7 +117,7 @@ async fn insert(store: &Store, keys: &MasterKeys, number: u32, changed: &[(&str,
     id
 }
 
-async fn by_reference(store: &Store, number: u32) -> Case {
+pub(super) async fn by_reference(store: &Store, number: u32) -> Case {
     let reference = format!("REF-{number}");
     store
         .read(move |mut conn| {
@@ -120,7 +128,7 @@ async fn by_reference(store: &Store, number: u32) -> Case {
         .expect("it is there")
 }
 
-async fn by_passport(store: &Store, keys: &MasterKeys, number: &str) -> Vec<String> {
+pub(super) async fn by_passport(store: &Store, keys: &MasterKeys, number: &str) -> Vec<String> {
     let hashes = keys.lookups("passport", number);
     store
         .read(move |mut conn| {
@@ -148,7 +156,7 @@ async fn make_current(store: &Store, keys: &MasterKeys) {
         .unwrap();
 }
 
-async fn execute(store: &Store, sql: &'static str) -> Result<u64, Error> {
+pub(super) async fn execute(store: &Store, sql: &'static str) -> Result<u64, Error> {
     store
         .write(move |mut conn| Box::pin(async move { conn.execute(sql, vec![]).await }))
         .await
@@ -225,11 +233,11 @@ async fn no_personal_data_stands_in_the_file_in_the_clear() {
     .await;
 }
 
-fn file(db: &Database) -> &std::path::Path {
+pub(super) fn file(db: &Database) -> &std::path::Path {
     db.file.as_deref().unwrap()
 }
 
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
+pub(super) fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
@@ -596,7 +604,7 @@ async fn nothing_can_be_written_to_a_case_after_its_erasure() {
 }
 
 /// Erases a report.
-async fn erase(store: &Store, id: &str, now: Moment) {
+pub(super) async fn erase(store: &Store, id: &str, now: Moment) {
     let id = id.to_owned();
     store
         .write(move |mut conn| Box::pin(async move { reports::erase(&mut conn, &id, now).await }))
@@ -605,7 +613,7 @@ async fn erase(store: &Store, id: &str, now: Moment) {
 }
 
 /// Moves a case on.
-async fn advance(
+pub(super) async fn advance(
     store: &Store,
     keys: &MasterKeys,
     report: &str,
@@ -642,7 +650,7 @@ fn member() -> staff::Member {
     }
 }
 
-async fn add_member(store: &Store) {
+pub(super) async fn add_member(store: &Store) {
     store
         .write(|mut conn| Box::pin(async move { staff::add(&mut conn, &member(), at(0)).await }))
         .await

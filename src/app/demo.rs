@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use super::life::Life;
@@ -98,7 +97,6 @@ pub async fn start(
         settings.listen,
         &rehearsal,
         &account,
-        &*random,
     )?;
     told("Opening the database", None);
     let service = Service::open(config, PACE, Arc::clone(&clock), Arc::clone(&random)).await?;
@@ -171,7 +169,6 @@ fn config(
     listen: SocketAddr,
     rehearsal: &Rehearsal,
     (email, password): &(String, String),
-    random: &dyn Random,
 ) -> anyhow::Result<Config> {
     let site = rehearsal.site();
     let control = rehearsal.control().unwrap_or(site);
@@ -205,10 +202,6 @@ fn config(
     let environment = Environment::from_iter([
         ("PROBE_EMAIL", email.clone()),
         ("PROBE_PASSWORD", password.clone()),
-        (
-            "SIAGA_MASTER_KEY",
-            format!("demo:{}", HEXLOWER.encode(&random::bytes::<32>(random))),
-        ),
         (
             "SIAGA_MAILBOX",
             format!("imap://{user}:{password}@{}", rehearsal.imap()),

@@ -236,6 +236,25 @@ const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 const SWEEP_AGAIN: Duration = Duration::from_secs(600);
 
+/// How long until the log of the database is emptied again, where a reading stood in the way.
+const LOG_EVERY: Duration = Duration::from_secs(2);
+
+/// Empties the log of the database of what was erased; tries until it went through, or it is
+/// told to stop.
+async fn empty_log(store: &Store, stop: &mut watch::Receiver<bool>) {
+    loop {
+        match store.truncate_log().await {
+            Ok(true) => return,
+            Ok(false) => tracing::debug!("a reading keeps what was erased in the database's log"),
+            Err(error) => tracing::warn!(%error, "the database's log could not be emptied"),
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(LOG_EVERY) => {}
+        }
+    }
+}
+
 /// Goes round until told to stop.
 pub async fn retention(
     store: Store,
@@ -244,11 +263,22 @@ pub async fn retention(
     clock: Arc<dyn Clock>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    // What an earlier process erased may be in the log still.
+    let mut erased = true;
     while !*stop.borrow_and_update() {
         match retain(&store, kept, clock.now(), &stop).await {
             Ok(removed) if removed == Removed::default() => {}
-            Ok(removed) => tracing::info!(?removed, "retention removed what was old"),
-            Err(error) => tracing::warn!(%error, "retention could not go round"),
+            Ok(removed) => {
+                erased |= removed.reports > 0;
+                tracing::info!(?removed, "retention removed what was old");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "retention could not go round");
+                erased = true;
+            }
+        }
+        if std::mem::take(&mut erased) {
+            empty_log(&store, &mut stop).await;
         }
         match files::remove_queued(&store, &folders, &stop).await {
             Ok(0) => {}

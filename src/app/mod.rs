@@ -5,6 +5,7 @@ pub mod disk_watch;
 pub mod files;
 pub mod ingest;
 pub mod jobs;
+pub mod keys;
 pub mod life;
 pub mod past;
 pub mod service;

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use super::files::Folders;
 use super::jobs;
 use super::life::Life;
-use super::{disk_watch, ingest, past, settings};
-use crate::config::{Config, MasterKeys, NO_DRIVER, Sandbox};
+use super::{disk_watch, ingest, keys, past, settings};
+use crate::config::{Config, NO_DRIVER, Sandbox};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::evidence::{self, EvidenceStore};
@@ -29,8 +29,8 @@ use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
-use crate::store::seal::{self, KeyRing};
-use crate::store::{Store, keys};
+use crate::store::Store;
+use crate::store::seal::KeyRing;
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
 use crate::web::desk::Desk;
@@ -39,7 +39,6 @@ use crate::web::office::{self, OfficeState};
 use crate::web::operations::{self, Operations};
 use crate::web::reading::Reader;
 use crate::web::reports::{self, ReportsState};
-use crate::web::sessions::again_if_raced;
 use crate::web::throttle::Rate;
 use crate::web::{PageCache, Site, publish, render, serve};
 
@@ -83,24 +82,22 @@ impl Service {
         random: Arc<dyn Random>,
     ) -> anyhow::Result<Service> {
         let (flows, error_pages) = flows(&config)?;
-        private_folder(&config.data.folder)?;
-        let (keys, made) = MasterKeys::load(&config, &*random)?;
-        if made {
-            tracing::warn!(
-                file = %config.key_file().display(),
-                "a master key was made: keep a copy of it, without it reports cannot be read"
+        config.data.open_folder()?;
+        let store = Store::open(config.data.database.reveal()).await?;
+        let ring = keys::open(&config, &store, &*clock, &*random).await?;
+        let (sealed, left) = keys::seal_old_reasons(&store, &ring, &random).await?;
+        if sealed > 0 {
+            tracing::info!(
+                sealed,
+                "reasons of steps that stood in the clear were sealed"
             );
         }
-        let keys = keys.iter().map(|(id, key)| (id.to_owned(), *key)).collect();
-        let keys = seal::MasterKeys::new(keys).context("there is no master key")?;
-        let store = Store::open(config.data.database.reveal()).await?;
-        let now = clock.now();
-        let keys = again_if_raced(|| {
-            let keys = keys.clone();
-            store.write(move |mut c| Box::pin(async move { keys::adopt(&mut c, keys, now).await }))
-        })
-        .await??
-        .into();
+        if left > 0 {
+            tracing::warn!(
+                left,
+                "reasons of steps stay in the clear: the master key of their reports is missing"
+            );
+        }
         let evidence = EvidenceStore::open(config.data.folder.join("evidence"))?;
         let a_day = config.data.disk.evidence_a_day;
         let evidence = evidence.within(evidence::Limits::new(
@@ -132,7 +129,7 @@ impl Service {
             store,
             detector,
             flows,
-            keys,
+            keys: ring,
             clock,
             random,
             error_pages: Arc::new(error_pages),

@@ -13,7 +13,11 @@ pub mod validate;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
+
+use crate::config::Config;
+use crate::store::Store;
 
 /// Siaga watches an online permit site as an applicant meets it, records its outages, and
 /// gives the people affected something that an office can act on by hand.
@@ -45,6 +49,9 @@ pub fn main() -> ExitCode {
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         return fail(&anyhow::Error::new(error).context("this process cannot be closed to others"));
     }
+    if !makes_files_for_others(&cli.command) {
+        umask(Mode::RWXG | Mode::RWXO);
+    }
     // Two libraries bring a provider of their own; the first to be installed is used by all.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -67,6 +74,21 @@ pub fn main() -> ExitCode {
         }
     });
     result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Whether what a command writes is meant to be read by whoever may: flow files, and the folder
+/// of a single run. All else is of the service, and for its user alone.
+fn makes_files_for_others(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Check(_) | Command::Import(_) | Command::Validate(_) | Command::Rehearse(_)
+    )
+}
+
+/// Opens the database that the service uses, for a command that runs beside it.
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    config.data.open_folder()?;
+    Ok(Store::open(config.data.database.reveal()).await?)
 }
 
 #[allow(clippy::print_stderr, reason = "the last word of a failed command")]

@@ -21,7 +21,7 @@ use super::table::table;
 use crate::config::{Config, Environment};
 use crate::domain::Moment;
 use crate::domain::case::Role;
-use crate::store::{Store, staff};
+use crate::store::staff;
 use crate::system::{SystemClock, SystemRandom};
 use crate::web::passwords;
 
@@ -122,7 +122,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let store = Store::open(config.data.database.reveal()).await?;
+    let store = super::open_store(&config).await?;
     let accounts = Accounts {
         store: store.clone(),
         clock: Arc::new(SystemClock),

@@ -6,6 +6,7 @@
 //! (`postgres`).
 
 mod conn;
+mod file;
 mod postgres;
 mod readers;
 mod warnings;
@@ -67,6 +68,9 @@ pub enum Error {
     /// A row that must be there is not.
     #[error("a row that must be in the database is not there")]
     Missing,
+    /// Others may read the database's files, and it cannot be taken from them.
+    #[error("the database's files cannot be kept from other users: {0}")]
+    NotPrivate(std::io::Error),
     /// What is sealed does not open.
     #[error(transparent)]
     Sealed(#[from] seal::SealError),
@@ -167,7 +171,11 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Engine {
-    Sqlite { readers: Readers, writer: Writer },
+    Sqlite {
+        readers: Readers,
+        writer: Writer,
+        options: Box<SqliteConnectOptions>,
+    },
     Postgres(Postgres),
 }
 
@@ -188,9 +196,14 @@ impl Store {
                 .pragma("secure_delete", "ON")
                 .busy_timeout(ACQUIRE_WITHIN);
             let writer = Writer::start(&options).await?;
-            let options = options.read_only(true).create_if_missing(false);
-            let readers = Readers::open(options, ACQUIRE_WITHIN).await?;
-            Engine::Sqlite { readers, writer }
+            file::make_private(&options).map_err(Error::NotPrivate)?;
+            let read_only = options.clone().read_only(true).create_if_missing(false);
+            let readers = Readers::open(read_only, ACQUIRE_WITHIN).await?;
+            Engine::Sqlite {
+                readers,
+                writer,
+                options: Box::new(options),
+            }
         } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
             Engine::Postgres(Postgres::open(address).await?)
         } else {
@@ -270,10 +283,22 @@ impl Store {
         }
     }
 
+    /// Leaves nothing of what was erased in the log of a SQLite database. `false` where a reading
+    /// stands in the way: it is to be tried again. PostgreSQL keeps its own log, and what it
+    /// keeps of it is not ours to say; there it is always `true`.
+    pub async fn truncate_log(&self) -> Result<bool, Error> {
+        match &self.engine {
+            Engine::Sqlite { options, .. } => file::truncate_log(options).await,
+            Engine::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Commits what is waiting and closes all connections.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { readers, writer } => {
+            Engine::Sqlite {
+                readers, writer, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
