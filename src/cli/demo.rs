@@ -15,7 +15,7 @@ use anyhow::Context;
 
 use super::run::until_signals;
 use crate::app::demo::{self, Settings};
-use crate::app::life::Life;
+use crate::app::life::{self, Life};
 use crate::rehearsal;
 use crate::system::{SystemClock, SystemRandom};
 use crate::telemetry::{self, Format};
@@ -73,6 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         probes: args.probes,
         data: args.data.unwrap_or_else(|| temporary.path().to_owned()),
     };
+    let signals = [life::signals()?, life::signals()?];
     let mut life = Life::default();
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let demo = demo::start(settings, &mut life, clock, random, progress).await?;
@@ -88,7 +89,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         rehearsal.stop().await;
         Ok(())
     });
-    let result = until_signals(life).await;
+    let result = until_signals(life, signals).await;
     demo.store.close().await;
     result.map(|()| ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::app::life::{self, Life};
+use crate::app::life::{self, Life, Signals};
 use crate::app::service::Service;
 use crate::config::{Config, Environment};
 use crate::system::{SystemClock, SystemRandom};
@@ -58,21 +58,22 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         Format::Human
     })?;
+    // Before anything serves: a signal that comes then is not to end the process at once.
+    let signals = [life::signals()?, life::signals()?];
     let mut life = Life::default();
     let service = Service::open(config, 1.0, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let store = service.store.clone();
     let public_url = service.config.server.public_url.clone();
     let address = service.start(&mut life).await?;
     println!("Siaga serves {public_url} on {address}. Ctrl-C ends it.");
-    let result = until_signals(life).await;
+    let result = until_signals(life, signals).await;
     store.close().await;
     result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs all tasks until the first signal, drains until they are done or the second.
-pub(super) async fn until_signals(life: Life) -> anyhow::Result<()> {
-    let mut first = life::signals()?;
-    let mut second = life::signals()?;
+pub(super) async fn until_signals(life: Life, signals: [Signals; 2]) -> anyhow::Result<()> {
+    let [mut first, mut second] = signals;
     life.run(
         async {
             first.next().await;

@@ -38,8 +38,8 @@ impl Data {
             .permissions()
             .mode();
         if mode & 0o007 != 0 {
-            let folder = self.folder.display().to_string();
-            return Err(FolderError::Open(quoted(&folder)));
+            let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
+            return Err(FolderError::Open(quoted(&folder.display().to_string())));
         }
         if mode & 0o020 != 0 {
             tracing::warn!(

@@ -222,7 +222,7 @@ impl SmallDisk {
     /// Twelve megabytes in the place of this folder.
     pub(crate) fn mount(at: &Path) -> SmallDisk {
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs"])
             .arg(at)
             .status();
         assert!(

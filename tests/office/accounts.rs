@@ -260,7 +260,6 @@ fn accounts_are_listed_and_changed_from_the_command_line() {
     let config = "[site]\nname_id = \"a\"\nname_en = \"a\"\nurl = \"https://a.example/\"\n\
         [probe]\ncontact = \"a@a.example\"\n";
     std::fs::write(folder.path().join("siaga.toml"), config).unwrap();
-    std::fs::create_dir(folder.path().join("data")).unwrap();
     let run = |args: &[&str]| siaga(folder.path(), args);
     assert!(printed(&run(&["staff", "list"])).contains("no account yet"));
     let add = ["staff", "add", MADE, "--role", "officer"];
