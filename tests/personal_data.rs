@@ -14,7 +14,7 @@ use sha2::Sha256;
 use siaga::domain::case::{CaseState, Role};
 use siaga::domain::finding;
 use siaga::domain::report::{self, Fields, Report};
-use siaga::domain::{Moment, Random, random};
+use siaga::domain::{Moment, Network, Random, random};
 use siaga::store::reports::{self, Case, NewReport, Screenshot, Which};
 use siaga::store::seal::{MasterKeys, SealError};
 use siaga::store::{self, Error, Store, case_steps, files, staff};
@@ -101,6 +101,8 @@ pub(super) async fn insert(
             height: 4,
             size: 5,
         }],
+        network: Network::around([203, 0, 113, 9].into()),
+        left_out: None,
         key_id: keys.current().to_owned(),
         wrapped_key,
         secret_key_id: Some(keys.current().to_owned()),

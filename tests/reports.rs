@@ -6,6 +6,7 @@ mod browsers;
 pub(crate) mod desk;
 mod durable;
 mod judged;
+mod no_room;
 mod starved;
 mod taken;
 mod uncertain;

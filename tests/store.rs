@@ -13,8 +13,8 @@ use siaga::store::{self, Error, Store, files, monitor, outbox, retention, runs};
 use sqlx::AssertSqlSafe;
 
 use crate::harness::{
-    FAILED, at, each_store, eventually, folder, on_postgres, on_sqlite, postgres_address,
-    postgres_connection, run, sqlite_address, upload_run,
+    FAILED, SmallDisk, at, each_store, eventually, folder, on_postgres, on_sqlite,
+    postgres_address, postgres_connection, run, sqlite_address, upload_run,
 };
 
 async fn set(store: &Store, name: &str, value: &str) -> Result<(), Error> {
@@ -388,45 +388,15 @@ async fn what_was_acknowledged_outlives_a_kill() {
     .await;
 }
 
-/// A small file system of its own, gone with the value.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<SmallDisk> {
-        let folder = folder();
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
-            .arg(folder.path())
-            .stderr(Stdio::null())
-            .status();
-        status
-            .is_ok_and(|s| s.success())
-            .then_some(SmallDisk(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_loses_nothing_and_heals() {
-    let Some(disk) = SmallDisk::mount() else {
-        let mut err = std::io::stderr().lock();
-        let _ = writeln!(
-            err,
-            "NOT TESTED: a full disk; mounting a small one takes root"
-        );
+    let place = folder();
+    let Some(disk) = SmallDisk::mount(place.path(), "6m") else {
         return;
     };
-    let filler = disk.0.path().join("filler");
+    let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 2_000_000]).unwrap();
-    let address = sqlite_address(&disk.0.path().join("siaga.db"));
+    let address = sqlite_address(&disk.path().join("siaga.db"));
     let store = Store::open(&address).await.unwrap();
     let value = "x".repeat(20_000);
     let mut kept = BTreeSet::new();

@@ -62,7 +62,7 @@ fn all_metrics() -> Metrics {
     metrics.observe_alert("webhook", Attempt::Sent);
     metrics.observe_alert("mail", Attempt::Failed);
     metrics.observe_alert("mail", Attempt::GivenUp);
-    metrics.observe_report();
+    metrics.observe_report(None);
     metrics.set_disk(
         FreeSpace {
             files: 3_000,

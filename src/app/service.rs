@@ -197,12 +197,14 @@ impl Service {
                 every: Duration::from_secs(3600) / self.config.reports.per_address_hour.max(1),
             },
             keep_for: days(self.config.retention.reports_days),
+            disk: Some(settings::disk(&self.config)),
+            pictures_a_day: self.config.data.disk.pictures_a_day,
             ..reports::Settings::for_bodies_of(self.config.reports.max_body)
         };
         let body = reports.read_limit();
         let metrics = self.metrics.clone();
         let reports = ReportsState::new(desk.clone(), reports)
-            .observed_by(Arc::new(move || metrics.observe_report()));
+            .observed_by(Arc::new(move |left_out| metrics.observe_report(left_out)));
         let reports = reports::router(reports);
         life.spawn("findings", jobs::judge_again(desk.clone(), life.stop()));
         let duty = DutyState::new(desk.clone(), reader.clone(), self.evidence.clone());

@@ -81,6 +81,33 @@ impl DiskState {
     }
 }
 
+/// Why something found no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The disk fills.
+    Disk,
+    /// What may be kept in a day is used up, by all or by one network.
+    Day,
+}
+
+impl NoRoom {
+    /// Every reason.
+    pub const ALL: [NoRoom; 2] = [NoRoom::Disk, NoRoom::Day];
+
+    /// The name used in the database, metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoRoom::Disk => "disk",
+            NoRoom::Day => "day",
+        }
+    }
+
+    /// The inverse of [`as_str`](Self::as_str).
+    pub fn parse(text: &str) -> Option<Self> {
+        NoRoom::ALL.into_iter().find(|why| why.as_str() == text)
+    }
+}
+
 /// What operators are told once when the state changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskAlert {

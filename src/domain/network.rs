@@ -1,7 +1,7 @@
 //! Networks of IP addresses, as `10.0.0.0/8` names them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// One address or a range of them.
@@ -17,6 +17,21 @@ pub struct Network {
 pub struct NotANetwork(String);
 
 impl Network {
+    /// What one customer of a provider, or the people behind one gateway, commonly share: the
+    /// IPv4 /24 or IPv6 /48 of an address.
+    pub fn around(ip: IpAddr) -> Network {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Network {
+                address: Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8).into(),
+                prefix: 24,
+            },
+            IpAddr::V6(ip) => Network {
+                address: Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80).into(),
+                prefix: 48,
+            },
+        }
+    }
+
     /// Whether an address lies in the network. An IPv4 address written as IPv6
     /// (`::ffff:10.0.0.1`) is the same as that IPv4 address.
     pub fn contains(&self, ip: IpAddr) -> bool {

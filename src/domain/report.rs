@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::disk::NoRoom;
 use super::office::Office;
 use super::passport::PassportNumber;
 use super::{ComponentId, Moment, office};
@@ -173,6 +174,15 @@ impl Problem {
 
 /// Tries that may be listed one by one.
 pub const MOST_TRIES_LISTED: usize = 20;
+/// Pictures that came with a report and were not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many: all that came.
+    pub count: u32,
+    /// Why.
+    pub why: NoRoom,
+}
+
 /// How long ago a try may lie, in days.
 pub const OLDEST_TRY_DAYS: i64 = 90;
 

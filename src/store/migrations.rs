@@ -23,6 +23,7 @@ macro_rules! all_migrations {
             2 "keys",
             3 "staff",
             4 "kept",
+            5 "networks",
         }
     };
 }

@@ -13,9 +13,10 @@ use super::runs::component;
 use super::seal::{DataKey, MasterKeys, SealError};
 use super::{Conn, Error, files, reevaluation};
 use crate::domain::case::CaseState;
+use crate::domain::disk::NoRoom;
 use crate::domain::finding::Finding;
-use crate::domain::report::{self, Report, Submitted};
-use crate::domain::{ComponentId, Moment, Random};
+use crate::domain::report::{self, LeftOut, Report, Submitted};
+use crate::domain::{ComponentId, Moment, Network, Random};
 pub use personal::Personal;
 pub(super) use personal::{STATEMENTS as PERSONAL_STATEMENTS, Sealed, data_key_of};
 
@@ -26,7 +27,8 @@ macro_rules! columns {
          component, permit_type, permit_expires_on, arrived_on, first_tried_at, last_tried_at, \
          tries, checked_connection, checked_size, checked_device, submitted, state, finding, \
          outage_id, sealed_name, sealed_nationality, sealed_passport, sealed_email, \
-         sealed_phone, sealed_message, sealed_billing, language, erased_at"
+         sealed_phone, sealed_message, sealed_billing, language, erased_at, network_hash, \
+         pictures_left_out, pictures_left_out_for"
     };
 }
 
@@ -37,10 +39,11 @@ statements! {
             checked_connection, checked_size, checked_device, submitted, state, finding,
             outage_id, passport_hash, email_hash, phone_hash, sealed_name, sealed_nationality,
             sealed_passport, sealed_email, sealed_phone, sealed_message, sealed_billing,
-            language, erase_at, secret_key_id, reevaluate_at)
+            language, erase_at, secret_key_id, reevaluate_at, network_hash, pictures_left_out,
+            pictures_left_out_for)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35,
-            $36, $37, $38)";
+            $36, $37, $38, $39, $40, $41)";
     INSERT_ATTEMPT = "INSERT INTO attempts (report_id, tried_at) VALUES ($1, $2)";
     INSERT_SCREENSHOT = "INSERT INTO screenshots
         (report_id, number, sha256, file, media_type, width, height, size)
@@ -69,7 +72,7 @@ statements! {
             arrived_on = NULL, sealed_name = NULL, sealed_nationality = NULL,
             sealed_passport = NULL, sealed_email = NULL, sealed_phone = NULL,
             sealed_message = NULL, sealed_billing = NULL, idempotency_key = NULL,
-            request_hash = NULL, secret_key_id = NULL, reevaluate_at = NULL
+            request_hash = NULL, secret_key_id = NULL, reevaluate_at = NULL, network_hash = NULL
         WHERE id = $1";
     FORGET_SCREENSHOTS = "DELETE FROM screenshots WHERE report_id = $1";
     FORGET_REASONS = "UPDATE case_steps SET reason = NULL, sealed_reason = NULL
@@ -105,6 +108,10 @@ pub struct NewReport {
     pub erase_at: Moment,
     /// Its screenshots, whose files are on disk already.
     pub screenshots: Vec<Screenshot>,
+    /// The network that it came from.
+    pub network: Network,
+    /// Pictures that came with it and were not kept.
+    pub left_out: Option<LeftOut>,
     /// Id of the master key that wraps its data key and hashes what it is looked up by.
     pub key_id: String,
     /// Its data key, wrapped.
@@ -195,7 +202,10 @@ pub async fn insert(
             &new.language,
             new.erase_at,
             new.secret_key_id.clone(),
-            new.received_at + reevaluation::FIRST_LOOK_AFTER
+            new.received_at + reevaluation::FIRST_LOOK_AFTER,
+            keys.lookup("network", &new.network.to_string()),
+            new.left_out.map_or(0, |left_out| i64::from(left_out.count)),
+            new.left_out.map(|left_out| left_out.why.as_str())
         ],
     )];
     for at in &r.tried_at {
@@ -280,6 +290,9 @@ struct Row {
     sealed_billing: Option<Vec<u8>>,
     language: String,
     erased_at: Option<i64>,
+    network_hash: Option<Vec<u8>>,
+    pictures_left_out: i64,
+    pictures_left_out_for: Option<String>,
 }
 
 /// A report as an office sees it, its personal data still sealed.
@@ -329,6 +342,10 @@ pub struct Case {
     pub language: String,
     /// When its personal data was erased.
     pub erased_at: Option<Moment>,
+    /// Keyed hash of the network that it came from; `None` where that is not known or erased.
+    pub network_hash: Option<Vec<u8>>,
+    /// Pictures that came with it and were not kept.
+    pub left_out: Option<LeftOut>,
     sealed: Sealed,
 }
 
@@ -391,8 +408,16 @@ impl TryFrom<Row> for Case {
             outage_id: row.outage_id,
             language: row.language,
             erased_at: row.erased_at.map(Moment),
+            network_hash: row.network_hash,
+            left_out: left_out(row.pictures_left_out, row.pictures_left_out_for.as_deref()),
         })
     }
+}
+
+fn left_out(count: i64, why: Option<&str>) -> Option<LeftOut> {
+    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+    let why = NoRoom::parse(why?)?;
+    Some(LeftOut { count, why })
 }
 
 /// The case with this reference.

@@ -13,8 +13,9 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::domain::disk::{FreeSpace, Reserve};
+use crate::domain::disk::{FreeSpace, NoRoom, Reserve};
 use crate::domain::outage::{Rules, Severity, State, Unseen};
+use crate::domain::report::LeftOut;
 use crate::domain::{ComponentId, Moment, Outcome, RunReport};
 use crate::notify::{Attempt, Observer};
 use crate::probe::browser;
@@ -65,6 +66,7 @@ struct Inner {
     alerts_failed: IntCounterVec,
     alerts_given_up: IntCounterVec,
     reports: IntCounter,
+    pictures_left_out: IntCounterVec,
     disk_free: IntGaugeVec,
     disk_reserve: IntGaugeVec,
     requests: IntCounterVec,
@@ -175,6 +177,11 @@ impl Metrics {
                 "siaga_reports_total",
                 "Reports of applicants that were acknowledged.",
             )?,
+            pictures_left_out: counters(
+                "siaga_pictures_left_out_total",
+                "Applicants' pictures that were not kept: the disk fills (`disk`), or the day's bytes are used up (`day`).",
+                &["reason"],
+            )?,
             disk_free: integers(
                 "siaga_disk_free_bytes",
                 "What is free for pictures and evidence (`files`), and beside an SQLite database (`database`).",
@@ -238,6 +245,12 @@ impl Metrics {
             inner
                 .browsers_not_started
                 .with_label_values(&[reason])
+                .reset();
+        }
+        for why in NoRoom::ALL {
+            inner
+                .pictures_left_out
+                .with_label_values(&[why.as_str()])
                 .reset();
         }
         for kind in ["webhook", "mail"] {
@@ -379,9 +392,13 @@ impl Metrics {
         })
     }
 
-    /// Counts a report that was acknowledged.
-    pub fn observe_report(&self) {
+    /// Counts a report that was acknowledged, and its pictures that were not kept.
+    pub fn observe_report(&self, left_out: Option<LeftOut>) {
         self.0.reports.inc();
+        if let Some(LeftOut { count, why }) = left_out {
+            let counter = self.0.pictures_left_out.with_label_values(&[why.as_str()]);
+            counter.inc_by(count.into());
+        }
     }
 
     /// What is free on the disk, and what must stay free.

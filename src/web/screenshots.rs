@@ -118,22 +118,22 @@ fn place(report: &str, number: i64) -> String {
     format!("{report}/{number}")
 }
 
-/// Looks at pictures, seals them and writes them to disk: when this gives `Ok`, they are
+/// Seals pictures that were looked at, and writes them to disk: when this gives `Ok`, they are
 /// durable; when it gives an error, nothing is left. Blocking.
 pub fn keep(
     folder: &NewFiles,
     report: &str,
     pictures: Vec<Vec<u8>>,
+    looked: &[Looked],
     key: &DataKey,
     random: &dyn Random,
 ) -> Result<Vec<Screenshot>, Error> {
-    let looked = look_at_all(&pictures).map_err(Error::Unfit)?;
     let kept: Vec<Screenshot> = (1..)
         .zip(&pictures)
         .zip(looked)
         .map(|((number, bytes), looked)| Screenshot {
             number,
-            sha256: looked.sha256,
+            sha256: looked.sha256.clone(),
             file: format!("{report}-{number}"),
             media_type: looked.media_type.to_owned(),
             width: i64::from(looked.width),

@@ -11,6 +11,7 @@ pub(crate) mod processes;
 
 use std::fs::Permissions;
 use std::future::Future;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -215,28 +216,67 @@ pub(crate) fn folder() -> tempfile::TempDir {
         .expect("a temporary folder")
 }
 
+/// Says that something was not tried because this machine forbids it, and how often that has
+/// happened in this run of the tests. Past the capture of what tests print, which hides the word
+/// of those that pass.
+pub(crate) fn left_out(what: &str) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(
+        err,
+        "LEFT OUT ({count} so far), it is forbidden here: {what}"
+    );
+}
+
 /// A small file system of its own.
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Twelve megabytes in the place of this folder.
-    pub(crate) fn mount(at: &Path) -> SmallDisk {
+    /// One of this size, e.g. `12m`, in the place of this folder; `None`, with a word, where
+    /// nothing may be mounted.
+    pub(crate) fn mount(at: &Path, size: &str) -> Option<SmallDisk> {
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs"])
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={size},mode=700"),
+                "tmpfs",
+            ])
             .arg(at)
+            .stderr(std::process::Stdio::null())
             .status();
-        assert!(
-            mounted.is_ok_and(|status| status.success()),
-            "a full disk cannot be tried: mounting a small one takes root (sudo make test)"
-        );
-        SmallDisk(at.to_owned())
+        if mounted.is_ok_and(|status| status.success()) {
+            Some(SmallDisk(at.to_owned()))
+        } else {
+            left_out("a small disk of its own, which takes root to mount");
+            None
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Writes until nothing more fits.
     pub(crate) fn fill(&self) {
         let mut file = std::fs::File::create(self.0.join("filler")).expect("a file");
         for piece in [100_000, 1000, 1] {
-            while std::io::Write::write_all(&mut file, &vec![0; piece]).is_ok() {}
+            while file.write_all(&vec![0; piece]).is_ok() {}
+        }
+    }
+
+    /// Writes until only so many bytes are free, in pages of the file system.
+    pub(crate) fn fill_up_to(&self, free: u64) {
+        let mut file = std::fs::File::create(self.0.join("filler")).expect("a file");
+        let left = || {
+            let told = rustix::fs::statvfs(&self.0).expect("it tells");
+            told.f_bavail * told.f_frsize
+        };
+        while left() > free {
+            file.write_all(&[0; 4096]).expect("room");
         }
     }
 
@@ -250,6 +290,19 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
+}
+
+/// A program in whose place no file may grow beyond so many kilobytes: as if the disk were full
+/// there. Needs no right. Arguments follow.
+pub(crate) fn on_a_full_disk(kilobytes: u32, program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    // In blocks of 512 bytes. The signal would end the program before it saw the error.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"",
+        kilobytes * 2
+    );
+    command.arg("-c").arg(script).arg(program);
+    command
 }
 
 /// A clock that stands still until the test moves it. Clones share the time.

@@ -478,9 +478,9 @@ impl Setup {
         self
     }
 
-    /// With so much of the disk kept free for files and for the database.
-    pub(crate) fn keeping_free(mut self, files: &str, database: &str) -> Setup {
-        self.disk = format!("free_for_files = {files:?}\nfree_for_database = {database:?}");
+    /// With so many bytes of the disk kept free for files and for the database.
+    pub(crate) fn keeping_free(mut self, files: u64, database: u64) -> Setup {
+        self.disk = format!("free_for_files = {files}\nfree_for_database = {database}");
         self
     }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use super::one_page;
 use crate::harness::browser::Browser;
+use crate::harness::{SmallDisk, on_a_full_disk};
 
 const FLOW: &str = "name = \"Small <i>\"\nevery = \"1m\"\n\
     [[step]]\nname = \"Home\"\ncomponent = \"website\"\nvisit = \"/\"\n\
@@ -128,31 +129,43 @@ async fn pauses_for_people_are_neither_slow_nor_too_long() {
     assert!(said.contains("Hurried: passed;"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_changes_nothing_of_what_a_run_found() {
-    let site = one_page("<title>Hi</title><p>welcome").await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("small.toml");
+/// The flow's run over an evidence folder that is full.
+fn is_found_all_the_same(mut command: Command, site: &str, disk: &Path, engine: &str) {
+    let file = disk.parent().unwrap().join("small.toml");
     std::fs::write(&file, FLOW).unwrap();
-    let disk = folder.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let ended = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c"])
-        .arg(
-            "mount -t tmpfs -o size=64k tmpfs \"$1\" && head -c 60k /dev/zero > \"$1/full\"; \
-             exec \"$2\" check \"$3\" --site \"$4\" --engine browser --evidence \"$1\"",
-        )
-        .arg("sh")
-        .arg(&disk)
-        .arg(env!("CARGO_BIN_EXE_siaga"))
+    let ended = command
+        .arg("check")
         .arg(&file)
-        .arg(&site)
+        .args(["--site", site, "--engine", engine, "--evidence"])
+        .arg(disk)
         .output()
         .unwrap();
     let (out, err) = (text(&ended.stdout), text(&ended.stderr));
     assert_eq!(ended.status.code(), Some(1), "{out}{err}");
     assert!(out.contains("✗ Look") && out.contains("– Later"), "{out}");
     assert!(err.contains("The evidence is not whole"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_changes_nothing_of_what_a_run_found() {
+    let site = one_page("<title>Hi</title><p>welcome").await;
+    let folder = tempfile::tempdir().unwrap();
+    let siaga = Path::new(env!("CARGO_BIN_EXE_siaga"));
+    // No file may be written at all; a browser could not live with that.
+    let disk = folder.path().join("nothing");
+    is_found_all_the_same(on_a_full_disk(0, siaga), &site, &disk, "http");
+    // The last file is on a device that is always full.
+    let disk = folder.path().join("device");
+    std::fs::create_dir(&disk).unwrap();
+    std::os::unix::fs::symlink("/dev/full", disk.join("index.html")).unwrap();
+    is_found_all_the_same(Command::new(siaga), &site, &disk, "browser");
+    // A disk that is full from the first piece on.
+    let disk = folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    if let Some(small) = SmallDisk::mount(&disk, "64k") {
+        small.fill_up_to(4096);
+        is_found_all_the_same(Command::new(siaga), &site, &disk, "browser");
+    }
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! What is on disk when it says yes, and that nothing is half when it says no.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::desk::{fields, fields_with, file, form, png, start, start_with};
-use crate::harness::{NOON, each_store, folder, on_sqlite};
+use crate::harness::{NOON, SmallDisk, each_store, folder, on_sqlite};
 use siaga::domain::Moment;
 use siaga::store::reports;
 use siaga::web::new_files::NewFiles;
@@ -86,32 +84,11 @@ async fn a_database_that_is_gone_keeps_nothing_and_gives_back_what_was_typed() {
     .await;
 }
 
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    /// A file system of 64 KiB; `None` where this user may not mount one.
-    fn tiny(at: &Path) -> Option<Mounted> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-            .arg(at)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then(|| Mounted(at.to_owned()))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
-async fn a_full_disk_keeps_nothing_half_and_all_is_well_when_there_is_room_again() {
+async fn a_full_disk_keeps_no_picture_half_and_all_is_well_when_there_is_room_again() {
     on_sqlite(|database| async move {
         let place = folder();
-        let Some(_mounted) = Mounted::tiny(place.path()) else {
-            // Only root may mount; `make test` in CI is root.
+        let Some(_disk) = SmallDisk::mount(place.path(), "64k") else {
             return;
         };
         let screenshots = place.path().to_owned();
@@ -126,13 +103,19 @@ async fn a_full_disk_keeps_nothing_half_and_all_is_well_when_there_is_room_again
                 .part("screenshot", file("a.png", png(9, 9)))
                 .part("screenshot", file("b.png", large.clone()))
         };
-        let answer = desk.report(two()).await;
-        assert_eq!(answer.status(), 503);
+        let send = async || {
+            let answer = desk.report(two()).await;
+            assert_eq!(answer.status(), 201);
+            let body: Value = answer.json().await.unwrap();
+            body["screenshots"].clone()
+        };
+        let told = send().await;
+        assert_eq!((&told["kept"], &told["left_out"]), (&0.into(), &2.into()));
+        assert_eq!(told["reason"], "disk");
         assert_eq!(desk.files(), ["filler"]);
-        assert_eq!(desk.count().await, 0);
+        assert_eq!(desk.count().await, 1);
         std::fs::remove_file(&filler).unwrap();
-        let answer = desk.report(two()).await;
-        assert_eq!(answer.status(), 201);
+        assert_eq!(send().await["kept"], 2);
         assert_eq!(desk.files().len(), 2);
     })
     .await;

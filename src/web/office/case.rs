@@ -145,6 +145,8 @@ struct CasePage<'a> {
     failures: Vec<String>,
     gaps: Vec<String>,
     shots: Vec<Shot>,
+    /// Pictures that came and were not kept; or that none came.
+    no_shots: Option<String>,
     steps: Vec<StepLine>,
     next: Vec<NextStep>,
     from: &'static str,
@@ -305,6 +307,17 @@ fn render(
                 sha256: shot.sha256.clone(),
             })
             .collect(),
+        no_shots: match case.left_out {
+            Some(left_out) => Some(t.with(
+                "case-pictures-left-out",
+                [
+                    ("count", u64::from(left_out.count).into()),
+                    ("why", left_out.why.as_str().into()),
+                ],
+            )),
+            None if opened.shots.is_empty() => Some(t.get("case-no-screenshot")),
+            None => None,
+        },
         steps: opened
             .steps
             .iter()

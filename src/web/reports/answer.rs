@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::intake::{self, Intake, Refusal, Wrong};
 use super::keep::{self, Acknowledged, LONGEST_KEY, NotKept};
-use super::{ReportsState, form};
+use super::{ReportsState, form, told};
+use crate::domain::report::LeftOut;
 use crate::web::client::Client;
 use crate::web::lang::Lang;
 use crate::web::texts::Texts;
@@ -53,7 +54,7 @@ async fn answer(
     let Ok(key) = key else {
         return problem(t, StatusCode::BAD_REQUEST, "refused-key", &[]);
     };
-    match keep::keep(state, &mut intake, key, lang).await {
+    match keep::keep(state, &mut intake, key, lang, client).await {
         Ok(done) if html => Redirect::to(&form::receipt_address(lang, &done, true)).into_response(),
         Ok(done) => acknowledged(state, lang, &done),
         Err(NotKept::Wrong(wrong)) => {
@@ -98,12 +99,27 @@ fn acknowledged(state: &ReportsState, lang: Lang, done: &Acknowledged) -> Respon
         "receipt_url": receipt_url,
         "received_at": done.received_at.to_string(),
         "finding": super::receipt::finding_json(&done.finding),
+        "screenshots": screenshots_json(Texts::of(lang), done.pictures, done.left_out),
     });
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(LOCATION, location);
     }
     response
+}
+
+/// What became of the pictures of a report: how many are kept, and, where they are not, why and
+/// what to do.
+pub(super) fn screenshots_json(t: Texts, kept: usize, left_out: Option<LeftOut>) -> Value {
+    match left_out {
+        None => json!({ "kept": kept, "left_out": 0 }),
+        Some(left_out) => json!({
+            "kept": kept,
+            "left_out": left_out.count,
+            "reason": left_out.why.as_str(),
+            "message": told::left_out(t, left_out),
+        }),
+    }
 }
 
 fn refused(t: Texts, refusal: Refusal, intake: &Intake) -> Response {

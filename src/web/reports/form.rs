@@ -201,7 +201,7 @@ pub(super) async fn take(
         .filter(|key| key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()))
         .map(|key| format!("form:{key}"));
     let had_pictures = !intake.pictures.is_empty();
-    let (status, trouble) = match keep::keep(&state, &mut intake, key, lang).await {
+    let (status, trouble) = match keep::keep(&state, &mut intake, key, lang, client).await {
         Ok(done) => return Redirect::to(&receipt_address(lang, &done, true)).into_response(),
         Err(NotKept::Wrong(wrong)) => {
             intake.wrong = wrong;

@@ -13,14 +13,16 @@ use tokio::task::spawn_blocking;
 use super::ReportsState;
 use super::intake::{Intake, Wrong};
 use super::judge::judge;
+use super::pictures::Pictures;
 use crate::domain::finding::Finding;
 use crate::domain::reference::Reference;
-use crate::domain::report::{self, Fields, Report};
-use crate::domain::{Moment, random};
+use crate::domain::report::{self, Fields, LeftOut, Report};
+use crate::domain::{Moment, Network, random};
 use crate::store::reports::{self, Answered, NewReport};
 use crate::store::seal::MasterKeys;
 use crate::store::{self, Conn};
 use crate::web::Lang;
+use crate::web::client::Client;
 use crate::web::screenshots::{self, Looked, Unfit};
 
 /// What the reporter is told.
@@ -30,6 +32,10 @@ pub(super) struct Acknowledged {
     pub(super) secret: String,
     pub(super) received_at: Moment,
     pub(super) finding: Finding,
+    /// How many of its pictures are kept.
+    pub(super) pictures: usize,
+    /// Those that are not.
+    pub(super) left_out: Option<LeftOut>,
 }
 
 /// Why a report was not kept.
@@ -66,6 +72,7 @@ pub(super) async fn keep(
     intake: &mut Intake,
     key: Option<String>,
     lang: Lang,
+    client: Client,
 ) -> Result<Acknowledged, NotKept> {
     let now = state.desk.clock.now();
     let pictures = std::mem::take(&mut intake.pictures);
@@ -95,9 +102,17 @@ pub(super) async fn keep(
         keys: within_passport(&master_keys, &report, &key),
         fields: intake.fields.clone(),
     });
+    let request = Request {
+        report,
+        pictures,
+        repeatable,
+        lang,
+        network: Network::around(client.0),
+        now,
+    };
     let (state, memory) = (state.clone(), intake.memory.take());
     tokio::spawn(async move {
-        let kept = settle(&state, master_keys, report, pictures, repeatable, lang, now).await;
+        let kept = settle(&state, master_keys, request).await;
         drop(memory);
         kept
     })
@@ -142,16 +157,30 @@ fn within_passport(keys: &MasterKeys, report: &Report, key: &str) -> Vec<String>
     hashes.iter().map(|hash| HEXLOWER.encode(hash)).collect()
 }
 
-async fn settle(
-    state: &ReportsState,
-    master_keys: Arc<MasterKeys>,
+/// A report that is right as far as its fields go.
+struct Request {
     report: Report,
     pictures: Vec<Vec<u8>>,
     repeatable: Option<Repeatable>,
     lang: Lang,
+    network: Network,
     now: Moment,
+}
+
+async fn settle(
+    state: &ReportsState,
+    master_keys: Arc<MasterKeys>,
+    request: Request,
 ) -> Result<Acknowledged, NotKept> {
     let desk = &state.desk;
+    let Request {
+        report,
+        pictures,
+        repeatable,
+        lang,
+        network,
+        now,
+    } = request;
     if let Some(Repeatable { keys, fields }) = &repeatable
         && let Some(answered) = answered(state, keys).await?
     {
@@ -180,12 +209,13 @@ async fn settle(
     let (data_key, wrapped_key) = master_keys
         .new_data_key(&id, &*desk.random)
         .map_err(store::Error::from)?;
-    let shots = if pictures.is_empty() {
-        Vec::new()
+    let pictures = if pictures.is_empty() {
+        Pictures::default()
     } else {
         let (folder, random) = (Arc::clone(&state.screenshots), Arc::clone(&desk.random));
+        let room = Arc::clone(&state.picture_room);
         let (id, key) = (id.clone(), data_key.clone());
-        spawn_blocking(move || screenshots::keep(&folder, &id, pictures, &key, &*random))
+        spawn_blocking(move || room.keep(&folder, &id, pictures, &key, network, &*random))
             .await
             .map_err(|_| NotKept::Storage)?
             .map_err(|error| match error {
@@ -199,8 +229,8 @@ async fn settle(
     let (keys, content) = match repeatable {
         None => (Vec::new(), None),
         Some(Repeatable { keys, fields }) => {
-            let pictures = shots.iter().map(|shot| shot.sha256.as_str());
-            (keys, Some(canonical(&fields, pictures)))
+            let looked = pictures.looked.iter().map(|one| one.sha256.as_str());
+            (keys, Some(canonical(&fields, looked)))
         }
     };
     let new = NewReport {
@@ -214,7 +244,9 @@ async fn settle(
         finding,
         language: lang.tag().to_owned(),
         erase_at: now + state.settings.keep_for,
-        screenshots: shots,
+        screenshots: pictures.kept,
+        network,
+        left_out: pictures.left_out,
         secret_key_id: (!keys.is_empty()).then(|| key_id.clone()),
         key_id,
         wrapped_key,
@@ -244,12 +276,14 @@ async fn settle(
     };
     let other = match written {
         Ok(None) => {
-            (state.on_kept)();
+            (state.on_kept)(new.left_out);
             return Ok(Acknowledged {
                 reference: new.reference,
                 secret: spell(&secret),
                 received_at: now,
                 finding: new.finding,
+                pictures: new.screenshots.len(),
+                left_out: new.left_out,
             });
         }
         Ok(Some(answered)) => Ok(Some(answered)),
@@ -314,12 +348,14 @@ async fn repeat(
     let (id, reference) = (answered.id.clone(), answered.reference.clone());
     // By a write, so that this answer says no more than the first would have: where the first
     // commit was broken off, the row may stand in the primary database and not in its standby.
-    let case = desk
+    let (case, pictures) = desk
         .store
         .write(|mut conn| {
             Box::pin(async move {
                 reports::confirm(&mut conn, &id).await?;
-                reports::by_reference(&mut conn, &reference).await
+                let case = reports::by_reference(&mut conn, &reference).await?;
+                let pictures = reports::screenshots(&mut conn, &id).await?.len();
+                Ok(case.map(|case| (case, pictures)))
             })
         })
         .await?
@@ -332,6 +368,8 @@ async fn repeat(
         secret: spell(&secret),
         received_at: answered.received_at,
         finding: case.finding,
+        pictures,
+        left_out: case.left_out,
     })
 }
 

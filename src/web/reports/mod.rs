@@ -8,6 +8,7 @@ mod intake;
 mod judge;
 mod keep;
 mod parts;
+mod pictures;
 pub mod receipt;
 pub mod told;
 
@@ -21,10 +22,13 @@ use axum::routing::{get, post};
 
 pub use judge::{Judged, Lately, Observed, judge_again};
 
+use self::pictures::PictureRoom;
 use super::desk::Desk;
 use super::fair_share::Shares;
 use super::new_files::NewFiles;
 use super::throttle::{Rate, Throttle};
+use crate::disk::Disk;
+use crate::domain::report::LeftOut;
 
 /// What the endpoint allows.
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ pub struct Settings {
     /// networks as [`FairShare`](super::fair_share::FairShare) says; who finds none free is
     /// told to come back.
     pub memory: u64,
+    /// The disk that pictures are written to, with what of it must stay free; `None`: no marks.
+    pub disk: Option<Disk>,
+    /// The most bytes of pictures that are kept on a day.
+    pub pictures_a_day: u64,
     /// Reports of one client address.
     pub per_client: Rate,
     /// How long personal data is kept.
@@ -64,6 +72,8 @@ impl Settings {
             arrive_within: Duration::from_secs(55),
             // A network that is alone gets a third at least, and that is more than one report.
             memory: max_body * 5,
+            disk: None,
+            pictures_a_day: u64::MAX,
             // Whole mobile networks and hotels share one address.
             per_client: Rate {
                 burst: 60,
@@ -86,6 +96,9 @@ impl Default for Settings {
     }
 }
 
+/// Told of each report that is kept, and of its pictures that are not.
+pub type Observer = Arc<dyn Fn(Option<LeftOut>) + Send + Sync>;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct ReportsState {
@@ -95,8 +108,9 @@ pub struct ReportsState {
     /// Memory for reports on their way, in bytes.
     memory: Shares,
     screenshots: Arc<NewFiles>,
+    picture_room: Arc<PictureRoom>,
     lately: Arc<Lately>,
-    on_kept: Arc<dyn Fn() + Send + Sync>,
+    on_kept: Observer,
 }
 
 impl ReportsState {
@@ -105,17 +119,22 @@ impl ReportsState {
         ReportsState {
             per_client: Arc::new(Throttle::new(settings.per_client, Arc::clone(&desk.clock))),
             memory: Shares::new(settings.memory),
+            picture_room: Arc::new(PictureRoom::new(
+                settings.disk.clone(),
+                settings.pictures_a_day,
+                Arc::clone(&desk.clock),
+            )),
             settings: Arc::new(settings),
             screenshots: Arc::new(NewFiles::new(desk.screenshots.to_path_buf())),
             lately: Arc::default(),
-            on_kept: Arc::new(|| ()),
+            on_kept: Arc::new(|_| ()),
             desk,
         }
     }
 
     /// Tells `observer` of each report that is kept; one sent again counts once.
     #[must_use]
-    pub fn observed_by(self, observer: Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn observed_by(self, observer: Observer) -> Self {
         ReportsState {
             on_kept: observer,
             ..self

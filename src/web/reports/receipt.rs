@@ -45,6 +45,8 @@ struct Opened {
     case: Case,
     steps: Vec<Step>,
     outage: Option<Outage>,
+    /// How many pictures of it are kept.
+    pictures: usize,
 }
 
 /// The report with this reference, if the secret is right. The work is the same either way.
@@ -76,6 +78,7 @@ async fn open(
                 };
                 Ok(Some(Opened {
                     steps: case_steps::steps(&mut conn, &case.id).await?,
+                    pictures: reports::screenshots(&mut conn, &case.id).await?.len(),
                     outage,
                     case,
                 }))
@@ -154,6 +157,11 @@ fn as_json(state: &ReportsState, lang: Lang, opened: &Opened) -> Value {
         "submitted": case.submitted.as_str(),
         "tries": case.tries,
         "finding": finding_json(&case.finding),
+        "screenshots": answer::screenshots_json(
+            Texts::of(lang),
+            opened.pictures,
+            case.left_out,
+        ),
         "steps": opened.steps.iter().map(|step| {
             let reason = step.reason(&key);
             json!({
@@ -181,6 +189,8 @@ struct ReceiptPage<'a> {
     state: Badge,
     state_sentence: String,
     reason: Option<String>,
+    /// Pictures that came and were not kept.
+    left_out: Option<String>,
     steps: Vec<StepLine>,
     verdict: Badge,
     sentence: String,
@@ -301,6 +311,7 @@ fn render(
         received: format.moment(case.received_at),
         state: told::state(t, case.state),
         state_sentence: told::state_sentence(t, case.state),
+        left_out: case.left_out.map(|left_out| told::left_out(t, left_out)),
         reason: opened
             .steps
             .last()

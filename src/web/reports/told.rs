@@ -7,10 +7,11 @@ use jiff::civil::Date;
 
 use crate::domain::Moment;
 use crate::domain::case::{CaseState, Urgency, urgency};
+use crate::domain::disk::NoRoom;
 use crate::domain::finding::{Finding, Try, Verdict};
 use crate::domain::history::Outage;
 use crate::domain::outage::{Severity, State, Unseen};
-use crate::domain::report::{Role, Submitted};
+use crate::domain::report::{LeftOut, Role, Submitted};
 use crate::web::format::Format;
 use crate::web::public::words::{self, Badge};
 use crate::web::texts::Texts;
@@ -290,4 +291,13 @@ pub fn masked_phone(phone: &str) -> String {
     let start: String = digits.iter().take(3).collect();
     let end: String = digits.iter().skip(digits.len() - 2).collect();
     format!("{start}•••{end}")
+}
+
+/// That pictures were not kept, and what to do with them.
+pub fn left_out(t: Texts, left_out: LeftOut) -> String {
+    let key = match left_out.why {
+        NoRoom::Disk => "pictures-left-out-disk",
+        NoRoom::Day => "pictures-left-out-day",
+    };
+    t.with(key, [("count", u64::from(left_out.count).into())])
 }

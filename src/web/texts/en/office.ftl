@@ -100,6 +100,16 @@ case-rules = Rule version
 case-attempt = The attempt
 case-not-said = not said
 case-no-screenshot = None was sent.
+case-pictures-left-out = { $count ->
+    [one] 1 was sent and not kept
+   *[other] { $count } were sent and not kept
+}: { $why ->
+    [day] the pictures that are kept in a day were used up.
+   *[disk] there was no room on the disk.
+} The applicant was asked to bring { $count ->
+    [one] it.
+   *[other] them.
+}
 case-screenshot = Screenshot { $n }, { $width } × { $height } pixels
 case-person = The applicant
 case-next = Next step

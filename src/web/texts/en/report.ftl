@@ -125,6 +125,14 @@ receipt-state-received = Your report is stored and waits for the office. Nobody 
 receipt-state-in-review = An officer is working on it.
 receipt-state-processed = The office has dealt with it by hand.
 receipt-state-returned = The office gave it back to you, because something is missing.
+pictures-left-out-disk = { $count ->
+    [one] Your screenshot is not kept with this report: our storage has no room for pictures at the moment. Your report is complete without it, and everything else is stored. Keep the picture, and bring it to the office.
+   *[other] Your { $count } screenshots are not kept with this report: our storage has no room for pictures at the moment. Your report is complete without them, and everything else is stored. Keep the pictures, and bring them to the office.
+}
+pictures-left-out-day = { $count ->
+    [one] Your screenshot is not kept with this report: more pictures came today than we can store. Your report is complete without it, and everything else is stored. Keep the picture, and bring it to the office.
+   *[other] Your { $count } screenshots are not kept with this report: more pictures came today than we can store. Your report is complete without them, and everything else is stored. Keep the pictures, and bring them to the office.
+}
 receipt-next = What to do now
 receipt-expires = Last day of the permit:
 receipt-arrival = Whoever was abroad reports to the office within 30 days of arrival: by { $last }. { $days ->

@@ -90,6 +90,10 @@ case-rules = Versi aturan
 case-attempt = Percobaan
 case-not-said = tidak disebutkan
 case-no-screenshot = Tidak ada yang dikirim.
+case-pictures-left-out = { $count } dikirim tetapi tidak disimpan: { $why ->
+    [day] jatah gambar satu hari sudah habis.
+   *[disk] ruang disk tidak cukup.
+} Pemohon diminta membawanya.
 case-screenshot = Tangkapan layar { $n }, { $width } × { $height } piksel
 case-person = Pemohon
 case-next = Langkah berikutnya
