@@ -2,6 +2,7 @@
 //! go away, and sites that answer with poison. Everything runs as processes.
 
 mod away;
+mod descriptors;
 mod full;
 mod killed;
 mod poison;

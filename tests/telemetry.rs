@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 use jiff::tz::TimeZone;
 use regex::Regex;
@@ -360,7 +361,8 @@ async fn a_disk_without_room_for_the_database_is_not_ready() {
                 run_within: Duration::from_secs(300),
                 disk,
                 is_broken: Arc::new(|| false),
-                metrics: Arc::new(|| Box::pin(async { String::new() })),
+                refresh: Arc::new(|| Box::pin(async {})),
+                metrics: Arc::new(String::new),
             });
             async move {
                 let (status, _, body) = get(&routes, "/readyz").await;
@@ -373,6 +375,49 @@ async fn a_disk_without_room_for_the_database_is_not_ready() {
         let (status, body) = ready(Some(disk(u64::MAX))).await;
         assert_eq!(status, 503);
         assert!(body.contains("less than the 18446744073709 MB"), "{body}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_metrics_ask_the_database_once_in_five_seconds_whoever_reads_them() {
+    on_sqlite(|database| async move {
+        let clock = TestClock::at(NOON);
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let routes = operations::router(Operations {
+            store: database.store.clone(),
+            clock: clock.shared(),
+            started_at: NOON,
+            newest_run: Arc::new(|| None),
+            run_within: Duration::from_secs(300),
+            disk: None,
+            is_broken: Arc::new(|| false),
+            refresh: Arc::new(move || {
+                let count = Arc::clone(&count);
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    count.fetch_add(1, Ordering::SeqCst);
+                })
+            }),
+            metrics: Arc::new(String::new),
+        });
+        let times = || asked.load(Ordering::SeqCst);
+        let many = (0..20).map(|_| get(&routes, "/metrics"));
+        futures_util::future::join_all(many).await;
+        assert_eq!(times(), 1);
+        clock.advance(Duration::from_millis(4900));
+        get(&routes, "/metrics").await;
+        assert_eq!(times(), 1);
+        clock.advance(Duration::from_millis(100));
+        // One that leaves while the database is asked does not make the next one ask again.
+        let leaving = get(&routes, "/metrics").now_or_never();
+        assert!(leaving.is_none(), "it is still asked");
+        get(&routes, "/metrics").await;
+        assert_eq!(times(), 1);
+        clock.advance(Duration::from_secs(5));
+        get(&routes, "/metrics").await;
+        assert_eq!(times(), 2);
     })
     .await;
 }
@@ -393,10 +438,8 @@ async fn readiness_says_what_is_wrong_and_nothing_of_the_inside() {
             run_within: Duration::from_secs(300),
             disk: Some(disk(0)),
             is_broken: Arc::new(move || is_broken.load(Ordering::SeqCst)),
-            metrics: Arc::new(move || {
-                let text = metrics.render();
-                Box::pin(async move { text })
-            }),
+            refresh: Arc::new(|| Box::pin(async {})),
+            metrics: Arc::new(move || metrics.render()),
         });
         let ready = || async {
             let (status, kind, body) = get(&routes, "/readyz").await;

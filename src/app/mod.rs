@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them.
 
 pub mod demo;
+pub mod descriptors;
 pub mod disk_watch;
 pub mod files;
 pub mod ingest;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::files::Folders;
 use super::jobs;
 use super::life::Life;
-use super::{disk_watch, ingest, keys, past, settings};
+use super::{descriptors, disk_watch, ingest, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
@@ -33,6 +33,7 @@ use crate::store::Store;
 use crate::store::seal::KeyRing;
 use crate::telemetry::Metrics;
 use crate::toml_reader::Problem;
+use crate::web::client::UnknownProxies;
 use crate::web::desk::Desk;
 use crate::web::duty::{self, DutyState};
 use crate::web::office::{self, OfficeState};
@@ -62,10 +63,12 @@ pub struct Service {
     browsers: Option<Browsers>,
     metrics: Metrics,
     pace: f64,
+    /// How many files the process may have open; `None` without a limit.
+    descriptors: Option<u64>,
 }
 
 /// Connections at once on a listener for operations of its own.
-const OPERATIONS_CONNECTIONS: usize = 64;
+pub(super) const OPERATIONS_CONNECTIONS: usize = 64;
 /// A name of the file of known error pages, beside the flows.
 const ERROR_PAGES: &str = "error-pages.toml";
 
@@ -81,6 +84,8 @@ impl Service {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> anyhow::Result<Service> {
+        // Before anything is started that inherits it.
+        let descriptors = descriptors::raise_limit();
         let (flows, error_pages) = flows(&config)?;
         config.data.open_folder()?;
         let store = Store::open(config.data.database.reveal()).await?;
@@ -138,6 +143,7 @@ impl Service {
             browsers,
             metrics,
             pace,
+            descriptors,
         })
     }
 
@@ -223,18 +229,15 @@ impl Service {
             Arc::clone(&self.clock),
             Arc::new(move |route, status, took| metrics.observe_request(route, status, took)),
         );
-        let server = Arc::new(serve::Server::new(
-            Arc::clone(&cache),
-            router,
-            site,
-            serve::Limits {
-                connections: self.config.server.connections,
-                requests: self.config.server.requests,
-                body,
-                trusted_proxies: self.config.server.trusted_proxies.clone(),
-                ..serve::Limits::default()
-            },
-        ));
+        let limits = serve::Limits {
+            connections: descriptors::connections(&self.config, self.descriptors),
+            requests: self.config.server.requests,
+            body,
+            trusted_proxies: self.config.server.trusted_proxies.clone(),
+            ..serve::Limits::default()
+        };
+        let server = serve::Server::new(Arc::clone(&cache), router, site, limits);
+        let server = server.watching_for(UnknownProxies::new(Arc::clone(&self.clock)));
         let (stop, clock) = (life.stop(), Arc::clone(&self.clock));
         let pace = self.pace_of_pages();
         life.spawn("pages", async move {
@@ -243,7 +246,7 @@ impl Service {
         });
         let stop = life.stop();
         life.spawn("web server", async move {
-            server.serve(listener, stop).await;
+            Arc::new(server).serve(listener, stop).await;
             Ok(())
         });
         Ok(())
@@ -364,8 +367,7 @@ impl Service {
     }
 
     fn operations(&self) -> Operations {
-        let metrics = self.metrics.clone();
-        let newest = self.metrics.clone();
+        let [metrics, newest, rendered] = [(); 3].map(|()| self.metrics.clone());
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let rules = Arc::new(self.detector.rules().clone());
         let components = self.components();
@@ -380,15 +382,15 @@ impl Service {
             disk: Some(settings::disk(&self.config)),
             // A task that breaks ends the process, so whoever answers is whole.
             is_broken: Arc::new(|| false),
-            metrics: Arc::new(move || {
+            refresh: Arc::new(move || {
                 let (metrics, store) = (metrics.clone(), store.clone());
                 let (rules, components) = (Arc::clone(&rules), Arc::clone(&components));
                 let now = clock.now();
                 Box::pin(async move {
                     metrics.refresh(&store, &rules, &components, now).await;
-                    metrics.render()
                 })
             }),
+            metrics: Arc::new(move || rendered.render()),
         }
     }
 

@@ -2,13 +2,19 @@
 //! the operator trusts, and no others.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
+use crate::domain::Clock;
 pub use crate::domain::Network;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The address of whoever sent the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Client 
         return Client(seen);
     }
     let lines: Vec<&str> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .iter()
         .filter_map(|line| line.to_str().ok())
         .collect();
@@ -49,6 +55,54 @@ fn hop_address(text: &str) -> Option<IpAddr> {
         })
         .ok()
         .map(|ip: IpAddr| ip.to_canonical())
+}
+
+/// Says in the log, once a day, that somebody forwards requests whose word is not believed: all
+/// who come through that proxy then share one budget.
+pub struct UnknownProxies {
+    clock: Arc<dyn Clock>,
+    said_at: Mutex<Option<Duration>>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl UnknownProxies {
+    /// By the monotonic clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        UnknownProxies {
+            clock,
+            said_at: Mutex::default(),
+        }
+    }
+
+    /// Whether it is a day since this was true.
+    pub fn is_due(&self) -> bool {
+        let now = self.clock.monotonic();
+        let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = said_at.is_none_or(|at| now.saturating_sub(at) >= DAY);
+        if due {
+            *said_at = Some(now);
+        }
+        due
+    }
+
+    /// Notes a request from a peer that is not trusted, with these headers.
+    pub(super) fn note(&self, peer: IpAddr, headers: &HeaderMap) {
+        if headers.contains_key(FORWARDED_FOR) && self.is_due() {
+            tracing::warn!(
+                %peer,
+                "a request came with X-Forwarded-For from a peer that `trusted_proxies` does not \
+                 name. If that is your proxy, name it: until then all readers behind it share one \
+                 budget. This is said once a day"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for UnknownProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownProxies").finish_non_exhaustive()
+    }
 }
 
 /// Handlers take it as an argument: the serving layer has put it there. A request that

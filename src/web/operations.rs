@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::disk::Disk;
 use crate::domain::{Clock, Moment};
@@ -40,17 +41,35 @@ pub struct Operations {
     pub disk: Option<Disk>,
     /// Whether something broke after which the process must end.
     pub is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Asks the database for what the metrics tell of it.
+    pub refresh: Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
     /// Renders the metrics.
-    pub metrics: Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>,
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
+
+/// The metrics ask the database no more often than this, whoever reads them: they may be open
+/// to the public.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `/healthz`, `/readyz` and `/metrics`.
 pub fn router(operations: Operations) -> Router {
+    let metrics = Metrics {
+        operations: operations.clone(),
+        refreshed_at: Arc::default(),
+    };
     Router::new()
         .route("/healthz", get(|| async { no_store("ok\n") }))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
         .with_state(operations)
+        .route("/metrics", get(metrics_text).with_state(metrics))
+}
+
+#[derive(Clone)]
+struct Metrics {
+    operations: Operations,
+    /// When the database was last asked, by the monotonic clock. Who comes while it answers
+    /// waits for the same answer.
+    refreshed_at: Arc<Mutex<Option<Duration>>>,
 }
 
 /// One thing that must be so.
@@ -131,8 +150,18 @@ async fn disk_trouble(disk: Option<Disk>) -> Option<String> {
     }
 }
 
-async fn metrics(State(operations): State<Operations>) -> Response {
-    let text = (operations.metrics)().await;
+async fn metrics_text(State(metrics): State<Metrics>) -> Response {
+    let operations = &metrics.operations;
+    {
+        let mut refreshed_at = metrics.refreshed_at.lock().await;
+        let now = operations.clock.monotonic();
+        if refreshed_at.is_none_or(|at| now.saturating_sub(at) >= REFRESH_INTERVAL) {
+            // Noted before it is asked: who leaves at once does not make the next ask again.
+            *refreshed_at = Some(now);
+            (operations.refresh)().await;
+        }
+    }
+    let text = (operations.metrics)();
     no_store(([(header::CONTENT_TYPE, METRICS_TYPE)], text))
 }
 

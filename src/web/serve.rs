@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{ALLOW, CONNECTION, HeaderValue, LOCATION};
+use axum::http::header::{ALLOW, CONNECTION, HOST, HeaderValue, LOCATION};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use super::client::{Network, client};
+use super::client::{Network, UnknownProxies, client};
 use super::drain::drain;
 use super::errors::{self, RETRY_AFTER_SECONDS};
 use super::fair_share::{Share, Shares};
@@ -86,7 +86,7 @@ impl Default for Limits {
 
 /// Connections beyond the cap that are told so at one time; beyond that they are closed
 /// without a word, for saying it costs too.
-pub const MAX_REFUSALS: usize = 256;
+pub const MAX_REFUSALS: usize = 64;
 /// Requests without a place whose bodies are read away at one time, so that a browser gets to
 /// see why; beyond that they are answered at once.
 const MAX_DRAINS: usize = 64;
@@ -100,13 +100,23 @@ struct Places {
     public: Shares,
 }
 
+/// Places of staff's pages and of health and metrics, beside so many of the public's.
+fn beside(requests: usize) -> [usize; 2] {
+    [requests.div_ceil(4), requests.div_ceil(16)]
+}
+
+/// The most requests in the router at one time, where [`Limits::requests`] are the public's.
+pub fn all_requests(requests: usize) -> usize {
+    requests + beside(requests).iter().sum::<usize>()
+}
+
 impl Places {
     fn new(requests: usize) -> Self {
-        let part = |divisor: usize| Shares::new(requests.div_ceil(divisor) as u64);
+        let [staff, operations] = beside(requests).map(|places| Shares::new(places as u64));
         Places {
-            operations: part(16),
-            staff: part(4),
-            public: part(1),
+            operations,
+            staff,
+            public: Shares::new(requests as u64),
         }
     }
 
@@ -132,6 +142,7 @@ pub struct Server {
     places: Places,
     drains: Semaphore,
     limits: Limits,
+    unknown_proxies: Option<UnknownProxies>,
 }
 
 impl Server {
@@ -145,6 +156,16 @@ impl Server {
             router,
             site,
             limits,
+            unknown_proxies: None,
+        }
+    }
+
+    /// Says in the log where a proxy forwards requests that is not trusted.
+    #[must_use]
+    pub fn watching_for(self, unknown_proxies: UnknownProxies) -> Self {
+        Server {
+            unknown_proxies: Some(unknown_proxies),
+            ..self
         }
     }
 
@@ -242,7 +263,7 @@ impl Server {
         request: Request<Incoming>,
         peer: IpAddr,
     ) -> Result<Response<Reply>, Infallible> {
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
+        if names_one_host(&request) && matches!(*request.method(), Method::GET | Method::HEAD) {
             let (prefix, path) = Lang::split(request.uri().path());
             let finished = self
                 .pages
@@ -270,8 +291,12 @@ impl Server {
         response
     }
 
-    /// Answers that need no handler: a slash too many, and other methods on a finished page.
+    /// Answers that need no handler: a request for no host or for several, a slash too many,
+    /// and other methods on a finished page.
     fn early(&self, request: &Request<Incoming>, path: &str) -> Option<Response<Body>> {
+        if !names_one_host(request) {
+            return Some(closing(StatusCode::BAD_REQUEST));
+        }
         let reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let trimmed = path.trim_end_matches('/');
         if reading && trimmed != path && self.pages.has(trimmed) {
@@ -295,6 +320,11 @@ impl Server {
     }
 
     async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
+        if let Some(unknown) = &self.unknown_proxies
+            && self.counted(peer).is_some()
+        {
+            unknown.note(peer, request.headers());
+        }
         let client = client(peer, request.headers(), &self.limits.trusted_proxies);
         let path = Lang::split(request.uri().path()).1;
         let finished_page = self.pages.has(path);
@@ -346,6 +376,17 @@ fn language(prefix: Option<Lang>, request: &Request<Incoming>) -> Lang {
     prefix
         .or_else(|| request.uri().query().and_then(Lang::of_query))
         .unwrap_or_else(|| Lang::of_headers(request.headers()))
+}
+
+/// Whether a request says for which host it is, and only once: a proxy might have read another
+/// of two. Balancers ask after our health without one.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => !host.is_empty(),
+        (None, None) => matches!(request.uri().path(), "/healthz" | "/readyz"),
+        _ => false,
+    }
 }
 
 /// The address without its language prefix, so that routes are written once.

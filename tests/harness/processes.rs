@@ -136,11 +136,15 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What the system says of it in this file below `/proc`.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        let read = fs::read_to_string(format!("/proc/{}/{file}", self.child.id()));
+        read.expect("it runs")
+    }
+
     /// The most memory that it ever held, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        status
-            .expect("it runs")
+        self.proc("status")
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
             .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
@@ -582,11 +586,13 @@ look_every = "200ms"
     /// The same, but no file that it writes may grow beyond `kilobytes`: as if the disk
     /// broke there.
     pub(crate) fn spawn_on_broken_disk(&self, kilobytes: u32) -> Process {
+        self.spawn_after(&format!("trap '' XFSZ; ulimit -f {}", kilobytes * 2))
+    }
+
+    /// Starts it from a shell that did this before.
+    pub(crate) fn spawn_after(&self, before: &str) -> Process {
         let config = self.config();
-        let script = format!(
-            "trap '' XFSZ; ulimit -f {}; exec \"$0\" run --config \"$1\"",
-            kilobytes * 2
-        );
+        let script = format!("{before}; exec \"$0\" run --config \"$1\"");
         let arguments = [
             "-c",
             &script,
@@ -608,7 +614,11 @@ look_every = "200ms"
 
     /// Starts it and waits until it serves.
     pub(crate) async fn run(&self) -> Siaga {
-        let mut process = self.spawn();
+        self.serving(self.spawn()).await
+    }
+
+    /// Waits until this one serves.
+    pub(crate) async fn serving(&self, mut process: Process) -> Siaga {
         let url = self.url();
         let address = format!("{url}/healthz");
         eventually("Siaga serves", SOON, || {

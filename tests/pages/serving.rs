@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use siaga::web::client::{Client, Network, client};
+use siaga::web::client::{Client, Network, UnknownProxies, client};
 use siaga::web::{Kind, Lang, Limits, PageCache, Pages, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -386,6 +386,38 @@ async fn odd_paths_are_answered_and_reach_no_file() {
 }
 
 #[tokio::test]
+async fn a_request_names_one_host() {
+    let routes = router()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(|| async { "ready" }))
+        .route("/metrics", get(|| async { "metrics" }));
+    let server = start_limited(Limits::default(), routes).await;
+    for (target, hosts, status) in [
+        ("/", "host: x\r\n", 200),
+        ("/form", "host: x\r\n", 200),
+        ("/", "host: x\r\nhost: y\r\n", 400),
+        ("/form", "host: x\r\nHost: x\r\n", 400),
+        ("/healthz", "host: x\r\nhost: y\r\n", 400),
+        ("/", "", 400),
+        ("/", "host:\r\n", 400),
+        ("/form", "", 400),
+        ("/api/v1/status", "", 400),
+        ("/metrics", "", 400),
+        // Balancers ask after these without one.
+        ("/healthz", "", 200),
+        ("/readyz", "", 200),
+        ("/healthz", "host: 10.0.0.7\r\n", 200),
+    ] {
+        for version in ["1.0", "1.1"] {
+            let request =
+                format!("GET {target} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+            let answer = server.raw(request.as_bytes()).await;
+            assert_eq!(answer.status, status, "{target} {hosts:?} {version}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_head_sent_by_half_is_closed_in_time() {
     let server = start(Limits {
         header_read: Duration::from_millis(300),
@@ -536,6 +568,18 @@ async fn open_requests_finish_when_the_server_stops() {
         .await
         .expect("never ended")
         .unwrap();
+}
+
+#[test]
+fn a_proxy_that_is_not_named_is_told_of_once_a_day() {
+    let clock = crate::harness::TestClock::at(crate::harness::NOON);
+    let unknown = UnknownProxies::new(clock.shared());
+    assert!(unknown.is_due());
+    assert!(!unknown.is_due());
+    clock.advance(Duration::from_secs(24 * 3600 - 1));
+    assert!(!unknown.is_due());
+    clock.advance(Duration::from_secs(1));
+    assert!(unknown.is_due());
 }
 
 #[test]
