@@ -20,6 +20,7 @@ use crate::domain::disk::Reserve;
 pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
+use crate::http_client::is_localhost;
 use crate::probe::browser;
 pub use crate::probe::browser::{Sandbox, User, WebDriver};
 use crate::toml_reader::{Problem, Source};
@@ -147,6 +148,8 @@ pub struct Probe {
     pub concurrency: usize,
     /// PEM files with certificates to trust beside the public ones.
     pub certificates: Vec<PathBuf>,
+    /// Networks that names of flows and webhooks may lead to although they are not public.
+    pub allow_private_networks: Vec<Network>,
 }
 
 /// The browsers that flows run in.
@@ -462,6 +465,21 @@ impl Config {
     pub fn allowed_hosts(&self) -> BTreeSet<String> {
         let own = self.site.url.host_str().map(str::to_owned);
         own.into_iter().chain(self.site.hosts.clone()).collect()
+    }
+
+    /// Networks whose addresses flows may reach where they are written out: those that are
+    /// allowed, and what stands in `hosts` itself.
+    pub fn private_networks(&self) -> Vec<Network> {
+        let hosts = self.site.hosts.iter().flat_map(|host| {
+            let written: &[&str] = match is_localhost(host) {
+                true => &["127.0.0.0/8", "::1"],
+                false => &[host.trim_matches(['[', ']'])],
+            };
+            let networks = written.iter().filter_map(|text| text.parse().ok());
+            networks.collect::<Vec<Network>>()
+        });
+        let allowed = self.probe.allow_private_networks.iter().copied();
+        allowed.chain(hosts).collect()
     }
 
     /// Names of secrets that alerts need and that are not set.

@@ -1,14 +1,15 @@
 //! The one place where HTTP clients are built.
 //!
-//! Owns trust in certificates, the limits that hold for every client, and the measuring of
-//! what happens before a request is sent: name resolution, TCP, TLS, certificates. Must not
-//! know what the clients are used for.
+//! Owns trust in certificates, which addresses a name may lead to, the limits that hold for every
+//! client, and the measuring of what happens before a request is sent: name resolution, TCP, TLS,
+//! certificates. Must not know what the clients are used for.
 #![allow(
     clippy::disallowed_methods,
     reason = "this is where reqwest's builder is wrapped"
 )]
 
 mod cookies;
+mod resolver;
 mod timeline;
 
 use std::sync::Arc;
@@ -20,10 +21,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 pub use cookies::Cookies;
+pub use resolver::{InwardName, LookupError, Resolver, is_localhost, is_this_host};
 use timeline::Connecting;
 pub use timeline::{ConnectPhases, Timeline};
 
-use crate::domain::Clock;
+use crate::domain::{Clock, Network};
 
 /// The longest that a call to others waits for a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -77,6 +79,7 @@ pub struct HttpClients {
     base: ClientConfig,
     verifier: Arc<WebPkiServerVerifier>,
     user_agent: String,
+    resolver: Resolver,
 }
 
 impl HttpClients {
@@ -114,7 +117,23 @@ impl HttpClients {
             base,
             verifier,
             user_agent,
+            resolver: Resolver::new(Arc::from([])),
         })
+    }
+
+    /// The same, with names that may lead to addresses of these networks although they are not
+    /// public.
+    #[must_use]
+    pub fn allowing(self, networks: &[Network]) -> Self {
+        HttpClients {
+            resolver: Resolver::new(networks.into()),
+            ..self
+        }
+    }
+
+    /// What the clients resolve names with.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// What the clients call themselves.
@@ -122,13 +141,16 @@ impl HttpClients {
         &self.user_agent
     }
 
-    /// A client for calls to others (webhooks and the like): no cookies, no redirects, and a
-    /// limit on the whole of each exchange.
+    /// A client for calls to others (webhooks and the like): no cookies, no redirects, no proxy,
+    /// and a limit on the whole of each exchange.
     pub fn plain(&self, timeout: Duration) -> Result<reqwest::Client, ClientError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(self.base.clone())
             .user_agent(&self.user_agent)
             .redirect(reqwest::redirect::Policy::none())
+            // It would resolve names itself.
+            .no_proxy()
+            .dns_resolver(Arc::new(self.resolver.clone()))
             .connect_timeout(timeout.min(CONNECT_WITHIN))
             .timeout(timeout)
             .build()?;
@@ -165,7 +187,7 @@ impl HttpClients {
             // A run is short; a task that looks for idle connections would cost more than they.
             .pool_idle_timeout(None)
             .tcp_keepalive(None)
-            .dns_resolver(timeline.watch_names())
+            .dns_resolver(timeline.watch_names(self.resolver.clone()))
             .connector_layer(Connecting::new(Arc::clone(&timeline)))
             .build()?;
         Ok(Applicant {

@@ -35,6 +35,7 @@ use crate::harness::{
     FAILED, NOON, SeededRandom, TestClock, at, component, each_store, eventually, folder,
     on_sqlite, upload_run,
 };
+use crate::inward::own_name;
 
 const SOON: Duration = Duration::from_secs(20);
 const KEY: &str = "whsec-not-for-logs";
@@ -483,6 +484,30 @@ async fn a_refused_connection_and_a_target_that_is_gone_are_kept_for_later() {
             ..Drained::default()
         };
         assert_eq!(sender.drain_once().await.unwrap(), both);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_webhook_by_a_name_that_leads_inward_is_told_as_ours() {
+    let Some((name, address)) = own_name().await else {
+        return;
+    };
+    on_sqlite(|database| {
+        let url = format!("http://{name}:{}/hook?token=hunter2secret", free_port());
+        let says = format!("`{name}` resolves to {address}, ");
+        async move {
+            let clock = TestClock::at(NOON);
+            let sender = sender(&database.store, settings(vec![webhook(&url)], None), &clock);
+            put(&database.store, "k", "webhook:ops", &alert(), NOON).await;
+            assert_eq!(sender.drain_once().await.unwrap(), FAILED_ONCE);
+            let told = last_error(&database.store).await;
+            assert!(told.contains(&says), "{told}");
+            assert!(told.contains("`allow_private_networks`"), "{told}");
+            assert!(!told.contains("hunter2secret"), "{told}");
+            // Somebody must mend a setting first.
+            assert!(until_next(&database.store, &clock).await >= LONGEST / 2);
+        }
     })
     .await;
 }

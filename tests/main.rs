@@ -28,6 +28,7 @@ mod evidence;
 mod faults;
 mod floors;
 mod http_engine;
+mod inward;
 mod left_behind;
 mod mailbox;
 mod office;

@@ -9,6 +9,7 @@
     reason = "a test is a client of its own, and fails by panicking"
 )]
 
+mod behind;
 mod front_end;
 mod scripted;
 

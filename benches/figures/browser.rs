@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use siaga::domain::{Clock as _, Outcome};
 use siaga::http_client::HttpClients;
 use siaga::probe::applicants::Applicants;
-use siaga::probe::browser::{Browsers, Sandbox, Settings, User, shared_folder};
+use siaga::probe::browser::{Browsers, Destinations, Sandbox, Settings, User, shared_folder};
 use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
 use siaga::probe::evidence::EvidenceStore;
@@ -211,6 +211,7 @@ impl Siaga {
         let target = Target {
             site: site.parse()?,
             hosts: Default::default(),
+            private_networks: Vec::new(),
             controls: Vec::new(),
             variables: BTreeMap::new(),
             secrets: secrets
@@ -274,7 +275,7 @@ impl Siaga {
 /// What Siaga tells its browser at its start, as it stands in the list of processes; without
 /// the names of folders, and what the driver adds for each browser.
 async fn arguments_of(siaga: &Siaga) -> anyhow::Result<Vec<String>> {
-    let browser = siaga.browsers.start(&BTreeSet::new()).await?;
+    let browser = siaga.browsers.start(&Destinations::default()).await?;
     let folder = siaga.folder.display().to_string();
     let lines = fs::read_dir("/proc")?.flatten().filter_map(|entry| {
         let line = fs::read(entry.path().join("cmdline")).ok()?;

@@ -166,6 +166,7 @@ impl Siaga {
         let target = Target {
             site: url.clone(),
             hosts: Default::default(),
+            private_networks: Vec::new(),
             controls: Vec::new(),
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),

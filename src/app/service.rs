@@ -111,7 +111,8 @@ impl Service {
             Arc::clone(&clock),
         ));
         let roots = settings::extra_roots(&config)?;
-        let http = HttpClients::new(Some(&config.probe.contact), &roots)?;
+        let http = HttpClients::new(Some(&config.probe.contact), &roots)?
+            .allowing(&config.probe.allow_private_networks);
         let detector = Detector::new(
             store.clone(),
             settings::rules(&config, &flows, pace),

@@ -112,6 +112,7 @@ pub(super) fn target(config: &Config, flows: &[Arc<Flow>]) -> anyhow::Result<run
     Ok(runner::Target {
         site: config.site.url.clone(),
         hosts: config.allowed_hosts(),
+        private_networks: config.private_networks(),
         controls: config.controls.clone(),
         variables: config.variables.clone(),
         secrets,

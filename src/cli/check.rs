@@ -20,7 +20,7 @@ use url::Url;
 use crate::app::life;
 use crate::config::{self, Config, Environment};
 use crate::domain::run::StepReport;
-use crate::domain::{Engine, Outcome, RunReport};
+use crate::domain::{Engine, Network, Outcome, RunReport};
 use crate::http_client::HttpClients;
 use crate::probe::applicants::Applicants;
 use crate::probe::browser::{self, Browsers, Sandbox, WebDriver};
@@ -80,6 +80,9 @@ pub struct Args {
     /// Trust the certificates in this PEM file besides the public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Let names lead to this network although it is not public, e.g. 10.0.0.0/8; may be repeated.
+    #[arg(long, value_name = "NETWORK")]
+    pub allow_private_network: Vec<Network>,
     /// Where the site's owner learns who we are; sent in the User-Agent.
     #[arg(long, env = "SIAGA_CONTACT")]
     pub contact: Option<String>,
@@ -305,12 +308,14 @@ fn target(flow: &Flow, args: &Args, config: Option<&Config>) -> anyhow::Result<O
         _ if flow.role == Role::Control => vec![site.clone()],
         _ => Vec::new(),
     };
+    let allowed = config.map(Config::private_networks).unwrap_or_default();
     Ok(Some(Target {
         site,
         hosts: match config {
             Some(config) => config.site.hosts.iter().cloned().collect(),
             None => flow.hosts.iter().cloned().collect(),
         },
+        private_networks: [&allowed[..], &args.allow_private_network].concat(),
         controls,
         variables: config.map_or_else(from_environment, |config| config.variables.clone()),
         secrets,
@@ -392,7 +397,9 @@ fn tools(
     let evidence = folder.map(Folder::store).transpose()?;
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
-    let applicants = Applicants::new(HttpClients::new(contact, &roots)?);
+    let allowed = config.map_or(&[][..], |config| &config.probe.allow_private_networks);
+    let allowed = [allowed, &args.allow_private_network].concat();
+    let applicants = Applicants::new(HttpClients::new(contact, &roots)?.allowing(&allowed));
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {

@@ -258,6 +258,7 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
             host_concurrency: positive(table, "host_concurrency", 2),
             concurrency: positive(table, "concurrency", 16),
             certificates: certificates.into_iter().map(PathBuf::from).collect(),
+            allow_private_networks: table.or("allow_private_networks", Vec::new()),
             contact: contact?.0,
         })
     });

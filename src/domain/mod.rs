@@ -9,6 +9,7 @@ pub mod disk;
 pub mod fault;
 pub mod finding;
 pub mod history;
+pub mod inward;
 pub mod moment;
 pub mod network;
 pub mod observation;
@@ -24,6 +25,7 @@ pub mod secret;
 
 pub use component::ComponentId;
 pub use fault::Fault;
+pub use inward::Inward;
 pub use moment::{Clock, Moment};
 pub use network::Network;
 pub use observation::{Engine, Observation, Outcome, Why};

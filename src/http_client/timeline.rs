@@ -3,13 +3,12 @@
 //! hint at the moment of the ClientHello, that is when TCP is up.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::dns::{Name, Resolve, Resolving};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
@@ -17,6 +16,7 @@ use rustls::client::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
+use super::resolver::Resolver;
 use crate::domain::{Clock, Moment};
 
 /// The phases of the connections of one client, summed since they were last taken.
@@ -145,8 +145,8 @@ impl Timeline {
         };
     }
 
-    pub(super) fn watch_names(self: &Arc<Self>) -> Arc<impl Resolve + 'static> {
-        Arc::new(Names(Arc::clone(self)))
+    pub(super) fn watch_names(self: &Arc<Self>, resolver: Resolver) -> Arc<impl Resolve + 'static> {
+        Arc::new(Names(Arc::clone(self), resolver))
     }
 
     pub(super) fn watch_hello(self: &Arc<Self>) -> Arc<impl ClientSessionStore + 'static> {
@@ -170,17 +170,17 @@ fn expiry(der: &[u8]) -> Option<Moment> {
     Some(Moment(seconds.saturating_mul(1000)))
 }
 
-struct Names(Arc<Timeline>);
+struct Names(Arc<Timeline>, Resolver);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let timeline = Arc::clone(&self.0);
+        let resolving = self.1.resolve(name);
         Box::pin(async move {
             timeline.start_resolving();
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = resolving.await;
             timeline.finish_resolving();
-            let addresses: Vec<SocketAddr> = found?.collect();
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            found
         })
     }
 }

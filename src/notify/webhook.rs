@@ -56,6 +56,7 @@ use super::words::{Subject, disk, event, one_line, sentences};
 use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::disk::DiskAlert;
 use crate::domain::{Clock, Moment, Secret};
+use crate::http_client::InwardName;
 
 /// The name of the header with the signature.
 pub const SIGNATURE: &str = "Siaga-Signature";
@@ -191,18 +192,21 @@ pub(super) async fn send(
         .body(body)
         .send()
         .await
-        .map_err(|error| Failure::soon(why(&error)))?;
+        .map_err(|error| why(&error))?;
     judge(answer.status(), answer.headers(), clock.now())
 }
 
-fn why(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
+fn why(error: &reqwest::Error) -> Failure {
+    if let Some(inward) = InwardName::behind(error) {
+        return Failure::late(inward.to_string());
+    }
+    Failure::soon(if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
         "no connection"
     } else {
         "the connection broke"
-    }
+    })
 }
 
 fn judge(status: StatusCode, headers: &HeaderMap, now: Moment) -> Result<(), Failure> {

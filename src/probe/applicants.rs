@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Clock;
-use crate::http_client::{Applicant, ClientError, Connections, HttpClients};
+use crate::http_client::{Applicant, ClientError, Connections, HttpClients, Resolver};
 
 /// The most clients that wait for the next run.
 const MOST_IDLE: usize = 64;
@@ -38,6 +38,11 @@ impl Applicants {
     /// What they call themselves.
     pub fn user_agent(&self) -> &str {
         self.clients.user_agent()
+    }
+
+    /// What they resolve names with.
+    pub fn resolver(&self) -> &Resolver {
+        self.clients.resolver()
     }
 
     /// A client for a run of `flow`. The clock is the same each time.

@@ -13,7 +13,8 @@ pub mod network;
 mod session;
 mod user;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,6 +110,14 @@ impl Settings {
             trusted_keys: Vec::new(),
         }
     }
+}
+
+/// Where the pages of a browser may go.
+#[derive(Clone, Debug, Default)]
+pub struct Destinations {
+    /// Hosts, each with `:port` where the port is not the scheme's own, and the address that is
+    /// connected to for it.
+    pub hosts: BTreeMap<String, IpAddr>,
 }
 
 /// Why there is no browser: always ours, never the site's.
@@ -236,13 +245,13 @@ impl Browsers {
     }
 
     /// Starts a fresh browser as soon as there is a place for it. Whatever its pages want, it
-    /// reaches `hosts` only: names, each with `:port` where the port is not the scheme's own.
-    pub async fn start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
-        let mut started = self.try_start(hosts).await;
+    /// goes nowhere else.
+    pub async fn start(&self, to: &Destinations) -> Result<Browser, BrowserError> {
+        let mut started = self.try_start(to).await;
         while let Err(error) = &started
             && self.can_do_without(error)
         {
-            started = self.try_start(hosts).await;
+            started = self.try_start(to).await;
         }
         if let Some((clock, observe)) = &self.observed {
             observe(match &started {
@@ -269,7 +278,7 @@ impl Browsers {
         self.settings.user.filter(|_| !has_none)
     }
 
-    async fn try_start(&self, hosts: &BTreeSet<String>) -> Result<Browser, BrowserError> {
+    async fn try_start(&self, to: &Destinations) -> Result<Browser, BrowserError> {
         let settings = &self.settings;
         if let Some(user) = self.user().filter(|user| !user.can_be_had()) {
             let forbidden = std::io::ErrorKind::PermissionDenied.into();
@@ -298,7 +307,7 @@ impl Browsers {
             Sandbox::Disabled => false,
         };
         let begun = match &mut browser.0 {
-            Some(parts) => parts.begin(settings, hosts, is_sandboxed).await,
+            Some(parts) => parts.begin(settings, to, is_sandboxed).await,
             None => Ok(()),
         };
         match begun {
@@ -403,7 +412,7 @@ impl Parts {
     async fn begin(
         &mut self,
         settings: &Settings,
-        hosts: &BTreeSet<String>,
+        to: &Destinations,
         is_sandboxed: bool,
     ) -> Result<(), BrowserError> {
         let within = settings.starts_within;
@@ -418,7 +427,7 @@ impl Parts {
         };
         let is_own = self.driver.is_some();
         let folder = is_own.then(|| self.folder.path());
-        let wanted = capabilities::of(settings, hosts, kind, folder, is_sandboxed);
+        let wanted = capabilities::of(settings, to, kind, folder, is_sandboxed);
         let session = match Session::begin(&address, wanted, is_own, within).await {
             Ok(session) => session,
             Err(error) => {

@@ -269,6 +269,9 @@ impl Page for BrowserPage {
         if !self.reach.allows(&url) {
             return Err(reach::may_not(&url));
         }
+        if let Some(trouble) = self.reach.inward(&url) {
+            return Err(trouble);
+        }
         sleep(self.pause).await;
         self.open(&url).await
     }

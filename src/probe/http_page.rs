@@ -185,6 +185,10 @@ impl HttpPage {
                 self.shown = redirected.or(self.shown.take());
                 return Err(forbidden(going, redirects));
             }
+            if let Some(trouble) = self.reach.inward(&going.url) {
+                self.shown = redirected.or(self.shown.take());
+                return Err(trouble);
+            }
             let (response, headers) = self.send(going).await?;
             let status = response.status();
             let location = redirect_target(status, &headers, &going.url);

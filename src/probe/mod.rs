@@ -18,6 +18,7 @@ pub mod http_page;
 pub mod mailbox;
 pub mod page;
 pub mod picture;
+pub mod pinned;
 pub mod politeness;
 pub mod reach;
 pub mod readings;

@@ -4,11 +4,13 @@
 //! that may not. Must not know how anything is reached.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::page::Trouble;
-use crate::domain::{Fault, Why};
+use crate::domain::{Fault, Inward, Network, Why};
+use crate::http_client::is_localhost;
 
 /// What to do about a host that is not reached.
 pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`";
@@ -18,6 +20,7 @@ pub const ALLOWING: &str = "; if it should, name that host in the flow's `hosts`
 pub struct Reach {
     site: Url,
     hosts: BTreeSet<String>,
+    private_networks: Vec<Network>,
 }
 
 impl Reach {
@@ -25,7 +28,20 @@ impl Reach {
     /// where the port is not the scheme's own.
     pub fn new(site: Url, mut hosts: BTreeSet<String>) -> Self {
         hosts.insert(host_of(&site));
-        Reach { site, hosts }
+        Reach {
+            site,
+            hosts,
+            private_networks: Vec::new(),
+        }
+    }
+
+    /// The same, with addresses of these networks although they are not public.
+    #[must_use]
+    pub fn allowing(self, private_networks: Vec<Network>) -> Self {
+        Reach {
+            private_networks,
+            ..self
+        }
     }
 
     /// The site.
@@ -42,6 +58,27 @@ impl Reach {
     pub fn allows(&self, url: &Url) -> bool {
         let is_own = url.host() == self.site.host() && url.port() == self.site.port();
         is_own || self.hosts.contains(&host_of(url))
+    }
+
+    /// What is said of an address, or of `localhost`, that is written out and leads inward. The
+    /// site's own is its own permission; other names are judged when they are resolved.
+    pub fn inward(&self, url: &Url) -> Option<Trouble> {
+        if url.host() == self.site.host() {
+            return None;
+        }
+        let address: IpAddr = match url.host()? {
+            Host::Ipv4(address) => address.into(),
+            Host::Ipv6(address) => address.into(),
+            Host::Domain(name) if is_localhost(name) => Ipv4Addr::LOCALHOST.into(),
+            Host::Domain(_) => return None,
+        };
+        let inward = Inward::unless_allowed(address, &self.private_networks)?;
+        let message = format!(
+            "`{}` is {inward}; if it is to be reached, list it in `allow_private_networks` of \
+             `[probe]`",
+            host_of(url)
+        );
+        Some(Trouble::Ours(Why::NotConfigured, message))
     }
 
     /// What a path of the site, or a whole address, means.

@@ -17,21 +17,22 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::applicants::Applicants;
-use super::browser::Browsers;
+use super::browser::{Browsers, Destinations};
 use super::browser_page::BrowserPage;
 use super::definition::{Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
 use super::http_page::HttpPage;
 use super::mailbox::ImapMailbox;
-use super::page::Page;
+use super::page::{Page, Trouble};
+use super::pinned;
 use super::politeness::Politeness;
 use super::reach::{Reach, host_of};
 use super::readings::Readings;
 use super::redact::Redactor;
 use super::template::{Lazy, Scope};
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
-use crate::domain::{Clock, Engine, Moment, Outcome, Random, Why, random};
+use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, Why, random};
 use crate::http_client::ClientError;
 
 /// The time that all cleanup of a run has together.
@@ -49,6 +50,9 @@ pub struct Target {
     /// The hosts that may be reached besides the site's own, with `:port` where the port is
     /// not the scheme's.
     pub hosts: BTreeSet<String>,
+    /// Networks whose addresses may be reached where they are written out, although they are not
+    /// public. Names that lead there are the clients' to judge.
+    pub private_networks: Vec<Network>,
     /// Addresses that are surely up, for control flows.
     pub controls: Vec<Url>,
     /// Variables of the configuration.
@@ -63,7 +67,8 @@ pub struct Target {
 
 impl Target {
     fn reach(&self) -> Reach {
-        Reach::new(self.site.clone(), self.hosts.clone())
+        let reach = Reach::new(self.site.clone(), self.hosts.clone());
+        reach.allowing(self.private_networks.clone())
     }
 }
 
@@ -169,15 +174,24 @@ pub async fn run_in_browser(
             std::future::pending::<()>().await;
         }
     };
+    let start = async {
+        let hosts = match pinned::addresses(&reach, tools.applicants.resolver()).await {
+            Ok(hosts) => hosts,
+            Err(Trouble::Ours(why, message)) => return Err((why, message)),
+            Err(Trouble::Site(_, message)) => return Err((Why::Ourselves, message)),
+        };
+        let started = browsers.start(&Destinations { hosts }).await;
+        started.map_err(|error| (error.why(), error.to_string()))
+    };
     // One that is just being started when the run is to stop is taken away in the background.
     let started = tokio::select! {
         biased;
         () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
-        started = browsers.start(reach.hosts()) => started,
+        started = start => started,
     };
     let browser = match started {
         Ok(browser) => browser,
-        Err(error) => return cannot(on_step, (error.why(), &error.to_string())),
+        Err((why, message)) => return cannot(on_step, (why, &message)),
     };
     let mut page = BrowserPage::new(browser, plain, clock(), reach, browsers.pause());
     let occasion = Occasion {

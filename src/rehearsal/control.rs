@@ -1,13 +1,19 @@
 //! The way behind the scenes, `/_rehearsal/`: switching faults, reading the mailbox. Served
 //! by the site, where no fault touches it, and by the control server, which stays up when
 //! the site refuses connections.
+//!
+//! A page that somebody has open beside it must neither switch faults nor read mails. So it
+//! answers only where it is called by its own address, and not by a name that somebody else
+//! leads here, and only what its own pages send.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -17,7 +23,7 @@ use super::applications::minute;
 use super::faults::{self, Fault};
 use super::site::{Filled, Site, style};
 
-pub(super) fn router(site: Arc<Site>) -> Router {
+pub(super) fn router(site: Arc<Site>, listen: IpAddr) -> Router {
     let bodies = axum::extract::DefaultBodyLimit::max(64 * 1024);
     Router::new()
         .route(
@@ -33,16 +39,65 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/_rehearsal/mailbox", get(mailbox))
         .route("/_rehearsal/mails.json", get(mails))
         .layer(bodies)
+        .layer(middleware::from_fn_with_state(listen, own_only))
         .with_state(site)
 }
 
+/// Refuses what was sent to another name, or by a page of another address.
+async fn own_only(State(listen): State<IpAddr>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if !is_own_host(headers, listen) {
+        return StatusCode::MISDIRECTED_REQUEST.into_response();
+    }
+    let changes = !request.method().is_safe();
+    if !is_own_origin(headers) || changes && is_foreign(headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether the one `Host` is the address that is listened on, or `localhost` where that is this
+/// machine's; with any port, since it may be led here. An address cannot be led elsewhere as a
+/// name can, so where all addresses are listened on, each will do.
+fn is_own_host(headers: &HeaderMap, listen: IpAddr) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if name.eq_ignore_ascii_case("localhost") {
+        return listen.is_loopback() || listen.is_unspecified();
+    }
+    let within = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    let Ok(address) = within.unwrap_or(name).parse::<IpAddr>() else {
+        return false;
+    };
+    listen.is_unspecified() || address.to_canonical() == listen.to_canonical()
+}
+
+/// Whether the `Origin`, if there is one, is that of our own pages.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    origins.all(|origin| {
+        let authority = origin.as_bytes().strip_prefix(b"http://");
+        authority.is_some() && authority == host
+    })
+}
+
 /// The control server: what surely works, and the way behind the scenes.
-pub(super) fn control_router(site: Arc<Site>) -> Router {
+pub(super) fn control_router(site: Arc<Site>, listen: IpAddr) -> Router {
     Router::new()
         .route("/generate_204", get(|| async { StatusCode::NO_CONTENT }))
         .route("/style.css", get(style))
         .route("/", get(|| async { Redirect::to("/_rehearsal/") }))
-        .merge(router(site))
+        .merge(router(site, listen))
 }
 
 fn in_force(site: &Site) -> Value {
@@ -53,10 +108,7 @@ async fn list(State(site): State<Arc<Site>>) -> Json<Value> {
     Json(in_force(&site))
 }
 
-async fn replace(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
-    if is_foreign(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn replace(State(site): State<Arc<Site>>, body: Bytes) -> Response {
     match faults::list_from_json(&body) {
         Ok(list) => {
             site.board.set(list);
@@ -225,14 +277,7 @@ async fn board(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// Adds the fault of a button to those in force, or clears them.
-async fn switch(
-    State(site): State<Arc<Site>>,
-    headers: HeaderMap,
-    Filled(form): Filled,
-) -> Response {
-    if is_foreign(&headers) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn switch(State(site): State<Arc<Site>>, Filled(form): Filled) -> Response {
     match form.get("fault").map(String::as_str) {
         None | Some("") => site.board.clear(),
         Some(json) => match faults::list_from_json(json.as_bytes()) {

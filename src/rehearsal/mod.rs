@@ -51,7 +51,9 @@
 //! and `/_rehearsal/mails.json` (every mail that the post office took), and
 //! `/_rehearsal/faults`: GET gives `{"faults": […], "script": […]}`; PUT or POST replaces the
 //! former with one fault, an array, or `{"faults": […]}`; DELETE clears it. A mistake answers
-//! 400 with `{"error": …}` and changes nothing. The control server also has `/generate_204`.
+//! 400 with `{"error": …}` and changes nothing. All of it answers only to its own address in
+//! `Host`, or `localhost`, and to no `Origin` but its own. The control server also has
+//! `/generate_204`.
 //!
 //! A fault is `{"kind": …}` with the kind's own keys ([`KINDS`]) and, except for `refuse`,
 //! any of `path` (a pattern with `*`), `every` (k-th request) and `percent`. Requests are
@@ -228,7 +230,7 @@ pub async fn start(
     let mut rehearsal_control = None;
     if let Some((place, listener)) = control {
         rehearsal_control = Some(place.address());
-        let router = control::control_router(Arc::clone(&site));
+        let router = control::control_router(Arc::clone(&site), place.address().ip());
         let never: server::Refusing = Arc::new(|| false);
         let serving = server::serve(place, listener, router, never, stop.clone());
         parts.spawn(async move { ("control server", serving.await) });
@@ -238,7 +240,7 @@ pub async fn start(
         let board = Arc::clone(&board);
         Arc::new(move || board.refuses())
     };
-    let router = site::router(Arc::clone(&site));
+    let router = site::router(Arc::clone(&site), site_address.ip());
     let serving = server::serve(site_place, site_listener, router, refusing, stop.clone());
     parts.spawn(async move { ("site", serving.await) });
 

@@ -2,6 +2,7 @@
 //! page is rendered, how a visitor is turned away, and the table of addresses.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
@@ -74,7 +75,7 @@ impl Site {
 }
 
 /// The site's own addresses, with the faults in front of them.
-pub(super) fn router(site: Arc<Site>) -> Router {
+pub(super) fn router(site: Arc<Site>, listen: IpAddr) -> Router {
     Router::new()
         .route("/", get(front::home))
         .route("/front/info", get(front::info))
@@ -124,7 +125,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             faulty::meddle,
         ))
         .with_state(Arc::clone(&site))
-        .merge(control::router(site))
+        .merge(control::router(site, listen))
 }
 
 pub(super) async fn style() -> Response {

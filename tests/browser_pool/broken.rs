@@ -1,10 +1,9 @@
 //! Drivers and browsers that are killed or stopped in the middle of a step.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use siaga::domain::{Outcome, Why};
-use siaga::probe::browser::Event;
+use siaga::probe::browser::{Destinations, Event};
 use tokio::sync::watch;
 
 use super::{BOUND, Inhabitant, STALLS, World, folders, inhabitants, opens_nothing, ours};
@@ -111,7 +110,11 @@ async fn it_starts_in_a_folder_whose_path_is_longer_than_that_of_a_socket_may_be
 #[tokio::test]
 async fn who_finds_no_place_is_left_out() {
     let world = World::with(|settings| settings.patience = Duration::from_millis(300)).await;
-    let browser = world.browsers.start(&BTreeSet::new()).await.unwrap();
+    let browser = world
+        .browsers
+        .start(&Destinations::default())
+        .await
+        .unwrap();
     assert_eq!(folders(&world.parent).len(), 1);
     let report = world.run(STALLS).await;
     let message = ours(&report);

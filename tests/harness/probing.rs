@@ -21,6 +21,7 @@ pub(crate) fn target(site: &str) -> Target {
     Target {
         site: site.parse().expect("an address"),
         hosts: Default::default(),
+        private_networks: Vec::new(),
         controls: Vec::new(),
         variables: Default::default(),
         secrets: Default::default(),

@@ -1,12 +1,12 @@
 //! What is asked of a new session, for each kind of browser.
 
-use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Settings;
+use super::{Destinations, Settings};
 
 /// Width and height of the window: what many applicants have, in CSS pixels.
 const WINDOW: &str = "1366,768";
@@ -41,7 +41,7 @@ impl Kind {
 /// The capabilities to ask for. `folder` is the run's, where the browser is our own.
 pub(super) fn of(
     settings: &Settings,
-    hosts: &BTreeSet<String>,
+    to: &Destinations,
     kind: Kind,
     folder: Option<&Path>,
     is_sandboxed: bool,
@@ -61,7 +61,7 @@ pub(super) fn of(
             wanted.insert(
                 "goog:chromeOptions".to_owned(),
                 json!({
-                    "args": arguments(settings, hosts, folder, is_sandboxed),
+                    "args": arguments(settings, to, folder, is_sandboxed),
                     // Applicants' browsers block windows that nobody asked for.
                     "excludeSwitches": ["disable-popup-blocking"],
                 }),
@@ -75,27 +75,33 @@ pub(super) fn of(
             wanted.insert("browserName".to_owned(), "firefox".into());
             wanted.insert(
                 "moz:firefoxOptions".to_owned(),
-                json!({ "args": arguments, "prefs": preferences(settings, hosts) }),
+                json!({ "args": arguments, "prefs": preferences(settings, to) }),
             );
         }
     }
     wanted
 }
 
-/// Chromium asks no resolver for other hosts than these, and reaches no address but theirs:
-/// a page could otherwise look around in the monitor's own network.
-fn only(hosts: &BTreeSet<String>) -> String {
+/// Chromium asks no resolver at all: it connects to the addresses that were judged, and for other
+/// hosts, addresses written as numbers included, to none. A page could otherwise look around in the
+/// monitor's own network.
+fn only(to: &Destinations) -> String {
     let mut rules = Vec::new();
-    for host in hosts {
-        let has_port = host
+    for (host, address) in &to.hosts {
+        let port = host
             .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let ports: &[&str] = if has_port { &[""] } else { &[":80", ":443"] };
-        rules.extend(
-            ports
-                .iter()
-                .map(|port| format!("MAP {host}{port} {host}{port}")),
-        );
+            .and_then(|(_, port)| port.parse().ok());
+        let (pattern, ports) = match port {
+            Some(port) => (
+                host.rsplit_once(':').map_or("", |(name, _)| name),
+                vec![port],
+            ),
+            None => (host.as_str(), vec![80, 443]),
+        };
+        rules.extend(ports.into_iter().map(|port: u16| {
+            let address = SocketAddr::new(*address, port);
+            format!("MAP {pattern}:{port} {address}")
+        }));
     }
     rules.push("MAP * ~NOTFOUND".to_owned());
     format!("--host-resolver-rules={}", rules.join(", "))
@@ -103,7 +109,7 @@ fn only(hosts: &BTreeSet<String>) -> String {
 
 /// Firefox has no rules for its resolver: what is not for these hosts goes to a proxy that is
 /// not there.
-fn preferences(settings: &Settings, hosts: &BTreeSet<String>) -> Value {
+fn preferences(settings: &Settings, to: &Destinations) -> Value {
     const NOWHERE: &str = "127.0.0.1";
     const DISCARD: u16 = 9;
     let mut wanted = serde_json::Map::new();
@@ -113,7 +119,7 @@ fn preferences(settings: &Settings, hosts: &BTreeSet<String>) -> Value {
         set(&format!("network.proxy.{scheme}"), NOWHERE.into());
         set(&format!("network.proxy.{scheme}_port"), DISCARD.into());
     }
-    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let hosts: Vec<&str> = to.hosts.keys().map(String::as_str).collect();
     set("network.proxy.no_proxies_on", hosts.join(",").into());
     // Or this machine is asked past the proxy.
     set("network.proxy.allow_hijacking_localhost", true.into());
@@ -128,7 +134,7 @@ fn preferences(settings: &Settings, hosts: &BTreeSet<String>) -> Value {
 
 fn arguments(
     settings: &Settings,
-    hosts: &BTreeSet<String>,
+    to: &Destinations,
     folder: Option<&Path>,
     is_sandboxed: bool,
 ) -> Vec<String> {
@@ -148,7 +154,7 @@ fn arguments(
     ]
     .map(str::to_owned)
     .into();
-    arguments.push(only(hosts));
+    arguments.push(only(to));
     arguments.push(format!("--window-size={WINDOW}"));
     if !settings.headed {
         arguments.push("--headless=new".to_owned());

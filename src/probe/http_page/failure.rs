@@ -5,6 +5,7 @@ use std::io;
 
 use super::Trouble;
 use crate::domain::{Fault, Why};
+use crate::http_client::InwardName;
 
 /// The fault behind reqwest's error, and a sentence for operators without the address.
 pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
@@ -14,6 +15,9 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
             Why::Ourselves,
             format!("the request cannot be made: {error}"),
         );
+    }
+    if let Some(inward) = InwardName::behind(error) {
+        return Trouble::Ours(Why::NotConfigured, inward.to_string());
     }
     if is_ours(error) {
         return Trouble::Ours(
