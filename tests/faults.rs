@@ -3,6 +3,7 @@
 
 mod away;
 mod descriptors;
+mod failover;
 mod full;
 mod killed;
 mod poison;

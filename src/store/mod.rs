@@ -5,8 +5,10 @@
 //! commits what has gathered in one go; on PostgreSQL each has a transaction of its own
 //! (`postgres`).
 
+mod checks;
 mod conn;
 mod file;
+mod pool;
 mod postgres;
 mod readers;
 mod warnings;
@@ -35,6 +37,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::watch;
 
+use checks::Checks;
 pub use conn::{Conn, Record, Value};
 use postgres::Postgres;
 use readers::Readers;
@@ -59,6 +62,9 @@ pub enum Error {
     /// The database did not answer. Of a write, COMMIT had not been sent.
     #[error("the database did not answer in time")]
     TimedOut,
+    /// The server of the database takes no writes: a standby, or one that is set to read only.
+    #[error("the database takes no writes: its server is a standby, or set to read only")]
+    ReadOnly,
     /// Too many writes are waiting.
     #[error("the database is overloaded")]
     Overloaded,
@@ -93,7 +99,11 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         use sqlx::error::ErrorKind;
         match self {
-            Error::Commit(_) | Error::Unknown(_) | Error::Overloaded | Error::TimedOut => true,
+            Error::Commit(_)
+            | Error::Unknown(_)
+            | Error::Overloaded
+            | Error::TimedOut
+            | Error::ReadOnly => true,
             Error::Database(sqlx::Error::Database(error)) => {
                 matches!(error.kind(), ErrorKind::Other)
             }
@@ -119,6 +129,7 @@ impl Error {
             Error::Database(_)
                 | Error::Commit(_)
                 | Error::TimedOut
+                | Error::ReadOnly
                 | Error::Overloaded
                 | Error::Closed
                 | Error::Missing
@@ -167,6 +178,7 @@ pub struct Store {
     engine: Engine,
     /// Counts committed writes that public pages may show.
     changes: watch::Sender<u64>,
+    checks: Checks,
 }
 
 #[derive(Clone)]
@@ -212,6 +224,7 @@ impl Store {
         Ok(Store {
             engine,
             changes: watch::Sender::new(0),
+            checks: Checks::default(),
         })
     }
 
@@ -252,11 +265,25 @@ impl Store {
         self.changes.subscribe()
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.read(|mut conn| Box::pin(async move { conn.number("SELECT 1 + $1", values(0)).await }))
-            .await
-            .map(|_| ())
+    /// Whether the database takes writes: a small one is committed, at most one at a time and
+    /// one in two seconds, however many ask.
+    pub async fn takes_writes(&self) -> bool {
+        let mut outcome = self.checks.outcome(|| {
+            let store = self.clone();
+            async move {
+                let name = "checked";
+                let write = store.write(move |mut conn| {
+                    Box::pin(async move { monitor::set(&mut conn, name, "").await })
+                });
+                let outcome = write.await;
+                if let Err(error) = &outcome {
+                    tracing::warn!(%error, "the database takes no writes");
+                }
+                outcome.is_ok()
+            }
+        });
+        let outcome = outcome.wait_for(Option::is_some).await;
+        outcome.is_ok_and(|outcome| *outcome == Some(true))
     }
 
     /// Asks the engine whether it understands a statement.
@@ -305,10 +332,6 @@ impl Store {
             Engine::Postgres(postgres) => postgres.close().await,
         }
     }
-}
-
-fn values(number: i64) -> Vec<Value> {
-    vec![Value::from(number)]
 }
 
 /// The address as it may be shown: everything between `//` and `@` left out.

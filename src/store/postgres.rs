@@ -8,19 +8,19 @@
 //! kept. When COMMIT has succeeded without a warning, the write is durable, on a synchronous
 //! standby too where there is one. In between nobody knows: [`Error::Unknown`].
 
-use std::ops::{Deref, DerefMut};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
-use super::{ACQUIRE_WITHIN, Conn, Error, migrations, warnings, without_password};
+use super::pool::{Lent, Pool, greeted};
+use super::{Conn, Error, migrations, warnings, without_password};
 
 /// Connections that read, at most.
 const MAX_READERS: u32 = 4;
@@ -56,8 +56,8 @@ const READ_ONLY: &str = "25006";
 
 #[derive(Clone)]
 pub(super) struct Postgres {
-    readers: PgPool,
-    writers: PgPool,
+    readers: Pool,
+    writers: Pool,
     /// Whether a COMMIT was not answered in time lately.
     is_stalled: Arc<AtomicBool>,
 }
@@ -67,25 +67,29 @@ impl Postgres {
         let options = PgConnectOptions::from_str(address)
             .map_err(|_| Error::Address(without_password(address)))?
             .application_name("siaga");
-        let mut conn = options.connect().await?;
+        if may_be_overheard(&options) {
+            tracing::warn!(
+                "what goes to the database may be overheard: demand TLS with \
+                 `?sslmode=verify-full` in its address"
+            );
+        }
+        let mut conn = greeted(&options).await?;
         migrations::postgres()
             .run_direct(None, &mut conn, false)
             .await?;
         conn.close().await?;
-        let pool = |max: u32, statement_timeout: &'static str| {
-            PgPoolOptions::new()
-                .max_connections(max)
-                .acquire_timeout(ACQUIRE_WITHIN)
-                // A limit that the server's configuration sets for the role would hold for
-                // COMMIT too, and a warning that is not sent would not be heard.
-                .connect_with(options.clone().options([
-                    ("statement_timeout", statement_timeout),
-                    ("client_min_messages", "warning"),
-                ]))
+        let pool = |max, statement_timeout| {
+            // A limit that the server's configuration sets for the role would hold for COMMIT
+            // too, and a warning that is not sent would not be heard.
+            let settings = [
+                ("statement_timeout", statement_timeout),
+                ("client_min_messages", "warning"),
+            ];
+            Pool::new(options.clone().options(settings), max)
         };
         Ok(Postgres {
-            readers: pool(MAX_READERS, STATEMENT_TIMEOUT).await?,
-            writers: pool(MAX_WRITERS, "0").await?,
+            readers: pool(MAX_READERS, STATEMENT_TIMEOUT),
+            writers: pool(MAX_WRITERS, "0"),
             is_stalled: Arc::default(),
         })
     }
@@ -95,9 +99,11 @@ impl Postgres {
         F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>>,
     {
         in_time(async {
-            let mut lent = Lent::from(&self.readers).await?;
-            let outcome = work(Conn::Postgres(&mut lent)).await;
-            lent.is_in_order = outcome.as_ref().err().is_none_or(leaves_order);
+            let mut lent = self.readers.lend().await?;
+            let outcome = work(Conn::Postgres(&mut lent.conn)).await;
+            if outcome.as_ref().err().is_none_or(leaves_order) {
+                lent.give_back();
+            }
             outcome
         })
         .await
@@ -108,13 +114,15 @@ impl Postgres {
         F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>>,
     {
         let (lent, value) = in_time(async {
-            let mut lent = Lent::from(&self.writers).await?;
-            match self.work_in_transaction(&mut lent, work).await {
+            let mut lent = self.writers.lend().await?;
+            match self.work_in_transaction(&mut lent.conn, work).await {
                 Ok(value) => Ok((lent, value)),
                 Err(error) => {
                     if leaves_order(&error) {
-                        let undone = timeout(ROLLBACK_TIMEOUT, lent.execute("ROLLBACK")).await;
-                        lent.is_in_order = matches!(undone, Ok(Ok(_)));
+                        let undoing = lent.conn.execute("ROLLBACK");
+                        if let Ok(Ok(_)) = timeout(ROLLBACK_TIMEOUT, undoing).await {
+                            lent.give_back();
+                        }
                     }
                     Err(error)
                 }
@@ -125,26 +133,26 @@ impl Postgres {
         Ok(value)
     }
 
-    async fn work_in_transaction<T, F>(&self, lent: &mut Lent, work: F) -> Result<T, Error>
+    async fn work_in_transaction<T, F>(&self, conn: &mut PgConnection, work: F) -> Result<T, Error>
     where
         F: for<'c> FnOnce(Conn<'c>) -> BoxFuture<'c, Result<T, Error>>,
     {
-        lent.execute(BEGIN).await?;
+        conn.execute(BEGIN).await?;
         if self.is_stalled.load(Ordering::Relaxed) {
-            let stalled: i64 = sqlx::query_scalar(STALLED).fetch_one(&mut **lent).await?;
+            let stalled: i64 = sqlx::query_scalar(STALLED).fetch_one(&mut *conn).await?;
             if stalled >= MAX_STALLED {
                 return Err(Error::Overloaded);
             }
             self.is_stalled.store(stalled > 0, Ordering::Relaxed);
         }
-        work(Conn::Postgres(lent)).await
+        work(Conn::Postgres(conn)).await
     }
 
     /// Commits. Who stops waiting in the middle leaves a closed connection behind.
     async fn commit(&self, mut lent: Lent) -> Result<(), Error> {
         // Set before, for who is dropped while it waits.
         let stall = Stall(&self.is_stalled);
-        let committing = warnings::heard_during(lent.execute(COMMIT));
+        let committing = warnings::heard_during(lent.conn.execute(COMMIT));
         let Ok((outcome, warning)) = timeout(COMMIT_TIMEOUT, committing).await else {
             let cause = format!("COMMIT was not answered within {COMMIT_TIMEOUT:?}");
             return Err(Error::Unknown(cause));
@@ -158,7 +166,7 @@ impl Postgres {
                 Error::Unknown(error.to_string())
             });
         }
-        lent.is_in_order = true;
+        lent.give_back();
         match warning {
             // Somebody cancelled the wait for the standby, say.
             Some(warning) => Err(Error::Unknown(warning)),
@@ -170,6 +178,19 @@ impl Postgres {
         self.readers.close().await;
         self.writers.close().await;
     }
+}
+
+/// Whether the server is elsewhere and TLS is not demanded.
+fn may_be_overheard(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_here = host == "localhost"
+        || host.starts_with('/')
+        || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());
+    let demanded = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
+    !demanded && !is_here && options.get_socket().is_none()
 }
 
 /// Notes that a COMMIT stalls, unless it is told that it does not.
@@ -184,43 +205,6 @@ impl Stall<'_> {
 impl Drop for Stall<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A connection in use. It goes back to its pool if it is in order, and is closed if not: also
-/// where whoever uses it is dropped in the middle.
-struct Lent {
-    conn: PoolConnection<sqlx::Postgres>,
-    is_in_order: bool,
-}
-
-impl Lent {
-    async fn from(pool: &PgPool) -> Result<Lent, Error> {
-        Ok(Lent {
-            conn: pool.acquire().await?,
-            is_in_order: false,
-        })
-    }
-}
-
-impl Deref for Lent {
-    type Target = sqlx::PgConnection;
-    fn deref(&self) -> &sqlx::PgConnection {
-        &self.conn
-    }
-}
-
-impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut sqlx::PgConnection {
-        &mut self.conn
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if !self.is_in_order {
-            self.conn.close_on_drop();
-        }
     }
 }
 

@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 use super::processes::{SOON, free_port};
 use super::{eventually, folder};
@@ -72,9 +76,22 @@ impl Cluster {
         .await;
     }
 
-    /// Makes a standby the primary server.
-    pub(crate) fn promote(&self) {
+    /// Makes a standby the primary server, which waits for no standby of its own.
+    pub(crate) async fn promote(&self) {
         self.run("pg_ctl", &["-w", "promote"]);
+        self.wait_for_standby("").await;
+    }
+
+    /// Lets a server that was the primary take no writes, as whoever moves an address away from
+    /// it does first.
+    pub(crate) async fn read_only(&self) {
+        self.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+            .await;
+        self.sql("SELECT pg_reload_conf()").await;
+        eventually("it is read only", SOON, || async {
+            self.ask("SHOW default_transaction_read_only").await == ["on"]
+        })
+        .await;
     }
 
     /// Runs a statement.
@@ -102,6 +119,39 @@ impl Cluster {
             self.ask(waiting).await.len() == count
         })
         .await;
+    }
+
+    /// Speaks TLS from now on, with a certificate for loopback that it has signed itself. Gives the
+    /// certificate's file.
+    pub(crate) fn speak_tls(&self) -> PathBuf {
+        let data = self.folder.path().join("data");
+        let (key, certificate) = (data.join("server.key"), data.join("server.crt"));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext"])
+            .args(["subjectAltName=DNS:localhost,IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.is_ok_and(|status| status.success()), "openssl");
+        if is_root() {
+            let owner = Command::new("chown").arg("postgres").arg(&key).status();
+            assert!(owner.is_ok_and(|status| status.success()));
+        }
+        let settings = data.join("postgresql.auto.conf");
+        fs::write(settings, "ssl = on\n").expect("written");
+        self.run("pg_ctl", &["-w", "-m", "fast", "restart"]);
+        certificate
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
@@ -174,6 +224,54 @@ impl Cluster {
     /// Its address for `Store::open`.
     pub(crate) fn address(&self) -> String {
         format!("postgres://siaga@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+/// An address that leads to one server at a time, as the service's address of a pair of servers
+/// does. Moving it leaves open connections where they lead.
+pub(crate) struct Proxy {
+    port: u16,
+    target: Arc<AtomicU16>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// One that leads to this cluster.
+    pub(crate) async fn to(cluster: &Cluster) -> Proxy {
+        let port = free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .expect("a port");
+        let target = Arc::new(AtomicU16::new(cluster.port));
+        let to = Arc::clone(&target);
+        let task = tokio::spawn(async move {
+            while let Ok((mut from, _)) = listener.accept().await {
+                let port = to.load(Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+                        return;
+                    };
+                    let _ = tokio::io::copy_bidirectional(&mut from, &mut server).await;
+                });
+            }
+        });
+        Proxy { port, target, task }
+    }
+
+    /// From now on new connections lead to this one.
+    pub(crate) fn lead_to(&self, cluster: &Cluster) {
+        self.target.store(cluster.port, Ordering::SeqCst);
+    }
+
+    /// As an address for `Store::open`.
+    pub(crate) fn address(&self) -> String {
+        format!("postgres://siaga@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
