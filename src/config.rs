@@ -65,6 +65,8 @@ pub struct Config {
     pub reports: Reports,
     /// `[office]`
     pub office: office::Settings,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[rehearsal] marked`: every page says that it is a rehearsal.
     pub rehearsal: bool,
     /// `[overstay] per_day_idr`: the charge a day, in rupiah; not mentioned where it is unknown.
@@ -223,6 +225,15 @@ pub struct Retention {
     pub messages_days: u32,
     /// What is counted by the hour; what is counted by the day stays.
     pub hours_days: u32,
+    /// From which networks sign-ins failed.
+    pub sign_ins_days: u32,
+}
+
+/// Where the head of the audit trail is noted, beside the log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Audit {
+    /// A file to which it is appended once a day.
+    pub head_file: Option<PathBuf>,
 }
 
 /// The server that takes our mails.
@@ -398,6 +409,7 @@ impl Default for Retention {
             reports_days: 365,
             messages_days: 30,
             hours_days: 730,
+            sign_ins_days: 30,
         }
     }
 }

@@ -86,6 +86,7 @@ fn every_key_of_the_example_is_known_and_has_an_effect() {
     assert!(config.site.helpdesk.is_some());
     assert_eq!(config.missing_secrets(), ["HOOK_SECRET", "SMTP_PASSWORD"]);
     assert_eq!(config.detector.quorum, Quorum::Majority);
+    assert!(config.audit.head_file.is_some());
 }
 
 #[test]
@@ -126,6 +127,7 @@ fn every_key_that_is_read_is_in_the_example() {
         "alert",
         "reports",
         "office",
+        "audit",
         "rehearsal",
         "overstay",
     ] {
@@ -208,6 +210,7 @@ per_day_idr = 0
 [office]
 per_device = { burst = 0, every = "1ms" }
 hashes = 1000
+failed_rows_an_hour = 5
 "#;
     let told = told(read(text));
     let expected = [
@@ -243,6 +246,7 @@ hashes = 1000
         ("54:24", "`burst` must be at least 1"),
         ("54:27", "`every` must be at least"),
         ("55:1", "`hashes` must be from 1 to 64"),
+        ("56:1", "`failed_rows_an_hour` must be from 10"),
     ];
     for (place, message) in expected {
         let start = format!("siaga.toml:{place}: ");

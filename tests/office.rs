@@ -4,5 +4,7 @@ mod accounts;
 mod cases;
 mod doors;
 mod passwords;
+mod sign_ins;
 pub(crate) mod staff;
+pub(crate) mod trail;
 mod unreadable;

@@ -22,6 +22,7 @@ const KEPT: Retention = Retention {
     evidence: Duration::from_secs(90 * 86_400),
     messages: Duration::from_secs(30 * 86_400),
     hours: Duration::from_secs(730 * 86_400),
+    sign_ins: Duration::from_secs(30 * 86_400),
 };
 
 fn running() -> watch::Receiver<bool> {

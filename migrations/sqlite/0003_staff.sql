@@ -11,29 +11,20 @@ CREATE INDEX devices_by_age ON devices (seen_at);
 
 ALTER TABLE staff ADD COLUMN signed_in_at BIGINT;
 
--- From here on an entry's hash is keyed: `key_id` names the master key that its key comes
--- from. It is NULL in entries that were written before. `shown` holds the ids of the
--- reports that a list showed, 16 bytes each.
-ALTER TABLE audit ADD COLUMN key_id TEXT;
+-- From here on an entry's hash is keyed: `key_id` names the service key. It is NULL in entries
+-- that were written before. `shown` holds the ids of the reports that a list showed, 16 bytes each.
+ALTER TABLE audit ADD COLUMN key_id TEXT REFERENCES service_keys (id);
 ALTER TABLE audit ADD COLUMN shown BLOB;
 
--- The trail's own key of each master key, wrapped by the current master key: so the trail
--- can be verified when an old master key is gone.
-CREATE TABLE trail_keys (
-    key_id      TEXT PRIMARY KEY,
-    wrapped_by  TEXT NOT NULL,
-    wrapped_key BLOB NOT NULL
-);
-
--- Failed sign-ins by hour, network and account. An empty `staff_id` stands for addresses
--- that no account has, an empty `network_hash` for the networks that found no row left.
+-- Failed sign-ins by hour, network and account. An empty `staff_id` stands for addresses that no
+-- account has, an empty `network_hash` for the networks that found no row left in that hour.
 CREATE TABLE failed_sign_ins (
     hour_at        BIGINT NOT NULL,
     staff_id       TEXT NOT NULL,
     network_hash   BLOB NOT NULL,
     times          BIGINT NOT NULL,
     last_at        BIGINT NOT NULL,
-    key_id         TEXT NOT NULL,
+    key_id         TEXT NOT NULL REFERENCES service_keys (id),
     sealed_network BLOB,
     PRIMARY KEY (hour_at, staff_id, network_hash)
 );

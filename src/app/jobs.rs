@@ -12,7 +12,7 @@ use crate::detect::STOPPED;
 use crate::domain::history::Gap;
 use crate::domain::{Clock, Moment};
 use crate::store::reports::{REPEATABLE, due_for_erasure, end_repeats};
-use crate::store::{self, Conn, Store, monitor, retention, staff};
+use crate::store::{self, Conn, Store, monitor, retention, sign_ins, staff};
 use crate::web::desk::Desk;
 use crate::web::reports;
 
@@ -98,6 +98,8 @@ pub struct Retention {
     pub messages: Duration,
     /// Hourly rollups.
     pub hours: Duration,
+    /// Counts of failed sign-ins.
+    pub sign_ins: Duration,
 }
 
 /// What one round of retention removed from the database.
@@ -149,6 +151,7 @@ pub async fn retain(
         .write(move |mut c| {
             Box::pin(async move {
                 retention::old_hours(&mut c, now - kept.hours).await?;
+                sign_ins::forget(&mut c, now - kept.sign_ins).await?;
                 staff::close_expired(&mut c, now).await
             })
         })

@@ -1,5 +1,6 @@
 //! Puts the parts together and runs them.
 
+pub mod audit_head;
 pub mod demo;
 pub mod descriptors;
 pub mod disk_watch;

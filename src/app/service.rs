@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::files::Folders;
 use super::jobs;
 use super::life::Life;
-use super::{descriptors, disk_watch, ingest, keys, past, settings};
+use super::{audit_head, descriptors, disk_watch, ingest, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
@@ -414,11 +414,21 @@ impl Service {
                 life.stop(),
             ),
         );
+        life.spawn(
+            "audit head",
+            audit_head::run(
+                self.store.clone(),
+                self.config.audit.head_file.clone(),
+                Arc::clone(&self.clock),
+                life.stop(),
+            ),
+        );
         let kept = jobs::Retention {
             runs: days(self.config.retention.runs_days),
             evidence: days(self.config.retention.evidence_days),
             messages: days(self.config.retention.messages_days),
             hours: days(self.config.retention.hours_days),
+            sign_ins: days(self.config.retention.sign_ins_days),
         };
         let folders = Folders {
             data: self.config.data.folder.clone(),

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod import;
@@ -12,12 +13,14 @@ pub mod validate;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::store::Store;
+use crate::store::seal::MasterKeys;
 
 /// Siaga watches an online permit site as an applicant meets it, records its outages, and
 /// gives the people affected something that an office can act on by hand.
@@ -38,6 +41,7 @@ enum Command {
     Rehearse(rehearse::Args),
     Staff(staff::Args),
     Offices(offices::Args),
+    Audit(audit::Args),
 }
 
 /// Reads the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
             Command::Validate(args) => validate::run(args).await,
             Command::Import(args) => import::run(args).await,
             Command::Staff(args) => Box::pin(staff::run(args)).await,
+            Command::Audit(args) => Box::pin(audit::run(args)).await,
             Command::Offices(args) => Ok(offices::run(&args)),
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
@@ -83,6 +88,13 @@ fn makes_files_for_others(command: &Command) -> bool {
         command,
         Command::Check(_) | Command::Import(_) | Command::Validate(_) | Command::Rehearse(_)
     )
+}
+
+/// The master keys as they are, for a command that changes nothing with them: none is made.
+fn read_keys(config: &Config) -> anyhow::Result<MasterKeys> {
+    let (keys, _) = config::MasterKeys::read(config)?;
+    let keys = keys.iter().map(|(id, key)| (id.to_owned(), *key)).collect();
+    MasterKeys::new(keys).context("there is no master key")
 }
 
 /// Opens the database that the service uses, for a command that runs beside it.

@@ -18,9 +18,11 @@ use serde_json::json;
 pub use accounts::{Account, AccountError, Accounts, Enrolled};
 
 use super::table::table;
+use crate::app::keys;
 use crate::config::{Config, Environment};
 use crate::domain::Moment;
 use crate::domain::case::Role;
+use crate::store::audit::AuditWriter;
 use crate::store::staff;
 use crate::system::{SystemClock, SystemRandom};
 use crate::web::passwords;
@@ -123,10 +125,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let store = super::open_store(&config).await?;
+    let random = Arc::new(SystemRandom);
+    let ring = keys::open(&config, &store, &SystemClock, &*random).await?;
     let accounts = Accounts {
         store: store.clone(),
         clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
+        audit: AuditWriter {
+            keys: ring.get(),
+            random: random.clone(),
+        },
+        random,
     };
     let done = obey(&accounts, args.command, &config).await;
     store.close().await;

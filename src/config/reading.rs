@@ -49,6 +49,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
     let alert = alert(root, smtp.is_some());
     let reports = reports(root);
     let office = office::office(root);
+    let audit = office::audit(root);
     let rehearsal = section(root, "rehearsal", |table| table.or("marked", false));
     let overstay_per_day_idr = section(root, "overstay", |table| {
         let place = table.place_of("per_day_idr");
@@ -78,6 +79,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
         alert,
         reports,
         office,
+        audit,
         rehearsal: rehearsal.unwrap_or_default(),
         overstay_per_day_idr: overstay_per_day_idr.flatten(),
     })
@@ -433,6 +435,7 @@ fn retention(root: &mut Reader<'_>) -> Retention {
             reports_days: days("reports_days", default.reports_days),
             messages_days: days("messages_days", default.messages_days),
             hours_days: days("hours_days", default.hours_days),
+            sign_ins_days: days("sign_ins_days", default.sign_ins_days),
         }
     })
     .unwrap_or_default()

@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::conn::{statements, values};
-use super::seal::{DataKey, MasterKeys};
+use super::seal::{DataKey, MasterKeys, SealError};
 use super::{Conn, Error};
 use crate::domain::{Moment, Random};
 
@@ -26,9 +26,9 @@ statements! {
     SECRETS_OF = "SELECT secret_key_id AS id, COUNT(*) AS secrets, MAX(received_at) AS newest
         FROM reports WHERE secret_key_id IS NOT NULL GROUP BY secret_key_id";
     SERVICE_KEYS_OF = "SELECT key_id AS id, COUNT(*) AS count FROM service_keys GROUP BY key_id";
-    NEWEST_SERVICE_KEY = "SELECT id, key_id, wrapped_key FROM service_keys
+    NEWEST_SERVICE_KEY = "SELECT id, number, key_id, wrapped_key FROM service_keys
         WHERE purpose = $1 ORDER BY number DESC LIMIT 1";
-    SERVICE_KEY = "SELECT id, key_id, wrapped_key FROM service_keys WHERE id = $1";
+    SERVICE_KEY = "SELECT id, number, key_id, wrapped_key FROM service_keys WHERE id = $1";
     ADD_SERVICE_KEY = "INSERT INTO service_keys (id, purpose, number, key_id, wrapped_key, made_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     BEAT = "INSERT INTO instances (id, name, key_ids, current_key_id, seen_at)
@@ -315,6 +315,7 @@ pub async fn remove(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<(), Er
 #[derive(FromRow)]
 struct ServiceKeyRow {
     id: String,
+    number: i64,
     key_id: String,
     wrapped_key: Vec<u8>,
 }
@@ -327,7 +328,7 @@ impl ServiceKeyRow {
 }
 
 /// The newest key of the service for a purpose, e.g. `audit`, and its id, e.g. `audit/1`; made
-/// where there is none. In a writing transaction. What is sealed or hashed with it stands beside
+/// where there is none, or where its master key is missing. In a writing transaction. What is sealed or hashed with it stands beside
 /// the id, and needs no attention at a rotation: the key is wrapped anew then, and a next one
 /// made for what is new.
 pub async fn newest_service_key(
@@ -338,10 +339,17 @@ pub async fn newest_service_key(
     now: Moment,
 ) -> Result<(String, DataKey), Error> {
     let found: Option<ServiceKeyRow> = conn.optional(NEWEST_SERVICE_KEY, values![purpose]).await?;
-    if let Some(row) = found {
-        return row.open(keys);
-    }
-    add_service_key(conn, keys, purpose, 1, random, now).await?;
+    let next = match found {
+        None => 1,
+        Some(row) => {
+            let number = row.number;
+            match row.open(keys) {
+                Err(Error::Sealed(SealError::UnknownKey(_))) => number + 1,
+                opened => return opened,
+            }
+        }
+    };
+    add_service_key(conn, keys, purpose, next, random, now).await?;
     // Another process may have been first.
     let made: Option<ServiceKeyRow> = conn.optional(NEWEST_SERVICE_KEY, values![purpose]).await?;
     made.ok_or(Error::Missing)?.open(keys)

@@ -14,6 +14,7 @@ mod readers;
 mod warnings;
 mod writer;
 
+pub mod audit;
 pub mod case_steps;
 pub mod devices;
 pub mod files;
@@ -28,6 +29,7 @@ pub mod reports;
 pub mod retention;
 pub mod runs;
 pub mod seal;
+pub mod sign_ins;
 pub mod staff;
 
 use std::str::FromStr;
@@ -154,6 +156,7 @@ impl From<serde_json::Error> for Error {
 /// Every SQL text with its name, for the test that prepares each on both engines.
 pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
+        audit::STATEMENTS,
         case_steps::STATEMENTS,
         devices::STATEMENTS,
         files::STATEMENTS,
@@ -167,6 +170,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         reports::PERSONAL_STATEMENTS,
         retention::STATEMENTS,
         runs::STATEMENTS,
+        sign_ins::STATEMENTS,
         staff::STATEMENTS,
     ]
     .concat()

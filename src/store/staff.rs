@@ -1,9 +1,7 @@
-//! Staff, their sessions, and the trail of what they looked at.
+//! Staff and their sessions.
 
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 
 use super::conn::{statements, values};
@@ -38,13 +36,6 @@ statements! {
     CLOSE_SESSION = "DELETE FROM sessions WHERE token_hash = $1";
     CLOSE_SESSIONS_OF = "DELETE FROM sessions WHERE staff_id = $1";
     CLOSE_EXPIRED = "DELETE FROM sessions WHERE expires_at <= $1 OR seen_at <= $2";
-    LOCK_AUDIT = "INSERT INTO settings (name, value) VALUES ('audit_turn', '')
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    LAST_AUDIT = "SELECT hash FROM audit ORDER BY id DESC LIMIT 1";
-    ADD_AUDIT = "INSERT INTO audit (at, staff_id, action, report_id, previous, hash)
-        VALUES ($1, $2, $3, $4, $5, $6)";
-    AUDIT = "SELECT id, at, staff_id, action, report_id, previous, hash FROM audit
-        WHERE id > $1 ORDER BY id LIMIT 1000";
 }
 
 /// How long a session lasts without being used.
@@ -321,66 +312,4 @@ pub async fn close_expired(conn: &mut Conn<'_>, now: Moment) -> Result<(), Error
     conn.execute(CLOSE_EXPIRED, values![now, now - IDLE])
         .await?;
     Ok(())
-}
-
-/// Adds to the trail. Each entry holds the hash of the one before, so that none can be
-/// changed or taken out unseen.
-pub async fn note(
-    conn: &mut Conn<'_>,
-    staff: &str,
-    action: &str,
-    report: Option<&str>,
-    now: Moment,
-) -> Result<(), Error> {
-    // One after the other: two that read the same last entry would fork the chain.
-    conn.execute(LOCK_AUDIT, values![]).await?;
-    let last: Option<(String,)> = conn.optional(LAST_AUDIT, values![]).await?;
-    let previous = last.map_or_else(String::new, |(hash,)| hash);
-    let hash = entry_hash(now.0, staff, action, report, &previous);
-    conn.execute(
-        ADD_AUDIT,
-        values![now, staff, action, report, previous, hash],
-    )
-    .await?;
-    Ok(())
-}
-
-fn entry_hash(at: i64, staff: &str, action: &str, report: Option<&str>, previous: &str) -> String {
-    let entry = serde_json::json!([at, staff, action, report, previous]).to_string();
-    HEXLOWER.encode(&Sha256::digest(entry.as_bytes()))
-}
-
-#[derive(FromRow)]
-struct AuditRow {
-    id: i64,
-    at: i64,
-    staff_id: String,
-    action: String,
-    report_id: Option<String>,
-    previous: String,
-    hash: String,
-}
-
-/// Checks the trail from its begin: `Ok(n)` says that its `n` entries hold together,
-/// `Err(n)` that the `n`-th (from 1) does not.
-pub async fn check_trail(conn: &mut Conn<'_>) -> Result<Result<usize, usize>, Error> {
-    let mut previous = String::new();
-    let mut checked = 0;
-    let mut last = 0;
-    loop {
-        let rows: Vec<AuditRow> = conn.all(AUDIT, values![last]).await?;
-        if rows.is_empty() {
-            return Ok(Ok(checked));
-        }
-        for row in rows {
-            let report = row.report_id.as_deref();
-            let expected = entry_hash(row.at, &row.staff_id, &row.action, report, &previous);
-            checked += 1;
-            if row.previous != previous || row.hash != expected {
-                return Ok(Err(checked));
-            }
-            previous = expected;
-            last = row.id;
-        }
-    }
 }

@@ -12,6 +12,7 @@ use super::texts::Texts;
 use crate::domain::office::Office;
 use crate::domain::{Clock, ComponentId, Random};
 use crate::store::Store;
+use crate::store::audit::AuditWriter;
 use crate::store::seal::KeyRing;
 
 /// Where reports and cases are worked on. Cheap to clone.
@@ -32,6 +33,14 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// What adds to the audit trail.
+    pub fn audit(&self) -> AuditWriter {
+        AuditWriter {
+            keys: self.keys.get(),
+            random: Arc::clone(&self.random),
+        }
+    }
+
     /// What people call a component.
     pub fn component(&self, t: Texts, id: &ComponentId) -> String {
         self.site.component(t, id)

@@ -17,6 +17,7 @@ use super::lang::Lang;
 use super::layout;
 use crate::domain::case::Role;
 use crate::domain::{Moment, office, random};
+use crate::store::audit::Entry;
 use crate::store::staff::{self, Member};
 use crate::store::{self, Conn};
 
@@ -137,6 +138,7 @@ pub async fn open(
     let opened = again_if_raced(|| {
         let (member, new, before) = (member.clone(), new.clone(), before.clone());
         let (known, added) = (known.clone(), added.clone());
+        let audit = desk.audit();
         desk.store.write(move |mut conn| {
             Box::pin(async move {
                 let id = &member.id;
@@ -155,7 +157,9 @@ pub async fn open(
                 if let Some(added) = added {
                     store::devices::add(&mut conn, added, id, now).await?;
                 }
-                staff::note(&mut conn, id, "sign-in", None, now).await?;
+                audit
+                    .note(&mut conn, &of_account(id, "sign-in"), now)
+                    .await?;
                 Ok(true)
             })
         })
@@ -180,7 +184,7 @@ pub async fn change_password(
     let now = desk.clock.now();
     let changed = again_if_raced(|| {
         let (member, hash) = (who.member.clone(), hash.to_owned());
-        let (new, device) = (new.clone(), device.clone());
+        let (new, device, audit) = (new.clone(), device.clone(), desk.audit());
         desk.store.write(move |mut conn| {
             Box::pin(async move {
                 let (id, before) = (&member.id, &member.password_hash);
@@ -189,7 +193,8 @@ pub async fn change_password(
                 }
                 new.open(&mut conn, id, now).await?;
                 store::devices::add(&mut conn, device, id, now).await?;
-                staff::note(&mut conn, id, "own password changed", None, now).await?;
+                let entry = of_account(id, "own password changed");
+                audit.note(&mut conn, &entry, now).await?;
                 Ok(true)
             })
         })
@@ -203,10 +208,13 @@ pub async fn close(desk: &Desk, who: &SignedIn) -> Result<SetCookie, store::Erro
     let now = desk.clock.now();
     again_if_raced(|| {
         let (hash, id) = (who.token_hash.clone(), who.member.id.clone());
+        let audit = desk.audit();
         desk.store.write(move |mut conn| {
             Box::pin(async move {
                 staff::close_session(&mut conn, hash).await?;
-                staff::note(&mut conn, &id, "sign-out", None, now).await
+                audit
+                    .note(&mut conn, &of_account(&id, "sign-out"), now)
+                    .await
             })
         })
     })
@@ -288,22 +296,55 @@ where
     write().await
 }
 
-/// Adds to the audit trail that someone looked at something: before it is shown.
+/// Adds to the audit trail that someone looked at something, or was refused it: before it is
+/// shown.
 pub async fn note(
     desk: &Desk,
     who: &SignedIn,
     action: &str,
     report: Option<&str>,
 ) -> Result<(), store::Error> {
+    add_to_trail(desk, who, action, report, Vec::new()).await
+}
+
+/// The same of a list, by the ids of the reports that it shows.
+pub async fn note_list(
+    desk: &Desk,
+    who: &SignedIn,
+    action: &str,
+    shown: Vec<String>,
+) -> Result<(), store::Error> {
+    add_to_trail(desk, who, action, None, shown).await
+}
+
+async fn add_to_trail(
+    desk: &Desk,
+    who: &SignedIn,
+    action: &str,
+    report: Option<&str>,
+    shown: Vec<String>,
+) -> Result<(), store::Error> {
     let now = desk.clock.now();
+    let entry = Entry {
+        staff: who.member.id.clone(),
+        action: action.to_owned(),
+        report: report.map(str::to_owned),
+        shown,
+    };
     again_if_raced(|| {
-        let (id, action) = (who.member.id.clone(), action.to_owned());
-        let report = report.map(str::to_owned);
+        let (audit, entry) = (desk.audit(), entry.clone());
         desk.store.write(move |mut conn| {
-            Box::pin(
-                async move { staff::note(&mut conn, &id, &action, report.as_deref(), now).await },
-            )
+            Box::pin(async move { audit.note(&mut conn, &entry, now).await })
         })
     })
     .await
+}
+
+/// An entry of the trail about an account and nothing else.
+fn of_account(staff: &str, action: &str) -> Entry {
+    Entry {
+        staff: staff.to_owned(),
+        action: action.to_owned(),
+        ..Entry::default()
+    }
 }

@@ -9,6 +9,7 @@ use siaga::store::runs;
 
 use crate::harness::{NOON, each_store, on_sqlite, run};
 use crate::office::staff::{add, sign_in};
+use crate::office::trail::newest;
 use crate::reports::desk::{Running, png, start};
 
 const ID: &str = "00000000-0000-7000-8000-000000000001";
@@ -73,6 +74,12 @@ async fn staff_see_the_evidence_and_nobody_else() {
         let page = operator.get(&format!("/duty/outages/{ID}")).await;
         assert_eq!(page.status(), 200);
         let page = page.text().await.unwrap();
+        let looked = newest(&desk.store, 1).await.remove(0).0;
+        assert_eq!(looked, format!("evidence of outage {ID}"));
+        let sha256 = of(&kept, "har");
+        operator.get(&format!("/duty/evidence/har/{sha256}")).await;
+        let looked = newest(&desk.store, 1).await.remove(0).0;
+        assert_eq!(looked, format!("evidence har {sha256}"));
         for part in [
             "Upload &#60;b&#62; · extension · http · jakarta",
             "9f86d081884c7d65",

@@ -9,6 +9,7 @@ use siaga::store::staff;
 
 use super::passwords::{besiege, status};
 use super::staff::{Browser, PASSWORD, accounts, add, between};
+use super::trail::trail;
 use crate::harness::{each_store, folder, on_sqlite};
 use crate::reports::desk::{Running, start};
 
@@ -194,13 +195,8 @@ async fn disabling_ends_all_sessions_at_once_and_so_do_a_role_and_a_password() {
 
         let missing = accounts.disable("nobody@imigrasi.example").await;
         assert!(missing.is_err_and(|error| error.to_string().contains("siaga staff list")));
-        let trail = desk
-            .store
-            .read(|mut conn| Box::pin(async move { staff::check_trail(&mut conn).await }))
-            .await
-            .unwrap();
         // Added, five sign-ins, disabled, enabled, role, password, and a look at the list.
-        assert_eq!(trail, Ok(11));
+        assert_eq!(trail(&desk).await, 11);
     })
     .await;
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use siaga::domain::case::Role;
 use siaga::domain::{Moment, Outcome};
-use siaga::store::{case_steps, reports, runs, staff};
+use siaga::store::{case_steps, reports, runs};
 
 use super::staff::{add, between, officer, sign_in};
+use super::trail::trail;
 use crate::harness::{NOON, each_store, on_sqlite, upload_run};
 use crate::reports::desk::{Running, fields, fields_with, file, form, png, start};
 
-async fn report(desk: &Running, name: &str, expires: &str, passport: &str) -> String {
+pub(super) async fn report(desk: &Running, name: &str, expires: &str, passport: &str) -> String {
     let mut fields = fields_with("permit_expires_on", expires);
     fields.retain(|(field, _)| !["name", "passport_number"].contains(field));
     fields.push(("name", name.to_owned()));
@@ -217,13 +218,7 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
         );
 
         // The trail: the account, the sign-in, the list, the case, two looks at pictures.
-        let entries = desk
-            .store
-            .read(|mut conn| Box::pin(async move { staff::check_trail(&mut conn).await }))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(entries, 6);
+        assert_eq!(trail(&desk).await, 6);
     })
     .await;
 }

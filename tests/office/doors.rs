@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use siaga::cli::staff::{Account, AccountError};
 use siaga::domain::case::Role;
-use siaga::store::staff;
 
 use super::staff::{PASSWORD, accounts, add, between, officer, sign_in, try_sign_in};
+use super::trail::trail;
 use crate::harness::{each_store, on_sqlite};
 use crate::reports::desk::{fields, start};
 
@@ -233,12 +233,7 @@ async fn accounts_are_added_once_and_replaced_on_purpose() {
         let made = sign_in(&desk, "made@imigrasi.example").await;
         let page = made.text("/office/").await;
         assert!(between(&page, "class=\"office-who\"", "</form>").contains("Supervisor"));
-        let trail = desk
-            .store
-            .read(|mut conn| Box::pin(async move { staff::check_trail(&mut conn).await }))
-            .await
-            .unwrap();
-        assert!(trail.is_ok_and(|entries| entries >= 4));
+        assert!(trail(&desk).await >= 4);
     })
     .await;
 }

@@ -37,6 +37,7 @@ pub(crate) fn accounts(desk: &Running) -> Accounts {
         store: desk.store.clone(),
         clock: desk.clock.shared(),
         random: Arc::new(SystemRandom),
+        audit: desk.desk.audit(),
     }
 }
 

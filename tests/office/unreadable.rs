@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use siaga::store::reports;
 use siaga::store::seal::MasterKeys;
+use siaga::store::{Store, keys, reports};
 
 use super::staff::{Officer, officer};
-use crate::harness::{each_store, on_sqlite};
+use crate::harness::{NOON, each_store, on_sqlite};
 use crate::reports::desk::{Running, fields, file, form, png, start};
 
 /// A report with a picture that was given back with a reason: its reference and its secret.
@@ -58,6 +58,21 @@ async fn shown(
     (pages, json.json().await.unwrap())
 }
 
+/// Makes the key of `keys` the current one.
+pub(super) async fn make_current(store: &Store, keys: &MasterKeys) {
+    let keys = keys.clone();
+    store
+        .write(|mut conn| {
+            Box::pin(async move {
+                let id = keys.current().to_owned();
+                assert!(keys::announce(&mut conn, &keys, &id, NOON).await?);
+                keys::make_current(&mut conn, &id, NOON).await
+            })
+        })
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_missing_master_key_is_named_to_the_office_and_erases_nothing() {
     each_store(|database| async move {
@@ -65,6 +80,7 @@ async fn a_missing_master_key_is_named_to_the_office_and_erases_nothing() {
         let made = officer(&desk, "made@imigrasi.example", "ngurah-rai").await;
         let (reference, secret) = returned(&desk, &made).await;
         let other = MasterKeys::new(vec![("k2".to_owned(), [8; 32])]).unwrap();
+        make_current(&desk.store, &other).await;
         desk.desk.keys.replace(other);
         let (pages, json) = shown(&desk, &made, &reference, &secret).await;
         let [list, case, picture, receipt] = &pages;

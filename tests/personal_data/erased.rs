@@ -61,6 +61,7 @@ const KEPT: jobs::Retention = jobs::Retention {
     evidence: Duration::from_secs(1_000_000),
     messages: Duration::from_secs(1_000_000),
     hours: Duration::from_secs(1_000_000),
+    sign_ins: Duration::from_secs(30 * 86_400),
 };
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::case::Role;
 use crate::domain::{Clock, Random, office, random, report};
+use crate::store::audit::{AuditWriter, Entry};
 use crate::store::staff::{self, Member};
 use crate::store::{self, Store};
 use crate::web::passwords;
@@ -18,6 +19,8 @@ pub struct Accounts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// What adds to the audit trail.
+    pub audit: AuditWriter,
 }
 
 /// An account that shall be.
@@ -122,7 +125,7 @@ impl Accounts {
         };
         let replace = account.replace;
         let written = again_if_raced(|| {
-            let member = member.clone();
+            let (member, audit) = (member.clone(), self.audit.clone());
             self.store.write(move |mut conn| {
                 Box::pin(async move {
                     if replace {
@@ -130,13 +133,14 @@ impl Accounts {
                             return Ok(false);
                         };
                         staff::replace(&mut conn, &member).await?;
-                        let action = "account changed from the command line";
-                        staff::note(&mut conn, &before.member.id, action, None, now).await?;
+                        let id = &before.member.id;
+                        let entry = entry(id, "account changed from the command line");
+                        audit.note(&mut conn, &entry, now).await?;
                         return Ok(true);
                     }
                     staff::add(&mut conn, &member, now).await?;
-                    let action = "account added from the command line";
-                    staff::note(&mut conn, &member.id, action, None, now).await?;
+                    let entry = entry(&member.id, "account added from the command line");
+                    audit.note(&mut conn, &entry, now).await?;
                     Ok(true)
                 })
             })
@@ -195,6 +199,7 @@ impl Accounts {
         let now = self.clock.now();
         let changed = again_if_raced(|| {
             let (email, change) = (email.clone(), change.clone());
+            let audit = self.audit.clone();
             self.store.write(move |mut conn| {
                 Box::pin(async move {
                     let Some(account) = staff::account(&mut conn, &email).await? else {
@@ -228,7 +233,7 @@ impl Accounts {
                             action
                         }
                     };
-                    staff::note(&mut conn, id, &action, None, now).await?;
+                    audit.note(&mut conn, &entry(id, &action), now).await?;
                     Ok(Some(account))
                 })
             })
@@ -257,6 +262,14 @@ enum Change {
     Enable,
     Password(String),
     Role(Role, Option<String>),
+}
+
+fn entry(staff: &str, action: &str) -> Entry {
+    Entry {
+        staff: staff.to_owned(),
+        action: action.to_owned(),
+        ..Entry::default()
+    }
 }
 
 fn address(typed: &str) -> Result<String, AccountError> {

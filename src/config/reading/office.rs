@@ -1,9 +1,11 @@
 //! Owns: what the file says of the office and of who may try to sign in how often.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section;
-use super::values::OneOrMore;
+use super::values::{Line, OneOrMore};
+use crate::config::Audit;
 use crate::toml_reader::Reader;
 use crate::web::office::Settings;
 use crate::web::throttle::Rate;
@@ -21,7 +23,14 @@ pub(super) fn office(root: &mut Reader<'_>) -> Settings {
                 "hashing a password takes 19 MB and a processor core",
             );
         }
+        let rows = table.or("failed_rows_an_hour", default.failed_rows_an_hour);
+        if !(10..=10_000).contains(&rows) {
+            table
+                .place_of("failed_rows_an_hour")
+                .problem("`failed_rows_an_hour` must be from 10 to 10000");
+        }
         Settings {
+            failed_rows_an_hour: rows,
             per_network: rate(table, "per_network", default.per_network),
             per_network_and_account: rate(
                 table,
@@ -32,6 +41,15 @@ pub(super) fn office(root: &mut Reader<'_>) -> Settings {
             per_device: rate(table, "per_device", default.per_device),
             hashes,
         }
+    })
+    .unwrap_or_default()
+}
+
+pub(super) fn audit(root: &mut Reader<'_>) -> Audit {
+    section(root, "audit", |table| Audit {
+        head_file: table
+            .optional("head_file")
+            .map(|Line(path)| PathBuf::from(path)),
     })
     .unwrap_or_default()
 }

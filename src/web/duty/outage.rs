@@ -99,6 +99,12 @@ pub(super) async fn page(
         })
     });
     let (failures, pieces) = read.await.map_err(|error| office::failed(&error))?;
+    if !pieces.is_empty() {
+        let action = format!("evidence of outage {id}");
+        sessions::note(desk, &who, &action, None)
+            .await
+            .map_err(|error| office::failed(&error))?;
+    }
     Ok(render(&state, &who, lang, &outage, &failures, &pieces, now))
 }
 
@@ -242,7 +248,7 @@ pub(super) async fn piece(
     headers: HeaderMap,
     lang: Lang,
 ) -> Result<Response, Response> {
-    sessions::required(&state.desk, &headers, lang).await?;
+    let who = sessions::required(&state.desk, &headers, lang).await?;
     let none = || StatusCode::NOT_FOUND.into_response();
     if !evidence::is_hash(&sha256) || kind.len() > 40 {
         return Err(none());
@@ -254,6 +260,10 @@ pub(super) async fn piece(
         .read(|mut conn| Box::pin(async move { pieces::media_type(&mut conn, &hash, &of).await }));
     let known = known.await.map_err(|error| office::failed(&error))?;
     let media_type = known.ok_or_else(none)?;
+    let action = format!("evidence {kind} {sha256}");
+    sessions::note(&state.desk, &who, &action, None)
+        .await
+        .map_err(|error| office::failed(&error))?;
     let bytes = evidence::read(&state.evidence, &sha256).await;
     let bytes = bytes.map_err(IntoResponse::into_response)?;
     Ok(evidence::answer(&kind, &sha256, &media_type, bytes))

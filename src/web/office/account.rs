@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Bar, OfficeState, failed, layout, own_form, rendered};
+use super::{Bar, OfficeState, count_failed, failed, layout, own_form, rendered};
+use crate::web::client::Client;
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
 use crate::web::passwords::{self, Caller, LengthError};
@@ -114,13 +115,14 @@ pub(super) struct Given {
 /// `POST /office/account`: another password, for whoever knows the current one.
 pub(super) async fn take(
     State(state): State<OfficeState>,
+    client: Client,
     headers: HeaderMap,
     lang: Lang,
     Form(given): Form<Given>,
 ) -> Result<Response, Response> {
     let desk = &state.desk;
     let who = sessions::required(desk, &headers, lang).await?;
-    own_form(&state, &headers, lang, &who, &given.csrf)?;
+    own_form(&state, &headers, lang, &who, &given.csrf).await?;
     let refused = |said: Said| page(&state, lang, &who, StatusCode::UNPROCESSABLE_ENTITY, &said);
     if let Some(wrong) = mistake(&given) {
         return Err(refused(wrong));
@@ -139,7 +141,10 @@ pub(super) async fn take(
     };
     let hash = match state.hashing.run(Caller::Known, work).await {
         Ok(Some(Ok(hash))) => hash,
-        Ok(None) => return Err(refused(Said::Wrong("current", "account-current-wrong"))),
+        Ok(None) => {
+            count_failed(&state, client, Some(who.member.id.clone())).await;
+            return Err(refused(Said::Wrong("current", "account-current-wrong")));
+        }
         Ok(Some(Err(error))) => {
             tracing::error!(%error, "a new password could not be hashed");
             return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());

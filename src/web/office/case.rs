@@ -9,7 +9,7 @@ use axum::response::Response;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{Bar, OfficeState, failed, layout, message, rendered, unreadable, worker};
+use super::{Bar, OfficeState, Wanted, failed, layout, message, rendered, unreadable, worker};
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::history::{Gap, Outage};
@@ -57,15 +57,12 @@ pub(super) async fn find(
     let Ok(reference) = reference.parse::<Reference>() else {
         return Err(none("search-mistyped"));
     };
-    let reference = reference.to_string();
-    let case = desk
-        .store
-        .read(|mut conn| {
-            Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
-        })
-        .await
-        .map_err(|error| failed(&error))?;
+    let case = by_reference(desk, &reference).await?;
     let Some(case) = case else {
+        let action = format!("refused: no case {reference}");
+        sessions::note(desk, who, &action, None)
+            .await
+            .map_err(|error| failed(&error))?;
         return Err(none("case-none-text"));
     };
     if !scope.covers(&case.office) {
@@ -78,6 +75,18 @@ pub(super) async fn find(
         return Err(message(desk, lang, who, status, "case-elsewhere", text));
     }
     Ok(case)
+}
+
+/// The case with this reference, whoever may see it.
+pub(super) async fn by_reference(
+    desk: &Desk,
+    reference: &Reference,
+) -> Result<Option<Case>, Response> {
+    let reference = reference.to_string();
+    let read = desk.store.read(|mut conn| {
+        Box::pin(async move { reports::by_reference(&mut conn, &reference).await })
+    });
+    read.await.map_err(|error| failed(&error))
 }
 
 async fn open(desk: &Desk, case: Case) -> Result<Opened, store::Error> {
@@ -197,7 +206,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     lang: Lang,
 ) -> Result<Response, Response> {
-    let (who, scope) = worker(&state, &headers, lang).await?;
+    let (who, scope) = worker(&state, &headers, lang, Wanted::Case(&reference)).await?;
     let case = find(&state, &who, &scope, &reference, lang).await?;
     Ok(shown(&state, &who, case, lang, StatusCode::OK, None).await)
 }

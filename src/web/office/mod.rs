@@ -24,16 +24,18 @@ use tokio::sync::Semaphore;
 
 pub(in crate::web) use case::failure;
 
+use super::client::Client;
 use super::desk::{Desk, office_name};
 use super::lang::Lang;
 use super::layout::{Layout, NavLink, address};
 use super::passwords::HashingPlaces;
 use super::sessions::{self, Scope, SignedIn};
 use super::texts::Texts;
-use super::throttle::{Rate, Throttle};
+use super::throttle::{Rate, Throttle, key_of};
 use crate::domain::Clock;
 use crate::domain::case::Role;
 use crate::store::seal::SealError;
+use crate::store::sign_ins::{self, Failed};
 use crate::store::{self, staff::Member};
 
 /// What the office allows.
@@ -49,6 +51,8 @@ pub struct Settings {
     pub per_device: Rate,
     /// Passwords hashed at one time, beside one that is for known browsers alone.
     pub hashes: usize,
+    /// Rows that failed sign-ins may take in an hour, beside one for each account.
+    pub failed_rows_an_hour: u32,
 }
 
 impl Default for Settings {
@@ -64,6 +68,7 @@ impl Default for Settings {
             per_account: rate(40, 5),
             per_device: rate(6, 30),
             hashes: 2,
+            failed_rows_an_hour: 400,
         }
     }
 }
@@ -114,6 +119,7 @@ pub struct OfficeState {
     desk: Desk,
     throttles: Arc<Throttles>,
     hashing: HashingPlaces,
+    failed_rows_an_hour: u32,
     decoding: Arc<Semaphore>,
 }
 
@@ -123,6 +129,7 @@ impl OfficeState {
         OfficeState {
             throttles: Arc::new(Throttles::new(&settings, &desk.clock)),
             hashing: HashingPlaces::new(settings.hashes),
+            failed_rows_an_hour: settings.failed_rows_an_hour,
             decoding: Arc::new(Semaphore::new(DECODING)),
             desk,
         }
@@ -260,15 +267,35 @@ pub(in crate::web) fn failed(error: &store::Error) -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-/// Who is signed in, if cases are for them.
+/// What somebody asks to see, for the trail.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    List,
+    Search,
+    /// The case with what may be its reference.
+    Case(&'a str),
+}
+
+/// Who is signed in, if cases are for them. That they are not is in the trail.
 async fn worker(
     state: &OfficeState,
     headers: &HeaderMap,
     lang: Lang,
+    wanted: Wanted<'_>,
 ) -> Result<(SignedIn, Scope), Response> {
     let who = sessions::required(&state.desk, headers, lang).await?;
     let scope = who.scope();
     if matches!(scope, Scope::None) {
+        let what = match wanted {
+            Wanted::List => "the list",
+            Wanted::Search => "a search",
+            Wanted::Case(_) => "a case",
+        };
+        let id = case_id(&state.desk, wanted).await?;
+        let action = format!("refused: no right to {what}");
+        sessions::note(&state.desk, &who, &action, id.as_deref())
+            .await
+            .map_err(|error| failed(&error))?;
         let t = Texts::of(lang);
         let text = t.get("office-no-cases-text");
         return Err(message(
@@ -283,20 +310,33 @@ async fn worker(
     Ok((who, scope))
 }
 
+/// The id of the case that is asked for, where there is one.
+async fn case_id(desk: &Desk, wanted: Wanted<'_>) -> Result<Option<String>, Response> {
+    let Wanted::Case(typed) = wanted else {
+        return Ok(None);
+    };
+    let Ok(reference) = typed.parse() else {
+        return Ok(None);
+    };
+    let case = case::by_reference(desk, &reference).await?;
+    Ok(case.map(|case| case.id))
+}
+
 /// The same for what a form sends: it must come from a page of ours, of this session.
 async fn sender(
     state: &OfficeState,
     headers: &HeaderMap,
     lang: Lang,
+    wanted: Wanted<'_>,
     csrf: &str,
 ) -> Result<(SignedIn, Scope), Response> {
-    let (who, scope) = worker(state, headers, lang).await?;
-    own_form(state, headers, lang, &who, csrf)?;
+    let (who, scope) = worker(state, headers, lang, wanted).await?;
+    own_form(state, headers, lang, &who, csrf).await?;
     Ok((who, scope))
 }
 
-/// Refuses a form that does not come from a page of ours, of this session.
-fn own_form(
+/// Refuses a form that does not come from a page of ours, of this session; that is in the trail.
+async fn own_form(
     state: &OfficeState,
     headers: &HeaderMap,
     lang: Lang,
@@ -306,6 +346,14 @@ fn own_form(
     if sessions::from_our_own_page(headers, &state.desk.site.own_url) && who.sent(csrf) {
         return Ok(());
     }
+    sessions::note(
+        &state.desk,
+        who,
+        "refused: a form of another page or session",
+        None,
+    )
+    .await
+    .map_err(|error| failed(&error))?;
     let text = Texts::of(lang).get("office-form-old-text");
     Err(message(
         &state.desk,
@@ -315,6 +363,30 @@ fn own_form(
         "office-form-old",
         text,
     ))
+}
+
+/// Counts that a wrong password was tried. Who tried it is answered the same when that cannot
+/// be written.
+async fn count_failed(state: &OfficeState, client: Client, staff: Option<String>) {
+    let desk = &state.desk;
+    let network = match key_of(client) {
+        IpAddr::V6(network) => format!("{network}/64"),
+        IpAddr::V4(address) => address.to_string(),
+    };
+    let failed = Failed { network, staff };
+    let (now, rows) = (desk.clock.now(), state.failed_rows_an_hour);
+    let written = sessions::again_if_raced(|| {
+        let (audit, failed) = (desk.audit(), failed.clone());
+        desk.store.write(move |mut conn| {
+            Box::pin(async move {
+                let (keys, random) = (&audit.keys, &*audit.random);
+                sign_ins::count_failed(&mut conn, keys, random, &failed, rows, now).await
+            })
+        })
+    });
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "a failed sign-in could not be counted");
+    }
 }
 
 /// Where somebody who has signed in begins: at the list of cases, if cases are for them.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Bar, OfficeState, case, failed, layout, rendered, worker};
+use super::{Bar, OfficeState, Wanted, case, failed, layout, rendered, worker};
 use crate::domain::office;
 use crate::domain::passport::PassportNumber;
 use crate::store::reports::{self, Case, Which};
@@ -119,7 +119,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     lang: Lang,
 ) -> Result<Response, Response> {
-    let (who, scope) = worker(&state, &headers, lang).await?;
+    let (who, scope) = worker(&state, &headers, lang, Wanted::List).await?;
     let desk = &state.desk;
     let (which, word) = if asked.which == "done" {
         (Which::Done, "done")
@@ -134,9 +134,6 @@ pub(super) async fn page(
     };
     let code = office.map(|office| office.code.as_str());
     let action = format!("list {word} {} page {number}", code.unwrap_or("all"));
-    sessions::note(desk, &who, &action, None)
-        .await
-        .map_err(|error| failed(&error))?;
     let (count, cases) = desk
         .store
         .read(move |mut conn| {
@@ -147,6 +144,10 @@ pub(super) async fn page(
                 Ok((count, cases))
             })
         })
+        .await
+        .map_err(|error| failed(&error))?;
+    let shown = cases.iter().map(|case| case.id.clone()).collect();
+    sessions::note_list(desk, &who, &action, shown)
         .await
         .map_err(|error| failed(&error))?;
     let here = if which == Which::Done {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::case::find;
-use super::{OfficeState, failed, message, unreadable, worker};
+use super::{OfficeState, Wanted, failed, message, unreadable, worker};
 use crate::store::reports;
 use crate::web::lang::Lang;
 use crate::web::texts::Texts;
@@ -25,7 +25,7 @@ pub(super) async fn show(
     headers: HeaderMap,
     lang: Lang,
 ) -> Result<Response, Response> {
-    let (who, scope) = worker(&state, &headers, lang).await?;
+    let (who, scope) = worker(&state, &headers, lang, Wanted::Case(&reference)).await?;
     let case = find(&state, &who, &scope, &reference, lang).await?;
     let desk = &state.desk;
     let action = format!("screenshot {number}");

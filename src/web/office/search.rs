@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::queue::Row;
-use super::{Bar, OfficeState, failed, layout, rendered, sender};
+use super::{Bar, OfficeState, Wanted, failed, layout, rendered, sender};
 use crate::domain::office;
 use crate::domain::passport::PassportNumber;
 use crate::domain::reference::{Reference, ReferenceError};
-use crate::store::reports;
+use crate::store::reports::{self, Case};
 use crate::web::desk::{format_at, office_name, zone_of};
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
@@ -56,7 +56,7 @@ pub(super) async fn take(
     lang: Lang,
     Form(given): Form<Given>,
 ) -> Result<Response, Response> {
-    let (who, scope) = sender(&state, &headers, lang, &given.csrf).await?;
+    let (who, scope) = sender(&state, &headers, lang, Wanted::Search, &given.csrf).await?;
     let desk = &state.desk;
     let typed: String = given.q.trim().chars().take(100).collect();
     let as_reference = typed.parse::<Reference>();
@@ -64,9 +64,6 @@ pub(super) async fn take(
         let to = format!("/office/cases/{reference}");
         return Ok(Redirect::to(&address(lang, &to)).into_response());
     }
-    sessions::note(desk, &who, "search by passport", None)
-        .await
-        .map_err(|error| failed(&error))?;
     let number = PassportNumber::parse(&typed);
     let cases = match &number {
         Err(_) => Vec::new(),
@@ -78,6 +75,20 @@ pub(super) async fn take(
             read.await.map_err(|error| failed(&error))?
         }
     };
+    // A single case is not listed: a look at its page, or the refusal of it, is an entry of its own.
+    let (own, others): (Vec<&Case>, Vec<&Case>) = cases
+        .iter()
+        .filter(|_| cases.len() > 1)
+        .partition(|case| scope.covers(&case.office));
+    let ids = |cases: Vec<&Case>| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
+    sessions::note_list(desk, &who, "search by passport", ids(own))
+        .await
+        .map_err(|error| failed(&error))?;
+    if !others.is_empty() {
+        sessions::note_list(desk, &who, "refused: another office", ids(others))
+            .await
+            .map_err(|error| failed(&error))?;
+    }
     if let [case] = cases.as_slice() {
         let to = format!("/office/cases/{}", case.reference);
         return Ok(Redirect::to(&address(lang, &to)).into_response());
@@ -98,10 +109,6 @@ pub(super) async fn take(
             ));
             continue;
         }
-        // Its name is shown: that is a look at the case.
-        sessions::note(desk, &who, "found by passport", Some(&case.id))
-            .await
-            .map_err(|error| failed(&error))?;
         let today = at
             .map_or(desk.site.zone, zone_of)
             .at(desk.clock.now())

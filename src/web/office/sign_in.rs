@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{OfficeState, failed, home, rendered};
+use super::{OfficeState, count_failed, failed, home, rendered};
 use crate::domain::report;
 use crate::store;
 use crate::store::staff::{self, Member};
@@ -133,9 +133,12 @@ pub(super) async fn take(
     let Ok(right) = state.hashing.run(caller, work).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let Some(member) = member.filter(|_| right) else {
-        tracing::info!("a sign-in failed");
-        return wrong();
+    let member = match member {
+        Some(member) if right => member,
+        other => {
+            count_failed(&state, client, other.map(|member| member.id)).await;
+            return wrong();
+        }
     };
     match sessions::open(desk, &member, &headers, device).await {
         Ok(Some(cookies)) => {

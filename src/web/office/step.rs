@@ -1,8 +1,6 @@
 //! Moving a case on. Two clicks, or two officers at once, move it once; the later one is
 //! told who was faster.
 
-use std::sync::Arc;
-
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,12 +8,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::case::{Refused, find, fingerprint, shown};
-use super::{OfficeState, failed, sender, unreadable};
+use super::{OfficeState, Wanted, failed, sender, unreadable};
 use crate::domain::case::CaseState;
 use crate::domain::{office, report};
+use crate::store::audit::Entry;
 use crate::store::case_steps::NewStep;
 use crate::store::reports::Case;
-use crate::store::{self, case_steps, reports, staff};
+use crate::store::{self, case_steps, reports};
 use crate::web::desk::format_at;
 use crate::web::lang::Lang;
 use crate::web::layout::address;
@@ -57,7 +56,14 @@ pub(super) async fn take(
     lang: Lang,
     Form(given): Form<Given>,
 ) -> Result<Response, Response> {
-    let (who, scope) = sender(&state, &headers, lang, &given.csrf).await?;
+    let (who, scope) = sender(
+        &state,
+        &headers,
+        lang,
+        Wanted::Case(&reference),
+        &given.csrf,
+    )
+    .await?;
     let case = find(&state, &who, &scope, &reference, lang).await?;
     let t = Texts::of(lang);
     let (Some(from), Some(to)) = (CaseState::parse(&given.from), CaseState::parse(&given.to))
@@ -97,12 +103,17 @@ pub(super) async fn take(
             reason: CaseState::needs_reason(to).then(|| reason.clone()),
             at: now,
         };
-        let (keys, random) = (state.desk.keys.get(), Arc::clone(&state.desk.random));
+        let audit = state.desk.audit();
         state.desk.store.write(move |mut conn| {
             Box::pin(async move {
-                case_steps::advance(&mut conn, &step, &keys, &*random).await?;
-                let action = format!("step {} to {}", from.as_str(), to.as_str());
-                staff::note(&mut conn, &step.staff, &action, Some(&step.report), now).await
+                case_steps::advance(&mut conn, &step, &audit.keys, &*audit.random).await?;
+                let entry = Entry {
+                    staff: step.staff,
+                    action: format!("step {} to {}", from.as_str(), to.as_str()),
+                    report: Some(step.report),
+                    shown: Vec::new(),
+                };
+                audit.note(&mut conn, &entry, now).await
             })
         })
     })
