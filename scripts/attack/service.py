@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -33,9 +34,12 @@ expect = {{ status = 200, text = "Perpanjang izin tinggal" }}
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that the kernel gives to the thousands of connections of an attack."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def until(what, ready, seconds=30):
@@ -163,6 +167,13 @@ urls = ["http://127.0.0.1:{control}/generate_204"]
                 (int(since * 1000),)).fetchone()
         finally:
             database.close()
+
+    def website_state(self):
+        """What the status page says of the component that the flows speak for."""
+        status, _, said = Client(self.port).ask("GET", "/api/v1/status")
+        if status != 200:
+            return f"({status or 'no answer'})"
+        return next(one["state"] for one in json.loads(said)["components"] if one["id"] == "website")
 
     def bytes_on_disk(self):
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
