@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{ALLOW, CONNECTION, HOST, HeaderValue, LOCATION};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
@@ -32,7 +32,7 @@ use super::errors::{self, RETRY_AFTER_SECONDS};
 use super::fair_share::{Share, Shares};
 use super::lang::Lang;
 use super::operations::route_class;
-use super::page_cache::PageCache;
+use super::page_cache::{Kind, PageCache};
 use super::security;
 use super::site::Site;
 use super::slow_body::SteadyBody;
@@ -143,6 +143,9 @@ pub struct Server {
     drains: Semaphore,
     limits: Limits,
     unknown_proxies: Option<UnknownProxies>,
+    /// The page for who finds no place, in each language: a crowd must not cost a rendering
+    /// each.
+    busy: [Bytes; Lang::COUNT],
 }
 
 impl Server {
@@ -153,6 +156,8 @@ impl Server {
             places: Places::new(limits.requests),
             drains: Semaphore::new(MAX_DRAINS),
             pages,
+            busy: Lang::ALL
+                .map(|lang| errors::page(&site, lang, StatusCode::SERVICE_UNAVAILABLE).into()),
             router,
             site,
             limits,
@@ -284,7 +289,7 @@ impl Server {
         let api = path == "/api" || path.starts_with("/api/");
         let mut response = match self.early(&request, path) {
             Some(response) => response,
-            None => self.routed(request, peer, lang).await,
+            None => self.routed(request, peer, lang, api).await,
         };
         errors::dress(&mut response, &self.site, lang, api);
         security::apply(response.headers_mut(), self.site.is_https());
@@ -319,7 +324,13 @@ impl Server {
         None
     }
 
-    async fn routed(&self, request: Request<Incoming>, peer: IpAddr, lang: Lang) -> Response<Body> {
+    async fn routed(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        lang: Lang,
+        api: bool,
+    ) -> Response<Body> {
         if let Some(unknown) = &self.unknown_proxies
             && self.counted(peer).is_some()
         {
@@ -335,7 +346,13 @@ impl Server {
             if let Ok(_turn) = self.drains.try_acquire() {
                 drain(Body::new(body), self.limits.body).await;
             }
-            return closing(StatusCode::SERVICE_UNAVAILABLE);
+            let mut response = closing(StatusCode::SERVICE_UNAVAILABLE);
+            if !api && let Some(page) = self.busy.get(lang.index()) {
+                let html = HeaderValue::from_static(Kind::HTML.content_type);
+                response.headers_mut().insert(CONTENT_TYPE, html);
+                *response.body_mut() = page.clone().into();
+            }
+            return response;
         }
         if body.size_hint().lower() > self.limits.body {
             drain(Body::new(body), u64::MAX).await;
