@@ -457,9 +457,9 @@ fn a_missing_master_key_is_made_once_for_this_user_alone() {
     let data = folder.path().join("data");
     let text = format!("{LEAST}[data]\nfolder = {data:?}\n");
     let config = read(&text).unwrap();
-    let (first, made) = MasterKeys::load(&config, &SystemRandom).unwrap();
+    let (first, made) = MasterKeys::load(&config, "1", &SystemRandom).unwrap();
     assert!(made);
-    let (second, made) = MasterKeys::load(&config, &SystemRandom).unwrap();
+    let (second, made) = MasterKeys::load(&config, "1", &SystemRandom).unwrap();
     assert!(!made);
     assert_eq!(first, second);
     let mode = fs::metadata(config.key_file())
@@ -471,10 +471,10 @@ fn a_missing_master_key_is_made_once_for_this_user_alone() {
 
     // One that is there and broken is never replaced: what it sealed would be lost.
     fs::write(config.key_file(), "").unwrap();
-    assert!(MasterKeys::load(&config, &SystemRandom).is_err());
+    assert!(MasterKeys::load(&config, "1", &SystemRandom).is_err());
     assert_eq!(fs::read_to_string(config.key_file()).unwrap(), "");
     let of_environment = read_in(&text, &[("SIAGA_MASTER_KEY", &"0f".repeat(32))]).unwrap();
-    assert!(MasterKeys::load(&of_environment, &SystemRandom).is_ok());
+    assert!(MasterKeys::load(&of_environment, "1", &SystemRandom).is_ok());
 }
 
 // ── siaga validate ───────────────────────────────────────────────────────────────────────

@@ -2,7 +2,9 @@
 //! both databases.
 
 mod erased;
+mod killed;
 mod permissions;
+mod rotated;
 
 use std::time::Duration;
 

@@ -142,11 +142,7 @@ pub async fn retain(
         Box::pin(retention::old_messages(c, before))
     })
     .await?;
-    // What requests that can no longer be repeated would be answered from.
-    until_done(store, stop, now - REPEATABLE, |c, before| {
-        Box::pin(end_repeats(c, before, retention::AT_ONCE.cast_signed()))
-    })
-    .await?;
+    until_done(store, stop, now - REPEATABLE, END_REPEATS).await?;
     store
         .write(move |mut c| {
             Box::pin(async move {
@@ -158,6 +154,18 @@ pub async fn retain(
         .await?;
     Ok(removed)
 }
+
+/// Forgets what requests that can no longer be repeated would be answered from.
+///
+/// # Errors
+/// When the database fails: what was done until then is done.
+pub(super) async fn end_all_repeats(store: &Store, now: Moment) -> Result<u64, store::Error> {
+    let (_running, stop) = watch::channel(false);
+    until_done(store, &stop, now - REPEATABLE, END_REPEATS).await
+}
+
+const END_REPEATS: Portion =
+    |c, before| Box::pin(end_repeats(c, before, retention::AT_ONCE.cast_signed()));
 
 /// Removes a portion of what is older than a moment; gives how much that was.
 type Portion = for<'a> fn(&'a mut Conn<'_>, Moment) -> BoxFuture<'a, Result<u64, store::Error>>;

@@ -10,5 +10,6 @@ pub mod jobs;
 pub mod keys;
 pub mod life;
 pub mod past;
+pub mod rotation;
 pub mod service;
 mod settings;

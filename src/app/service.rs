@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::files::Folders;
 use super::jobs;
+use super::keys::KeyKeeper;
 use super::life::Life;
 use super::{audit_head, descriptors, disk_watch, ingest, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
@@ -162,6 +163,16 @@ impl Service {
             );
         }
         private_folder(&self.screenshots())?;
+        let mut keeper = KeyKeeper::new(
+            self.config.clone(),
+            self.store.clone(),
+            self.keys.clone(),
+            Arc::clone(&self.clock),
+            &*self.random,
+        );
+        // Before anything uses the keys, so that a rotation waits for this process too.
+        keeper.look().await?;
+        life.spawn("master keys", keeper.run(life.stop()));
         let listener = TcpListener::bind(self.config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod import;
+pub mod keys;
 pub mod offices;
 pub mod rehearse;
 pub mod run;
@@ -11,6 +12,7 @@ pub mod staff;
 mod table;
 pub mod validate;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -18,7 +20,7 @@ use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Environment};
 use crate::store::Store;
 use crate::store::seal::MasterKeys;
 
@@ -40,6 +42,7 @@ enum Command {
     Import(import::Args),
     Rehearse(rehearse::Args),
     Staff(staff::Args),
+    Keys(keys::Args),
     Offices(offices::Args),
     Audit(audit::Args),
 }
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
             Command::Import(args) => import::run(args).await,
             Command::Staff(args) => Box::pin(staff::run(args)).await,
             Command::Audit(args) => Box::pin(audit::run(args)).await,
+            Command::Keys(args) => Box::pin(keys::run(args)).await,
             Command::Offices(args) => Ok(offices::run(&args)),
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
@@ -95,6 +99,17 @@ fn read_keys(config: &Config) -> anyhow::Result<MasterKeys> {
     let (keys, _) = config::MasterKeys::read(config)?;
     let keys = keys.iter().map(|(id, key)| (id.to_owned(), *key)).collect();
     MasterKeys::new(keys).context("there is no master key")
+}
+
+/// Reads the configuration; where it has mistakes, prints them and gives the exit code.
+#[allow(clippy::print_stderr, reason = "what is wrong with what was given")]
+fn open_config(path: &Path) -> Result<Config, ExitCode> {
+    Config::open(path, &Environment::of_process()).map_err(|problems| {
+        for problem in &problems {
+            eprintln!("{problem}");
+        }
+        ExitCode::from(2)
+    })
 }
 
 /// Opens the database that the service uses, for a command that runs beside it.

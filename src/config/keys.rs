@@ -101,9 +101,9 @@ impl MasterKeys {
     }
 
     /// The keys of `SIAGA_MASTER_KEY` (variable or secret file), else of the key file, which is
-    /// made where it is missing. Also tells whether it was: whoever started the program then
+    /// made with a key `id` where it is missing. Also tells whether it was: whoever started the program then
     /// has to learn that this file must be kept apart from the backups, and safe.
-    pub fn load(config: &Config, random: &dyn Random) -> Result<(Self, bool), KeyError> {
+    pub fn load(config: &Config, id: &str, random: &dyn Random) -> Result<(Self, bool), KeyError> {
         if let Some(keys) = Self::given(config)? {
             return Ok((keys, false));
         }
@@ -111,7 +111,7 @@ impl MasterKeys {
             path: config.key_file(),
         };
         let made = match fs::symlink_metadata(&file.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => file.create(random)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => file.create(id, random)?,
             _ => false,
         };
         Ok((file.read()?, made))
@@ -246,13 +246,13 @@ impl KeyFile {
     }
 
     /// Writes the first key; whether it was ours that got there first.
-    fn create(&self, random: &dyn Random) -> Result<bool, KeyError> {
+    fn create(&self, id: &str, random: &dyn Random) -> Result<bool, KeyError> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(self.folder())
             .map_err(|error| self.failed(error))?;
-        let first = MasterKeys(vec![("1".to_owned(), random::bytes(random))]);
+        let first = MasterKeys(vec![(id.to_owned(), random::bytes(random))]);
         self.write(&first, false)
     }
 

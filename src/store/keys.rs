@@ -16,12 +16,13 @@ statements! {
     SET_CHECK = "UPDATE master_keys SET check_hash = $2 WHERE id = $1";
     RETIRE = "UPDATE master_keys SET state = 'retiring', since = $2
         WHERE state = 'current' AND id <> $1";
+    RETIRE_LOST = "UPDATE master_keys SET state = 'retiring', since = $2 WHERE id = $1";
     MAKE_CURRENT = "UPDATE master_keys SET state = 'current', since = $2
         WHERE id = $1 AND state IN ('announced', 'retiring')";
     COMPLETE = "UPDATE master_keys SET completed_at = $2 WHERE id = $1";
     REMOVE = "DELETE FROM master_keys WHERE id = $1";
     REPORTS_OF = "SELECT key_id AS id, COUNT(*) AS data_keys,
-            COUNT(*) + COUNT(email_hash) + COUNT(phone_hash) AS hashes
+            COUNT(*) + COUNT(email_hash) + COUNT(phone_hash) + COUNT(network_hash) AS hashes
         FROM reports WHERE key_id IS NOT NULL GROUP BY key_id";
     SECRETS_OF = "SELECT secret_key_id AS id, COUNT(*) AS secrets, MAX(received_at) AS newest
         FROM reports WHERE secret_key_id IS NOT NULL GROUP BY secret_key_id";
@@ -193,7 +194,8 @@ pub enum KeysUnfit {
     /// It holds another key under the same id.
     #[error(
         "the master key `{0}` is not the one that this database was sealed with: another stands \
-         under its id. Put the right one back from your copy"
+         under its id. Put the right one back from your copy. If that is lost for good, take this one \
+         out, and `siaga keys rotate --without {0}` goes on with another"
     )]
     Other(String),
     /// It holds only a key that was dropped.
@@ -290,6 +292,12 @@ pub async fn announce(
 pub async fn make_current(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<(), Error> {
     conn.execute(RETIRE, values![id, now]).await?;
     conn.execute(MAKE_CURRENT, values![id, now]).await?;
+    Ok(())
+}
+
+/// Takes the current key out of use although nothing is current after it: it is lost.
+pub async fn retire(conn: &mut Conn<'_>, id: &str, now: Moment) -> Result<(), Error> {
+    conn.execute(RETIRE_LOST, values![id, now]).await?;
     Ok(())
 }
 

@@ -27,6 +27,7 @@ pub mod pieces;
 pub mod reevaluation;
 pub mod reports;
 pub mod retention;
+pub mod rewrap;
 pub mod runs;
 pub mod seal;
 pub mod sign_ins;
@@ -140,6 +141,12 @@ impl Error {
         )
     }
 
+    /// Whether a foreign key forbade it: another row refers to the one that was to go.
+    pub fn is_still_referred_to(&self) -> bool {
+        matches!(self, Error::Database(sqlx::Error::Database(error))
+            if matches!(error.kind(), sqlx::error::ErrorKind::ForeignKeyViolation))
+    }
+
     /// Whether a unique index forbade it: the row is there already.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Error::Database(sqlx::Error::Database(error))
@@ -169,6 +176,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         reports::STATEMENTS,
         reports::PERSONAL_STATEMENTS,
         retention::STATEMENTS,
+        rewrap::STATEMENTS,
         runs::STATEMENTS,
         sign_ins::STATEMENTS,
         staff::STATEMENTS,

@@ -346,7 +346,7 @@ pub struct Case {
     pub network_hash: Option<Vec<u8>>,
     /// Pictures that came with it and were not kept.
     pub left_out: Option<LeftOut>,
-    sealed: Sealed,
+    sealed: Sealed<7>,
 }
 
 impl Case {

@@ -93,6 +93,16 @@ impl MasterKeys {
         Some(self)
     }
 
+    /// The same keys, with those of `others` behind them whose ids are not taken.
+    pub fn extended(mut self, others: MasterKeys) -> Self {
+        for (id, key) in others.keys {
+            if !self.holds(&id) {
+                self.keys.push((id, key));
+            }
+        }
+        self
+    }
+
     /// The same keys without those that `keep` gives `false` for; the current one always stays.
     pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
         let current = self.current().to_owned();

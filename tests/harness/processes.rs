@@ -576,6 +576,14 @@ look_every = "200ms"
         )
     }
 
+    /// Starts another command of Siaga with this configuration, and waits for nothing.
+    pub(crate) fn spawn_command(&self, arguments: &[&str]) -> Process {
+        let config = self.config();
+        let config = ["--config", config.to_str().expect("a path")];
+        let arguments = [arguments, &config].concat();
+        Process::siaga("command", self.folder.path(), &arguments, &self.environment)
+    }
+
     /// Starts the process, and waits for nothing.
     pub(crate) fn spawn(&self) -> Process {
         let config = self.config();

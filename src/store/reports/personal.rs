@@ -9,9 +9,9 @@ statements! {
     SEALED_BY = "SELECT key_id, wrapped_key FROM reports WHERE id = $1";
 }
 
-/// What is sealed of a report.
+/// `N` columns of what is sealed of a report.
 #[derive(Clone)]
-pub(in crate::store) struct Sealed {
+pub(in crate::store) struct Sealed<const N: usize> {
     /// The report's id, to which all of it is bound.
     pub(in crate::store) id: String,
     /// Id of the master key that wraps the report's key.
@@ -19,7 +19,7 @@ pub(in crate::store) struct Sealed {
     /// The report's key, wrapped.
     pub(in crate::store) wrapped_key: Option<Vec<u8>>,
     /// The columns by name, without `sealed_`.
-    pub(in crate::store) columns: [(&'static str, Option<Vec<u8>>); 7],
+    pub(in crate::store) columns: [(&'static str, Option<Vec<u8>>); N],
 }
 
 /// The personal data of a report.
@@ -44,34 +44,28 @@ pub struct Personal {
     pub broken: Vec<&'static str>,
 }
 
-impl Sealed {
-    /// Opens all columns; `None` once the report is erased.
-    pub(in crate::store) fn open(&self, keys: &MasterKeys) -> Result<Option<Personal>, SealError> {
+/// Of each column its text, or why it does not open.
+type Texts<const N: usize> = [Result<Option<String>, SealError>; N];
+
+impl<const N: usize> Sealed<N> {
+    /// The report's key, and the text of each column; `None` once the report is erased.
+    pub(in crate::store) fn texts(
+        &self,
+        keys: &MasterKeys,
+    ) -> Result<Option<(DataKey, Texts<N>)>, SealError> {
         let Some(key) = self.data_key(keys)? else {
             return Ok(None);
         };
-        let mut broken = Vec::new();
-        let mut opened = self.columns.iter().map(|(column, sealed)| {
-            let plain = key.open("reports", column, &self.id, sealed.as_ref()?);
-            let text = plain.ok().and_then(|plain| String::from_utf8(plain).ok());
-            if text.is_none() {
-                broken.push(*column);
-            }
-            text
+        let texts = self.columns.each_ref().map(|(column, sealed)| {
+            let Some(sealed) = sealed else {
+                return Ok(None);
+            };
+            let plain = key.open("reports", column, &self.id, sealed)?;
+            String::from_utf8(plain)
+                .map(Some)
+                .map_err(|_| SealError::Broken(format!("reports/{column}/{}", self.id)))
         });
-        let mut next = || opened.next().flatten();
-        let mut personal = Personal {
-            name: next().unwrap_or_default(),
-            nationality: next(),
-            passport_number: next().unwrap_or_default(),
-            email: next(),
-            phone: next(),
-            message: next(),
-            billing_code: next(),
-            broken: Vec::new(),
-        };
-        personal.broken = broken;
-        Ok(Some(personal))
+        Ok(Some((key, texts)))
     }
 
     /// The report's key; `None` once it is erased.
@@ -85,6 +79,31 @@ impl Sealed {
             self.key_id.as_deref(),
             self.wrapped_key.as_deref(),
         )
+    }
+}
+
+impl Sealed<7> {
+    /// Opens all columns; `None` once the report is erased.
+    pub(in crate::store) fn open(&self, keys: &MasterKeys) -> Result<Option<Personal>, SealError> {
+        let Some((_, texts)) = self.texts(keys)? else {
+            return Ok(None);
+        };
+        let broken = std::iter::zip(&self.columns, &texts)
+            .filter(|(_, text)| text.is_err())
+            .map(|((column, _), _)| *column)
+            .collect();
+        let [name, nationality, passport, email, phone, message, billing] =
+            texts.map(|text| text.unwrap_or(None));
+        Ok(Some(Personal {
+            name: name.unwrap_or_default(),
+            nationality,
+            passport_number: passport.unwrap_or_default(),
+            email,
+            phone,
+            message,
+            billing_code: billing,
+            broken,
+        }))
     }
 }
 
