@@ -3,6 +3,7 @@
 mod accounts;
 mod cases;
 mod doors;
+mod flood;
 mod passwords;
 mod sign_ins;
 pub(crate) mod staff;

@@ -136,7 +136,7 @@ pub(super) async fn by_passport(store: &Store, keys: &MasterKeys, number: &str) 
     let hashes = keys.lookups("passport", number);
     store
         .read(move |mut conn| {
-            Box::pin(async move { reports::by_passport(&mut conn, hashes).await })
+            Box::pin(async move { reports::of_passport(&mut conn, hashes).await })
         })
         .await
         .unwrap()
@@ -387,7 +387,7 @@ async fn after_a_rotation_old_reports_open_and_are_found() {
         }
         assert_eq!(
             by_passport(&db.store, &after, PASSPORT).await,
-            ["REF-2", "REF-1"]
+            ["REF-1", "REF-2"]
         );
         // The old key alone opens the old report only.
         assert!(by_reference(&db.store, 1).await.open(&before).is_ok());

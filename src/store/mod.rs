@@ -174,6 +174,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         pieces::STATEMENTS,
         reevaluation::STATEMENTS,
         reports::STATEMENTS,
+        reports::LIST_STATEMENTS,
         reports::PERSONAL_STATEMENTS,
         retention::STATEMENTS,
         rewrap::STATEMENTS,

@@ -1,8 +1,10 @@
 //! Reports of affected applicants, and their way through an office. Personal data goes in
 //! and comes out sealed; opening it takes the master keys.
 
+mod lists;
 mod personal;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -11,12 +13,14 @@ use sqlx::FromRow;
 use super::conn::{statements, values};
 use super::runs::component;
 use super::seal::{DataKey, MasterKeys, SealError};
-use super::{Conn, Error, files, reevaluation};
+use super::{Conn, Error, Value, files, reevaluation};
 use crate::domain::case::CaseState;
 use crate::domain::disk::NoRoom;
 use crate::domain::finding::Finding;
 use crate::domain::report::{self, LeftOut, Report, Submitted};
 use crate::domain::{ComponentId, Moment, Network, Random};
+pub(super) use lists::STATEMENTS as LIST_STATEMENTS;
+pub use lists::{Line, Open, of_networks_since, of_passport, open, others_of_passport};
 pub use personal::Personal;
 pub(super) use personal::{STATEMENTS as PERSONAL_STATEMENTS, Sealed, data_key_of};
 
@@ -52,7 +56,8 @@ statements! {
         WHERE idempotency_key = $1 AND secret_key_id IS NOT NULL";
     CONFIRM = "UPDATE reports SET idempotency_key = idempotency_key WHERE id = $1";
     BY_REFERENCE = concat!("SELECT ", columns!(), " FROM reports WHERE reference = $1");
-    BY_PASSPORT = concat!("SELECT ", columns!(), " FROM reports WHERE passport_hash = $1 ORDER BY received_at DESC LIMIT 50");
+    BY_IDS = concat!("SELECT ", columns!(), " FROM reports WHERE id IN ($1, $2, $3, $4, $5, $6,
+        $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)");
     QUEUE = concat!("SELECT ", columns!(), " FROM reports
         WHERE erased_at IS NULL AND ($1 = '' OR office = $1)
             AND (state = $2 OR state = $3)
@@ -426,20 +431,20 @@ pub async fn by_reference(conn: &mut Conn<'_>, reference: &str) -> Result<Option
     row.map(Case::try_from).transpose()
 }
 
-/// The cases of a passport number, the newest first; `hashes` are its keyed hashes under
-/// every master key, in the order of [`MasterKeys::lookups`]: a case that a rotation moves
-/// meanwhile is found.
-pub async fn by_passport(conn: &mut Conn<'_>, hashes: Vec<Vec<u8>>) -> Result<Vec<Case>, Error> {
-    let mut cases: Vec<Case> = Vec::new();
-    for hash in hashes {
-        let rows: Vec<Row> = conn.all(BY_PASSPORT, values![hash]).await?;
-        for row in rows {
-            cases.push(Case::try_from(row)?);
+/// The cases with these ids, in their order; those that are gone are left out.
+pub async fn by_ids(conn: &mut Conn<'_>, ids: &[String]) -> Result<Vec<Case>, Error> {
+    /// Parameters of the statement.
+    const AT_ONCE: usize = 20;
+    let mut found: HashMap<String, Case> = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(AT_ONCE) {
+        // No case has an empty id.
+        let mut values: Vec<Value> = some.iter().map(Value::from).collect();
+        values.resize_with(AT_ONCE, || Value::from(""));
+        for row in conn.all::<Row>(BY_IDS, values).await? {
+            found.insert(row.id.clone(), Case::try_from(row)?);
         }
     }
-    cases.sort_by(|a, b| (b.received_at, &b.id).cmp(&(a.received_at, &a.id)));
-    cases.dedup_by(|a, b| a.id == b.id);
-    Ok(cases)
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
 /// Which cases a list shows.

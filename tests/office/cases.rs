@@ -12,11 +12,21 @@ use crate::harness::{NOON, each_store, on_sqlite, upload_run};
 use crate::reports::desk::{Running, fields, fields_with, file, form, png, start};
 
 pub(super) async fn report(desk: &Running, name: &str, expires: &str, passport: &str) -> String {
+    report_from(desk, "198.51.100.9", name, expires, passport).await
+}
+
+async fn report_from(
+    desk: &Running,
+    address: &str,
+    name: &str,
+    expires: &str,
+    passport: &str,
+) -> String {
     let mut fields = fields_with("permit_expires_on", expires);
     fields.retain(|(field, _)| !["name", "passport_number"].contains(field));
     fields.push(("name", name.to_owned()));
     fields.push(("passport_number", passport.to_owned()));
-    let body = desk.report_right(&fields).await;
+    let body = desk.report_from(address, &fields).await;
     body["reference"].as_str().unwrap().to_owned()
 }
 
@@ -31,7 +41,7 @@ async fn the_queue_stands_by_deadline_and_turns_its_pages() {
         report(&desk, "Soon", "2026-08-12", "P0000005").await;
         let made = officer(&desk, "made@imigrasi.example", "ngurah-rai").await;
         let page = made.text("/office/").await;
-        let places: Vec<usize> = ["Overdue", "Today", "Soon", "Later", "Undated"]
+        let places: Vec<usize> = ["Overdue", "Today", "Soon", "Undated", "Later"]
             .iter()
             .map(|name| page.find(&format!("<bdi>{name}</bdi>")).unwrap())
             .collect();
@@ -48,8 +58,9 @@ async fn the_queue_stands_by_deadline_and_turns_its_pages() {
         assert!(page.contains("P•••••03"), "masked");
         assert!(!page.contains("P0000003"));
         for n in 0..50 {
-            report(
+            report_from(
                 &desk,
+                &format!("203.0.{n}.9"),
                 &format!("Many{n}"),
                 "2026-09-01",
                 &format!("Q{n:07}"),
@@ -131,8 +142,10 @@ async fn one_box_finds_by_reference_and_by_passport() {
         }
         let two = report(&desk, "Zhang Wei again", "2026-08-09", "E12345678").await;
         let answer = made.post("/office/search", &[("q", "E12345678")]).await;
-        assert_eq!(answer.status(), 200);
-        let page = answer.text().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        let location = answer.headers()["location"].to_str().unwrap();
+        assert_eq!(location, format!("/en/office/?passport={one}"));
+        let page = made.text(location.trim_start_matches("/en")).await;
         assert!(page.contains(&one) && page.contains(&two) && page.contains("2 cases found"));
         // One character mistyped.
         let mut mistyped = one.clone().into_bytes();

@@ -222,6 +222,26 @@ impl Running {
         body
     }
 
+    /// The same from this address, a second after whatever was before.
+    pub(crate) async fn report_from(
+        &self,
+        address: &str,
+        fields: &[(&'static str, String)],
+    ) -> Value {
+        self.clock.advance(Duration::from_secs(1));
+        let request = self
+            .client
+            .post(format!("{}/api/v1/reports", self.url))
+            .header("accept", "application/json")
+            .header("x-forwarded-for", address)
+            .multipart(form(fields));
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, 201, "{body}");
+        body
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client
             .get(format!("{}{path}", self.url))

@@ -191,7 +191,7 @@ fn what_was_acknowledged_is_always_found() {
                             .read(move |mut conn| {
                                 Box::pin(async move {
                                     let one = reports::by_reference(&mut conn, &reference).await?;
-                                    Ok((one, reports::by_passport(&mut conn, hashes).await?))
+                                    Ok((one, reports::of_passport(&mut conn, hashes).await?))
                                 })
                             })
                             .await

@@ -72,7 +72,13 @@ async fn a_report_is_found_by_its_reference_its_link_and_its_passport() {
         let hashes = desk.keys.lookups("passport", "E12345678");
         let found = desk
             .store
-            .read(|mut conn| Box::pin(async move { reports::by_passport(&mut conn, hashes).await }))
+            .read(|mut conn| {
+                Box::pin(async move {
+                    let lines = reports::of_passport(&mut conn, hashes).await?;
+                    let ids: Vec<String> = lines.into_iter().map(|line| line.id).collect();
+                    reports::by_ids(&mut conn, &ids).await
+                })
+            })
             .await
             .unwrap();
         assert_eq!(found.len(), 1);

@@ -9,7 +9,10 @@ use axum::response::Response;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{Bar, OfficeState, Wanted, failed, layout, message, rendered, unreadable, worker};
+use super::rows::Note;
+use super::{
+    Bar, OfficeState, Wanted, failed, layout, message, open_list, rendered, unreadable, worker,
+};
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::history::{Gap, Outage};
@@ -38,6 +41,10 @@ struct Opened {
     outage: Option<Outage>,
     failures: Vec<FailureSummary>,
     gaps: Vec<Gap>,
+    /// Reports from the same network within 24 hours, beside this one.
+    others_from_network: u64,
+    /// Reports of the same passport, beside this one.
+    others_of_passport: u64,
 }
 
 /// The case that an address names, if it exists and this person may see it.
@@ -114,6 +121,12 @@ async fn open(desk: &Desk, case: Case) -> Result<Opened, store::Error> {
                     steps: case_steps::steps(&mut conn, &case.id).await?,
                     shots: reports::screenshots(&mut conn, &case.id).await?,
                     gaps: monitor::gaps(&mut conn, from, until).await?,
+                    others_from_network: open_list::others_from_network(&mut conn, &case, now)
+                        .await?,
+                    others_of_passport: reports::others_of_passport(&mut conn, &case.id)
+                        .await?
+                        .try_into()
+                        .unwrap_or(0),
                     failures,
                     outage,
                     case,
@@ -139,6 +152,8 @@ struct CasePage<'a> {
     deadline: Badge,
     expires: String,
     name: String,
+    /// What else came of the same passport, and from the same network.
+    others: Vec<Note>,
     verdict: Badge,
     sentence: String,
     overlap: Option<String>,
@@ -266,6 +281,7 @@ fn render(
             .permit_expires_on
             .map_or_else(|| t.get("deadline-none"), |date| format.date(date)),
         name: name(t, case, personal.as_ref()),
+        others: others(&layout, opened),
         verdict: told::verdict(t, case.finding.verdict),
         sentence: told::sentence(t, &case.finding),
         overlap: told::overlap(t, format, &case.finding),
@@ -371,6 +387,21 @@ fn decided(t: Texts, format: Format, case: &Case, steps: &[Step]) -> Option<Deci
 pub(super) fn fingerprint(finding: &Finding) -> String {
     let text = serde_json::to_vec(finding).unwrap_or_default();
     HEXLOWER.encode(&Sha256::digest(text)[..8])
+}
+
+/// What else came of the same passport, and from the same network.
+fn others(layout: &Layout<'_>, opened: &Opened) -> Vec<Note> {
+    [
+        ("passport", "row-more", opened.others_of_passport),
+        ("network", "row-network", opened.others_from_network),
+    ]
+    .into_iter()
+    .filter(|(_, _, count)| *count > 0)
+    .map(|(list, key, count)| Note {
+        text: layout.t.with(key, [("count", count.into())]),
+        href: Some(layout.to(&format!("/office/?{list}={}", opened.case.reference))),
+    })
+    .collect()
 }
 
 /// Whose case it is, as far as that can be said.

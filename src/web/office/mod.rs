@@ -4,7 +4,10 @@
 
 mod account;
 mod case;
+mod of_passport;
+mod open_list;
 mod queue;
+mod rows;
 mod screenshot;
 mod search;
 mod sign_in;

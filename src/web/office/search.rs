@@ -8,13 +8,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::queue::Row;
-use super::{Bar, OfficeState, Wanted, failed, layout, rendered, sender};
-use crate::domain::office;
+use super::rows::natural;
+use super::{Bar, OfficeState, Wanted, failed, layout, of_passport, rendered, sender};
 use crate::domain::passport::PassportNumber;
 use crate::domain::reference::{Reference, ReferenceError};
-use crate::store::reports::{self, Case};
-use crate::web::desk::{format_at, office_name, zone_of};
 use crate::web::lang::Lang;
 use crate::web::layout::{Layout, address};
 use crate::web::sessions;
@@ -28,7 +25,6 @@ struct SearchPage<'a> {
     bar: Bar,
     found: String,
     hint: Option<String>,
-    rows: Vec<Row>,
     elsewhere: Vec<String>,
 }
 
@@ -65,60 +61,31 @@ pub(super) async fn take(
         return Ok(Redirect::to(&address(lang, &to)).into_response());
     }
     let number = PassportNumber::parse(&typed);
-    let cases = match &number {
+    let lines = match &number {
         Err(_) => Vec::new(),
-        Ok(number) => {
-            let hashes = desk.keys.get().lookups("passport", number.as_str());
-            let read = desk.store.read(|mut conn| {
-                Box::pin(async move { reports::by_passport(&mut conn, hashes).await })
-            });
-            read.await.map_err(|error| failed(&error))?
-        }
+        Ok(number) => of_passport::lines(desk, number)
+            .await
+            .map_err(|error| failed(&error))?,
     };
-    // A single case is not listed: a look at its page, or the refusal of it, is an entry of its own.
-    let (own, others): (Vec<&Case>, Vec<&Case>) = cases
-        .iter()
-        .filter(|_| cases.len() > 1)
-        .partition(|case| scope.covers(&case.office));
-    let ids = |cases: Vec<&Case>| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
-    sessions::note_list(desk, &who, "search by passport", ids(own))
+    sessions::note(desk, &who, "search by passport", None)
         .await
         .map_err(|error| failed(&error))?;
-    if !others.is_empty() {
-        sessions::note_list(desk, &who, "refused: another office", ids(others))
-            .await
-            .map_err(|error| failed(&error))?;
-    }
-    if let [case] = cases.as_slice() {
-        let to = format!("/office/cases/{}", case.reference);
+    let own = lines.iter().find(|line| scope.covers(&line.office));
+    let to = match (lines.as_slice(), own) {
+        ([line], _) => Some(format!("/office/cases/{}", line.reference)),
+        (_, Some(line)) => Some(format!("/office/?passport={}", line.reference)),
+        (_, None) => None,
+    };
+    if let Some(to) = to {
         return Ok(Redirect::to(&address(lang, &to)).into_response());
     }
     let layout = layout(desk, lang, "/office/search", "");
     let t = layout.t;
-    let (mut rows, mut elsewhere) = (Vec::new(), Vec::new());
-    for case in &cases {
-        let at = office::by_code(&case.office);
-        if !scope.covers(&case.office) {
-            let office = at.map_or_else(|| case.office.clone(), office_name);
-            elsewhere.push(t.with(
-                "office-elsewhere-line",
-                [
-                    ("reference", case.reference.clone().into()),
-                    ("office", office.into()),
-                ],
-            ));
-            continue;
-        }
-        let today = at
-            .map_or(desk.site.zone, zone_of)
-            .at(desk.clock.now())
-            .date();
-        let format = format_at(&desk.site, lang, at);
-        let href = layout.to(&format!("/office/cases/{}", case.reference));
-        rows.push(Row::of(t, format, &desk.keys.get(), case, today, href));
-    }
-    let found = u64::try_from(cases.len()).unwrap_or(0);
-    let hint = (cases.is_empty()).then(|| {
+    // A single case, and a list of several, has an entry of its own.
+    let others: Vec<_> = lines.iter().collect();
+    of_passport::note_elsewhere(desk, &who, &others).await?;
+    let found = natural(lines.len());
+    let hint = lines.is_empty().then(|| {
         t.get(match (as_reference, &number) {
             // Thirteen characters were meant as a reference: say that one is mistyped.
             (Err(ReferenceError::Check), _) => "search-mistyped",
@@ -130,7 +97,7 @@ pub(super) async fn take(
     let mut bar = Bar::of(t, &who);
     bar.searched = typed;
     Ok(rendered(
-        if cases.is_empty() {
+        if lines.is_empty() {
             StatusCode::NOT_FOUND
         } else {
             StatusCode::OK
@@ -139,8 +106,7 @@ pub(super) async fn take(
             bar,
             found: t.with("search-found", [("count", found.into())]),
             hint,
-            rows,
-            elsewhere,
+            elsewhere: of_passport::elsewhere(t, &others),
             t,
             layout,
         },

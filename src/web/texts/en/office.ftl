@@ -24,7 +24,30 @@ office-count = { $count ->
    *[other] { $count } cases.
 }
 office-page = Page { $page } of { $pages }.
-office-order = The permit that ends first stands first.
+office-order = The permit that ends first stands first; a date before the report came counts as the day it came.
+list-folded = { $count ->
+    [one] 1 of them is folded
+   *[other] { $count } of them are folded
+}: when the list is longer than a page, at most { $most } from one network that are as urgent as each other stand in it.
+list-network-title = To do, from one network
+list-network-text = A network is up to 256 addresses: one person, a hotel, a campus, or a mobile provider with thousands of people behind it. It proves nothing by itself.
+list-passport-title = All reports of one passport
+list-passport-text = The oldest stands first, on every page.
+row-same = same passport
+row-first = The first report of this passport
+row-doubtful = This date can hardly be right: please check it
+row-network = { $count ->
+    [one] 1 other from the same network in 24 hours
+   *[other] { $count } others from the same network in 24 hours
+}
+row-more = { $count ->
+    [one] 1 more report of this passport
+   *[other] { $count } more reports of this passport
+}
+row-folded = { $count ->
+    [one] 1 more from the same network, not more urgent: show all of it
+   *[other] { $count } more from the same network, not more urgent: show all of them
+}
 office-filter = Office
 office-filter-button = Show
 office-empty = No cases here.
@@ -36,6 +59,7 @@ office-no-cases-text = Your account watches the monitor and sees no personal dat
 office-form-old = This form is no longer valid
 office-form-old-text = Nothing was changed. Go back, reload the page and try again.
 office-elsewhere-line = { $reference } belongs to { $office }.
+office-elsewhere-more = and { $count } more at other offices.
 staff-officer = Officer
 staff-supervisor = Supervisor
 staff-operator = Operator
