@@ -118,6 +118,8 @@ pub struct Destinations {
     /// Hosts, each with `:port` where the port is not the scheme's own, and the address that is
     /// connected to for it.
     pub hosts: BTreeMap<String, IpAddr>,
+    /// Whether nothing may go there without TLS.
+    pub https_only: bool,
 }
 
 /// Why there is no browser: always ours, never the site's.
@@ -297,6 +299,7 @@ impl Browsers {
             session: None,
             driver: None,
             folder,
+            is_https_only: to.https_only,
             left: Arc::clone(&self.left),
             observed: self.observed.clone().zip(began),
             place,
@@ -358,6 +361,7 @@ struct Parts {
     session: Option<Session>,
     driver: Option<Driver>,
     folder: RunFolder,
+    is_https_only: bool,
     left: Arc<Mutex<Vec<RunFolder>>>,
     /// Who is told of the end, and when it began.
     observed: Option<(Observed, Duration)>,
@@ -366,6 +370,11 @@ struct Parts {
 }
 
 impl Browser {
+    /// Whether nothing goes anywhere without TLS, whatever pages want.
+    pub fn is_https_only(&self) -> bool {
+        self.0.as_ref().is_some_and(|parts| parts.is_https_only)
+    }
+
     /// The commands; `None` only before it began and after it ended.
     pub fn session(&self) -> Option<&Session> {
         self.0.as_ref()?.session.as_ref()
@@ -453,6 +462,7 @@ impl Parts {
             left,
             observed,
             place,
+            ..
         } = self;
         match driver {
             Some(driver) => {

@@ -4,6 +4,7 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod downgrade;
 mod evidence;
 mod front_end;
 mod looking;
@@ -91,6 +92,10 @@ pub struct BrowserPage {
     begun: usize,
     /// The document that was last looked at, by the moment at which it began.
     document: f64,
+    /// Whether something was last pressed on a page that came with TLS.
+    pressed_on_https: bool,
+    /// Whether requests without TLS are held back in this window.
+    holds_back: bool,
     pause: Duration,
 }
 
@@ -145,6 +150,8 @@ impl BrowserPage {
             uploads: 0,
             begun: 0,
             document: 0.0,
+            pressed_on_https: false,
+            holds_back: false,
             pause,
         }
     }

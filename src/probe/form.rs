@@ -115,10 +115,11 @@ impl Dom {
         Dom { encoding, ..self }
     }
 
-    /// Where the page leads by itself, and after how long, if it is soon and elsewhere.
-    pub fn leads_on(&self) -> Option<(Duration, Url)> {
-        let meta = first(&self.html, "meta[http-equiv=refresh i][content]")?;
-        let (delay, address) = meta.attr("content")?.split_once([';', ','])?;
+    /// Where the page leads by itself, and after how long, if it is soon and elsewhere: by what
+    /// its answer's `Refresh` header says, else by the page.
+    pub fn leads_on(&self, header: Option<&str>) -> Option<(Duration, Url)> {
+        let in_page = || first(&self.html, "meta[http-equiv=refresh i][content]")?.attr("content");
+        let (delay, address) = header.or_else(in_page)?.split_once([';', ','])?;
         let delay = Duration::try_from_secs_f64(delay.trim().parse().ok()?).ok()?;
         let address = address.trim();
         let address = match address.get(..3) {

@@ -156,8 +156,13 @@ impl HttpPage {
         for _ in 0..=MOST_REDIRECTS {
             self.go_to(&mut going).await?;
             let page = self.page()?;
-            let leads_on = is_navigation && page.is_html() && has_http_equiv(page.searchable());
-            let Some((delay, url)) = leads_on.then(|| dom_of(page).leads_on()).flatten() else {
+            let header = page.headers.get(header::REFRESH);
+            let header = header.and_then(|value| value.to_str().ok());
+            let leads_on = is_navigation
+                && page.is_html()
+                && (header.is_some() || has_http_equiv(page.searchable()));
+            let leads_on = leads_on.then(|| dom_of(page).leads_on(header));
+            let Some((delay, url)) = leads_on.flatten() else {
                 return Ok(());
             };
             going = Going {
@@ -179,13 +184,10 @@ impl HttpPage {
         self.changes.clear();
         let mut redirects = 0;
         let mut redirected = None;
+        let mut from = self.referrer().filter(|_| going.led);
         loop {
-            if !self.reach.allows(&going.url) {
+            if let Some(trouble) = self.refusal(going, from.as_ref(), redirects) {
                 // Not the page before it, but the redirect is what was met.
-                self.shown = redirected.or(self.shown.take());
-                return Err(forbidden(going, redirects));
-            }
-            if let Some(trouble) = self.reach.inward(&going.url) {
                 self.shown = redirected.or(self.shown.take());
                 return Err(trouble);
             }
@@ -204,6 +206,7 @@ impl HttpPage {
                     Vec::new(),
                     false,
                 )));
+                from = Some(going.url.clone());
                 going.follow(status, location);
                 continue;
             }
@@ -215,6 +218,19 @@ impl HttpPage {
                 return Err(Trouble::Site(Fault::Status, message));
             }
             return Ok(());
+        }
+    }
+
+    /// What is said of a request that is not sent: it goes where the flow may not go, or from an
+    /// address on https to one in clear.
+    fn refusal(&self, going: &Going, from: Option<&Url>, redirects: u32) -> Option<Trouble> {
+        if !self.reach.allows(&going.url) {
+            return Some(forbidden(going, redirects));
+        }
+        let is_downgrade = from.is_some_and(|from| reach::is_downgrade(from, &going.url));
+        match is_downgrade {
+            true => Some(reach::led_in_clear(&going.url)),
+            false => self.reach.inward(&going.url),
         }
     }
 

@@ -118,3 +118,18 @@ pub fn led_astray(leads: &str, url: &Url) -> Trouble {
     let message = format!("{leads} to `{host}`, which this flow may not reach{ALLOWING}");
     Trouble::Site(Fault::Content, message)
 }
+
+/// Whether a way from one address to another leaves TLS.
+pub fn is_downgrade(from: &Url, to: &Url) -> bool {
+    from.scheme() == "https" && to.scheme() == "http"
+}
+
+/// The site leads the flow from https to an address in clear.
+pub fn led_in_clear(url: &Url) -> Trouble {
+    let host = host_of(url);
+    let message = format!(
+        "the site leads from https to `http://{host}`, where everybody on the way can read what is \
+         sent"
+    );
+    Trouble::Site(Fault::Tls, message)
+}

@@ -19,7 +19,7 @@ use url::Url;
 use super::applicants::Applicants;
 use super::browser::{Browsers, Destinations};
 use super::browser_page::BrowserPage;
-use super::definition::{Flow, Query, Role, Step};
+use super::definition::{Action, Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
 use super::http_page::HttpPage;
@@ -30,7 +30,7 @@ use super::politeness::Politeness;
 use super::reach::{Reach, host_of};
 use super::readings::Readings;
 use super::redact::Redactor;
-use super::template::{Lazy, Scope};
+use super::template::{Lazy, Name, Scope, Template};
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
 use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, Why, random};
 use crate::http_client::ClientError;
@@ -174,13 +174,14 @@ pub async fn run_in_browser(
             std::future::pending::<()>().await;
         }
     };
+    let https_only = !goes_in_clear(flow, target);
     let start = async {
         let hosts = match pinned::addresses(&reach, tools.applicants.resolver()).await {
             Ok(hosts) => hosts,
             Err(Trouble::Ours(why, message)) => return Err((why, message)),
             Err(Trouble::Site(_, message)) => return Err((Why::Ourselves, message)),
         };
-        let started = browsers.start(&Destinations { hosts }).await;
+        let started = browsers.start(&Destinations { hosts, https_only }).await;
         started.map_err(|error| (error.why(), error.to_string()))
     };
     // One that is just being started when the run is to stop is taken away in the background.
@@ -404,6 +405,28 @@ async fn run_controls(
         steps,
         rung: None,
     }
+}
+
+/// Whether a flow itself opens addresses without TLS: paths of a site without, or addresses that
+/// it or the configuration writes out.
+fn goes_in_clear(flow: &Flow, target: &Target) -> bool {
+    let in_clear = |address: &str| {
+        let scheme = address.get(..5);
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+    };
+    let value = |name: &String| target.variables.get(name).or(target.secrets.get(name));
+    let writes = |address: &Template| match (address.beginning(), address.names().next()) {
+        ("", Some(Name::Given(name))) => value(name).is_some_and(|value| in_clear(value)),
+        (beginning, _) => in_clear(beginning),
+    };
+    let steps = flow.steps.iter().chain(&flow.cleanup);
+    target.site.scheme() == "http"
+        || steps
+            .flat_map(|step| &step.actions)
+            .any(|action| match action {
+                Action::Visit(address) => writes(address),
+                _ => false,
+            })
 }
 
 /// What the names in capitals stand for, or which of them are missing.

@@ -13,7 +13,7 @@ use std::io::Write as _;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::server::{Server, answer, page, plain, raw, redirect};
+use super::server::{Server, acceptor, answer, page, plain, raw, redirect};
 use super::{flow, run};
 use crate::harness::probing::{target, tools};
 use crate::harness::processes::free_port;
@@ -310,18 +310,7 @@ async fn connections_that_cannot_be_made_have_their_faults() {
 
 /// A TLS server whose certificate only `ca.pem` vouches for; it answers after a while.
 async fn tls_server() -> String {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("../tls/server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../tls/server.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came over the wire.
@@ -130,6 +130,51 @@ where
     server
 }
 
+/// TLS for `localhost` and `127.0.0.1`, whose certificate only `tests/tls/ca.pem` vouches for.
+pub(crate) fn acceptor() -> tokio_rustls::TlsAcceptor {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+/// Answers like [`plain`], over TLS.
+pub(crate) async fn secure<F>(answer: F) -> Server
+where
+    F: Fn(&Request) -> String + Send + Sync + 'static,
+{
+    let (listener, mut server) = listen().await;
+    server.url = server.url.replace("http:", "https:");
+    let noted = Arc::clone(&server.seen);
+    let (answer, acceptor) = (Arc::new(answer), acceptor());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (answer, noted) = (Arc::clone(&answer), Arc::clone(&noted));
+            let accepting = acceptor.accept(stream);
+            tokio::spawn(async move {
+                let Ok(mut stream) = accepting.await else {
+                    return;
+                };
+                if let Some(request) = read(&mut stream).await {
+                    let answer = answer(&request);
+                    noted.lock().unwrap().push(request);
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                }
+            });
+        }
+    });
+    server
+}
+
 /// A whole answer of HTML.
 pub(crate) fn page(html: &str) -> String {
     answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", html)
@@ -146,7 +191,7 @@ pub(crate) fn redirect(to: &str) -> String {
     answer("302 Found", &format!("Location: {to}\r\n"), "")
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -14,6 +14,12 @@ const WINDOW: &str = "1366,768";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 /// What the web is asked for in the first place.
 pub(super) const LANGUAGES: &str = "id,en";
+/// Whatever is not for TLS goes to a proxy whose name nobody has, also on the loopback interface.
+/// This holds for every redirect, frame and window, before anything is sent.
+const NOTHING_IN_CLEAR: [&str; 2] = [
+    "--proxy-server=http=http://in-clear.invalid;https=direct://",
+    "--proxy-bypass-list=<-loopback>",
+];
 /// Below this, in bytes, Chromium's pages crash for want of shared memory.
 const SHARED_MEMORY: u64 = 512 << 20;
 
@@ -124,6 +130,12 @@ fn preferences(settings: &Settings, to: &Destinations) -> Value {
     // Or this machine is asked past the proxy.
     set("network.proxy.allow_hijacking_localhost", true.into());
     set("network.proxy.failover_direct", false.into());
+    // Firefox goes there with TLS, or not at all.
+    set("dom.security.https_only_mode", to.https_only.into());
+    set(
+        "dom.security.https_only_mode.upgrade_local",
+        to.https_only.into(),
+    );
     set("network.dns.disablePrefetch", true.into());
     set("media.peerconnection.enabled", false.into());
     set("intl.accept_languages", LANGUAGES.into());
@@ -155,6 +167,9 @@ fn arguments(
     .map(str::to_owned)
     .into();
     arguments.push(only(to));
+    if to.https_only {
+        arguments.extend(NOTHING_IN_CLEAR.map(str::to_owned));
+    }
     arguments.push(format!("--window-size={WINDOW}"));
     if !settings.headed {
         arguments.push("--headless=new".to_owned());

@@ -162,6 +162,11 @@ impl Session {
             .await
     }
 
+    /// The address that the window has, also where no page came from there.
+    pub async fn url(&self) -> Result<Url, CommandError> {
+        self.within(GRACE, self.client.current_url()).await
+    }
+
     /// Runs the body of a function in the page, and gives what it returns.
     pub async fn script(
         &self,

@@ -43,6 +43,8 @@ impl BrowserPage {
         }
         self.loaded_at = self.clock.monotonic();
         self.begun = self.network.requests.len();
+        let shown = self.shown.as_ref();
+        self.pressed_on_https = shown.is_some_and(|shown| shown.url.scheme() == "https");
         self.press(query, submits).await?;
         self.look().await?;
         self.refuse_download()
@@ -336,6 +338,7 @@ impl BrowserPage {
         let new = new.unwrap_or(names.len() - 1);
         session.move_to(windows[new].clone()).await?;
         self.network.move_to(&names[new]);
+        self.holds_back = false;
         Ok(())
     }
 

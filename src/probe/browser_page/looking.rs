@@ -10,7 +10,7 @@ use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::browser::network::Request;
 use crate::probe::page::{Trouble, download, no_page};
-use crate::probe::reach::host_of;
+use crate::probe::reach::{host_of, led_in_clear};
 
 /// The most hosts that are told of which pages wanted and did not get.
 const MOST_REFUSED: usize = 3;
@@ -24,6 +24,8 @@ impl BrowserPage {
     pub(super) async fn open(&mut self, url: &Url) -> Result<(), Trouble> {
         self.loaded_at = self.clock.monotonic();
         self.begun = self.network.requests.len();
+        self.pressed_on_https = false;
+        self.let_through(url).await?;
         let before = self.document;
         for _ in 0..MOST_PROMPTS {
             match self.session()?.open(url, self.limit).await {
@@ -54,6 +56,7 @@ impl BrowserPage {
         self.refuse_download()?;
         self.show_redirect();
         self.refuse_host()?;
+        self.refuse_downgrade()?;
         Ok(trouble)
     }
 
@@ -148,8 +151,10 @@ impl BrowserPage {
         let broke = asked.and_then(|asked| asked.failed.clone());
         let snapshot = Arc::new(seen::snapshot(&shown, url, asked));
         self.shown = Some(Arc::clone(&snapshot));
-        if !self.reach.allows(&snapshot.url) {
-            return Err(leads_astray(&snapshot.url));
+        self.refuse_url(&snapshot.url)?;
+        self.refuse_downgrade()?;
+        if snapshot.url.scheme() == "https" {
+            self.hold_back().await?;
         }
         if shown["long"] == true {
             let message = format!("the page is longer than {} bytes", self.body_limit);
@@ -187,12 +192,25 @@ impl BrowserPage {
         }
     }
 
+    /// A page that went where it may not; of another window, nobody may have seen it going.
+    fn refuse_url(&self, url: &Url) -> Result<(), Trouble> {
+        if !self.reach.allows(url) {
+            return Err(leads_astray(url));
+        }
+        match self.pressed_on_https && url.scheme() == "http" {
+            true => Err(led_in_clear(url)),
+            false => Ok(()),
+        }
+    }
+
     /// The browser shows a page of its own: why, by the network's word.
     pub(super) async fn not_come(&mut self) -> Result<(), Trouble> {
         self.hear_the_end(LAST_LOOKS).await?;
         let failed = self.sent().filter(|asked| asked.failed.is_some()).last();
         let Some((request, why)) = failed.and_then(|asked| Some((asked, asked.failed.clone()?)))
         else {
+            // A window that a page opened asked before anybody listened.
+            self.refuse_url(&self.session()?.url().await?)?;
             let message = "no connection".to_owned();
             return Err(Trouble::Site(Fault::Connect, message));
         };
@@ -205,6 +223,7 @@ impl BrowserPage {
         }
         self.show_redirect();
         self.refuse_host()?;
+        self.refuse_downgrade()?;
         Err(CommandError::Refused(why).into())
     }
 

@@ -38,6 +38,11 @@ fn refused(message: &str) -> Trouble {
         | "ERR_DNS_TIMED_OUT"
         | "ERR_DNS_SERVER_FAILED"
         | "ERR_DNS_MALFORMED_RESPONSE" => site(Fault::Dns, "the name does not resolve"),
+        // The proxy that nothing without TLS comes past.
+        "ERR_PROXY_CONNECTION_FAILED" => site(
+            Fault::Tls,
+            "the site leads from https to an address in clear",
+        ),
         "ERR_TIMED_OUT" | "ERR_CONNECTION_TIMED_OUT" => site(Fault::Timeout, "no answer in time"),
         "ERR_TOO_MANY_REDIRECTS" => site(Fault::Status, "there are too many redirects"),
         "ERR_INSUFFICIENT_RESOURCES"

@@ -19,6 +19,7 @@ use crate::probe::expect;
 use crate::probe::form::{Body, Change, Field, FieldValue, File};
 use crate::probe::mailbox::{MailError, MailQuery};
 use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
+use crate::probe::reach;
 use crate::probe::template::{Name, NoValue, Scope, Template};
 
 impl<P: Page> Run<'_, P> {
@@ -159,7 +160,7 @@ impl<P: Page> Run<'_, P> {
     ) -> Result<(), Trouble> {
         match action {
             Action::Visit(address) => {
-                let address = self.expand(address)?;
+                let address = self.address(address)?;
                 self.page.visit(&address).await
             }
             Action::Fill(css, text) => {
@@ -215,6 +216,19 @@ impl<P: Page> Run<'_, P> {
                 self.uploaded |= sends && self.has_sent(shown.as_ref(), &requested);
                 requested
             }
+        }
+    }
+
+    /// An address of the flow. One that the site gave leads where the site leads.
+    fn address(&self, template: &Template) -> Result<String, Trouble> {
+        let address = self.expand(template)?;
+        let is_captured = template.beginning().is_empty()
+            && matches!(template.names().next(), Some(Name::Captured(_)));
+        match self.target.site.join(&address) {
+            Ok(url) if is_captured && reach::is_downgrade(&self.target.site, &url) => {
+                Err(reach::led_in_clear(&url))
+            }
+            _ => Ok(address),
         }
     }
 
@@ -286,7 +300,7 @@ impl<P: Page> Run<'_, P> {
                 Body::Other("text/plain;charset=UTF-8".to_owned(), text.into())
             }
         };
-        let address = self.expand(&request.path)?;
+        let address = self.address(&request.path)?;
         Ok(PlainRequest {
             method: request.method.clone(),
             address,
