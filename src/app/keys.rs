@@ -201,15 +201,15 @@ impl KeyKeeper {
             match MasterKeys::read(&self.config).map(|(read, _)| sealing(&read)) {
                 Ok(Ok(read)) => keys = keys.extended(read),
                 Ok(Err(_)) => {}
-                Err(error) => self.tell(format!("master keys cannot be read: {error}")),
+                Err(error) => self.tell(&format!("master keys cannot be read: {error}")),
             }
         }
         for key in known.iter().filter(is_used) {
             match (keys.check_hash(&key.id), &key.check_hash) {
-                (Err(_), _) => self.tell(format!("the master key `{}` is missing", key.id)),
+                (Err(_), _) => self.tell(&format!("the master key `{}` is missing", key.id)),
                 (Ok(hash), Some(expected)) if *expected != hash => {
                     let other = "another key stands under the id of the master key";
-                    self.tell(format!("{other} `{}`", key.id));
+                    self.tell(&format!("{other} `{}`", key.id));
                     let id = key.id.clone();
                     keys = keys.filtered(|held| held != id);
                 }
@@ -220,7 +220,7 @@ impl KeyKeeper {
         if let Some(current) = known.iter().find(of_state(KeyState::Current)) {
             match keys.clone().with_current(&current.id) {
                 Some(renewed) => keys = renewed,
-                None => self.tell(format!(
+                None => self.tell(&format!(
                     "the current master key `{}` is missing",
                     current.id
                 )),
@@ -238,8 +238,8 @@ impl KeyKeeper {
         }
     }
 
-    fn tell(&mut self, what: String) {
-        if self.told.insert(what.clone()) {
+    fn tell(&mut self, what: &str) {
+        if self.told.insert(what.to_owned()) {
             tracing::error!("{what}: `siaga keys status` says what would mend it");
         }
     }

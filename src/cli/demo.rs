@@ -76,7 +76,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let signals = [life::signals()?, life::signals()?];
     let mut life = Life::default();
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let demo = demo::start(settings, &mut life, clock, random, progress).await?;
+    let demo = Box::pin(demo::start(settings, &mut life, clock, random, progress)).await?;
     eprintln!();
     println!("{}", summary(&demo, &account));
     let mut rehearsal = demo.rehearsal;

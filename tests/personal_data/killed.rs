@@ -13,7 +13,7 @@ use siaga::store::seal::{KeyRing, MasterKeys};
 use siaga::system::{SystemClock, SystemRandom};
 
 use super::rotated::{all_there, fill, passport, states};
-use super::{by_passport, by_reference};
+use super::{by_passport, by_reference, execute};
 use crate::harness::processes::{
     HOME, SOON, Setup, Siaga, Site, picture, postgres_address_of_its_own, report_body,
 };
@@ -58,9 +58,11 @@ async fn on_key(store: &Store, key: &'static str) -> i64 {
         .expect("a number")
 }
 
-/// Sends a report under an idempotency key; what was answered.
-async fn send(siaga: (&reqwest::Client, &str), key: &str) -> Option<Value> {
-    let (kind, body) = report_body(key, &picture());
+/// A report as it is sent: the passport, which is its idempotency key too, and the body.
+type Sent = (String, (String, Vec<u8>));
+
+/// Sends a report; what was answered.
+async fn send(siaga: (&reqwest::Client, &str), (key, (kind, body)): Sent) -> Option<Value> {
     let answer = siaga
         .0
         .post(format!("{}/api/v1/reports", siaga.1))
@@ -88,6 +90,9 @@ async fn killed(setup: Setup, address: &str) {
         .await
         .expect("it opens beside the service");
     fill(&store, &in_file(&config), 1, COUNT).await;
+    // They are of another year; the service is not to erase them.
+    let kept = "UPDATE reports SET erase_at = erase_at + 1000000000000";
+    execute(&store, kept).await.expect("they are kept");
 
     // An office looks up one after the other, as a service does that loads keys when told.
     let running = Arc::new(AtomicBool::new(true));
@@ -116,21 +121,25 @@ async fn killed(setup: Setup, address: &str) {
         })
     };
     // Applicants report; each is sent twice, and must get the same secret.
-    let acknowledged: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+    let acknowledged: Arc<Mutex<Vec<(Sent, Value)>>> = Arc::default();
     let applicants = {
         let (client, url) = (siaga.client.clone(), siaga.url.clone());
         let (running, acknowledged) = (Arc::clone(&running), Arc::clone(&acknowledged));
         tokio::spawn(async move {
-            let mut number = 0;
-            while running.load(Ordering::SeqCst) {
-                let key = format!("R{number:06}");
+            for number in 0.. {
+                let passport = format!("R{number:06}");
+                let report = (passport.clone(), report_body(&passport, &picture()));
                 // The service is killed in between: then the same is sent again.
-                let Some(body) = send((&client, &url), &key).await else {
+                let body = loop {
+                    if let Some(body) = send((&client, &url), report.clone()).await {
+                        break body;
+                    }
                     tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
                 };
-                acknowledged.lock().expect("a list").push((key, body));
-                number += 1;
+                acknowledged.lock().expect("a list").push((report, body));
+                if !running.load(Ordering::SeqCst) {
+                    return;
+                }
             }
         })
     };
@@ -182,14 +191,15 @@ async fn killed(setup: Setup, address: &str) {
     all_there(&store, &only, COUNT).await;
     let acknowledged = acknowledged.lock().expect("a list").clone();
     assert!(!acknowledged.is_empty());
-    for (key, body) in &acknowledged {
+    for (report, body) in acknowledged {
+        let key = &report.0.clone();
         let found = by_passport(&store, &only, key).await;
         assert_eq!(
             found,
             [body["reference"].as_str().expect("a reference")],
             "{key}"
         );
-        let again = send((&siaga.client, &siaga.url), key)
+        let again = send((&siaga.client, &siaga.url), report)
             .await
             .expect("an answer");
         assert_eq!(again["secret"], body["secret"], "{key}");
