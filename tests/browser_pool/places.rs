@@ -283,6 +283,8 @@ async fn a_full_disk_costs_runs_and_says_nothing_false() {
     let Some(disk) = SmallDisk::mount(place.path(), "12m") else {
         return;
     };
+    // Browsers that run as another user must be able to go through it.
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
     let mut world = World::with(|settings| settings.folder = place.path().join("browsers")).await;
     let evidence = EvidenceStore::open(place.path().join("evidence")).unwrap();
     world.tools.evidence = Some(evidence);
