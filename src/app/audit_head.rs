@@ -30,7 +30,7 @@ pub async fn run(
             tracing::warn!(%error, "the head of the audit trail could not be written down");
         }
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }

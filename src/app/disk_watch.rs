@@ -44,7 +44,7 @@ pub async fn run(
             Err(_) => tracing::warn!("the disk does not tell in time what is free"),
         }
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
     }

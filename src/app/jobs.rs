@@ -80,7 +80,7 @@ pub async fn heartbeat(
             tracing::warn!(%error, "the sign of life could not be written");
         }
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
     }
@@ -297,7 +297,7 @@ pub async fn retention(
             Err(error) => tracing::warn!(%error, "files could not be removed"),
         }
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(RETENTION_EVERY) => {}
         }
     }
@@ -325,7 +325,7 @@ pub async fn sweep(
             }
         };
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -351,7 +351,7 @@ pub async fn judge_again(desk: Desk, mut stop: watch::Receiver<bool>) -> anyhow:
             Err(error) => tracing::warn!(%error, "reports could not be judged again"),
         }
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(JUDGE_EVERY) => {}
         }
     }

@@ -254,7 +254,7 @@ impl KeyKeeper {
                 tracing::warn!(%error, "the state of the master keys could not be read");
             }
             tokio::select! {
-                _ = stop.changed() => {}
+                _ = stop.wait_for(|stop| *stop) => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }

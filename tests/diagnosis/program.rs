@@ -25,7 +25,7 @@ async fn a_page_that_lost_its_script_is_told_from_a_server_that_fails() {
     let data = data.expect("a folder");
     let setup = Setup::of(&site)
         .flows(&[("extension", flow().as_str())])
-        .data(data.path());
+        .data(&data.path().join("d"));
     let mut siaga = setup.run().await;
     siaga.until("upload", "operational", SOON * 2).await;
 
