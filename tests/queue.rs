@@ -186,7 +186,7 @@ proptest! {
     fn an_earlier_date_than_today_gains_nothing(passed in 0..400_i32, ago in 0..600_i64) {
         let victim = report(1, 1, ago + 1, Some(0));
         let liar = report(2, 2, ago, Some(-passed));
-        let list = arrange(&[liar.clone(), victim.clone()], Some(PAGE));
+        let list = arrange(&[liar.clone(), victim], Some(PAGE));
         prop_assert_eq!(list[0].group.clone(), vec![1]);
         prop_assert_eq!(liar.has_doubtful_date(), passed > 60);
     }

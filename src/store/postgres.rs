@@ -157,7 +157,7 @@ impl Postgres {
             let cause = format!("COMMIT was not answered within {COMMIT_TIMEOUT:?}");
             return Err(Error::Unknown(cause));
         };
-        stall.is_over();
+        stall.has_ended();
         if let Err(error) = outcome {
             let code = error.as_database_error().and_then(|error| error.code());
             return Err(if code.is_some_and(|code| code == IN_FAILED_TRANSACTION) {
@@ -197,7 +197,7 @@ fn may_be_overheard(options: &PgConnectOptions) -> bool {
 struct Stall<'a>(&'a AtomicBool);
 
 impl Stall<'_> {
-    fn is_over(self) {
+    fn has_ended(self) {
         std::mem::forget(self);
     }
 }
