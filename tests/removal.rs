@@ -96,6 +96,10 @@ async fn an_erasure_that_is_broken_off_before_its_files_are_gone_goes_on_later()
             remove_queued(&store, &folders, &running()).await.unwrap(),
             2
         );
+        assert_eq!(
+            remove_queued(&store, &folders, &running()).await.unwrap(),
+            0
+        );
         assert_eq!(queued(&store, files::Kind::Screenshot).await, 1);
         fs::remove_dir(&stubborn).unwrap();
         assert_eq!(

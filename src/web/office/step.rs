@@ -86,7 +86,8 @@ pub(super) async fn take(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return Err(shown(&state, &who, case, lang, status, Some(refused)).await);
     }
-    if let Some(seen) = &given.finding
+    let decides = matches!(to, CaseState::Processed | CaseState::Returned);
+    if let (Some(seen), true) = (&given.finding, decides)
         && *seen != fingerprint(&case.finding)
     {
         let text = t.get("step-finding-changed");
