@@ -1,6 +1,6 @@
 # The commands of the project. `make run` and `make test` install what they need.
 
-.PHONY: run test lint bench attack
+.PHONY: run test lint bench attack kill
 
 run:
 	@sh scripts/install run
@@ -29,3 +29,10 @@ attack:
 	@sh scripts/install attack
 	cargo build --release --locked
 	python3 -B scripts/attack target/release/siaga $(ATTACK)
+
+# SIGKILL 200 times in the middle of uploads, on both databases, with the disk filling and with
+# PostgreSQL failing over: is everything there that was acknowledged? A quarter of an hour;
+# SIAGA_KILLS=20 make kill for fewer. The disk that fills takes root.
+kill:
+	@sh scripts/install test
+	cargo test --locked kills:: -- --ignored --nocapture

@@ -6,4 +6,5 @@ mod descriptors;
 mod failover;
 mod full;
 mod killed;
+mod kills;
 mod poison;

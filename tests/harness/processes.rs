@@ -464,6 +464,12 @@ impl Setup {
         self
     }
 
+    /// With this in the environment.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Setup {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Without this name in the environment.
     pub(crate) fn without(mut self, name: &str) -> Setup {
         self.environment.remove(name);
