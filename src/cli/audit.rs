@@ -41,7 +41,7 @@ enum Command {
 }
 
 /// Walk along the audit trail and say what it proves, or where it is broken. Exit 0 where it
-/// holds, 1 where it is broken, 3 where a key that is missing leaves it open.
+/// holds, 1 where it is broken, 3 where that is open: no entry has a key, or a key is missing.
 #[derive(Debug, clap::Args)]
 struct Verify {
     /// The hash of a head that was logged before: it must be in the trail. Several are allowed;
@@ -238,8 +238,8 @@ fn verdict(
         head.hash,
         tell(&head.place)
     ));
-    let code = match verified.unopened {
-        0 => ExitCode::SUCCESS,
+    let code = match (&verified.first_keyed, verified.unopened) {
+        (Some(_), 0) => ExitCode::SUCCESS,
         _ => ExitCode::from(3),
     };
     (text, code)

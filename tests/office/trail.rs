@@ -248,7 +248,6 @@ async fn the_trail_shows_every_kind_of_tampering() {
             whole.first_keyed.unwrap().entry,
             whole.head.unwrap().place.entry - 5
         );
-        // Whoever can write to the database makes every hash without a key right again.
         for tamper in [
             "UPDATE audit SET action = 'nothing' WHERE id = 3",
             "UPDATE audit SET staff_id = 's2' WHERE id = 3",
@@ -274,6 +273,55 @@ async fn the_trail_shows_every_kind_of_tampering() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn whoever_computes_every_hash_anew_is_seen_without_the_key() {
+    each_store(|database| async move {
+        let keys = adopt(&database.store, &keys()).await;
+        let store = &database.store;
+        for n in 0..6 {
+            note(store, &keys, n, usize::from(n == 4)).await;
+        }
+        execute(store, "UPDATE audit SET staff_id = 's2' WHERE id = 3", vec![]).await;
+        rewrite(store, true).await;
+        assert_eq!(broken(&verify(store, &keys).await), Some((1, Break::Changed)));
+        // As if there had never been a key: it holds together, and is said to prove nothing.
+        execute(store, "UPDATE audit SET key_id = NULL, shown = NULL", vec![]).await;
+        rewrite(store, false).await;
+        let verified = verify(store, &keys).await;
+        assert_eq!((verified.entries, verified.unkeyed), (6, 6));
+        assert_eq!((broken(&verified), verified.first_keyed), (None, None));
+    })
+    .await;
+}
+
+/// Computes every hash anew from the first entry on, as anybody can who can write to the
+/// database: in the form of today's entries, or in that of the first version.
+async fn rewrite(store: &Store, today: bool) {
+    use sha2::Digest as _;
+    type Row = (i64, i64, String, String, Option<String>, Option<Vec<u8>>, Option<String>);
+    let sql = "SELECT id, at, staff_id, action, report_id, shown, key_id FROM audit ORDER BY id";
+    let rows: Vec<Row> = store
+        .read(move |mut conn| Box::pin(async move { conn.all(sql, vec![]).await }))
+        .await
+        .unwrap();
+    // The hashes before are unique: they make room first.
+    execute(store, "UPDATE audit SET previous = 'was ' || previous", vec![]).await;
+    let mut previous = String::new();
+    for (id, at, staff, action, report, shown, key_id) in rows {
+        let shown = shown.map(|ids| data_encoding::HEXLOWER.encode(&ids));
+        let text = match today {
+            true => serde_json::json!([at, staff, action, report, shown, key_id, previous]),
+            false => serde_json::json!([at, staff, action, report, previous]),
+        };
+        let hash = sha2::Sha256::digest(text.to_string().as_bytes());
+        let hash = data_encoding::HEXLOWER.encode(&hash);
+        let values = vec![id.into(), previous.into(), hash.clone().into()];
+        let sql = "UPDATE audit SET previous = $2, hash = $3 WHERE id = $1";
+        execute(store, sql, values).await;
+        previous = hash;
+    }
 }
 
 /// The trail after a change that is undone again.
@@ -521,5 +569,10 @@ async fn the_command_says_what_is_proved_and_where_it_breaks() {
     let (code, text) = installed.verify(&[]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("BROKEN at entry 2 of 2026-08-06"), "{text}");
+    execute(&store, "UPDATE audit SET key_id = NULL", vec![]).await;
+    rewrite(&store, false).await;
+    let (code, text) = installed.verify(&[]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("None of them has a key"), "{text}");
     store.close().await;
 }
