@@ -12,6 +12,8 @@ use std::io::{self, IsTerminal as _, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::domain::printable::one_line;
+
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use redact::redacted;
 
@@ -31,6 +33,13 @@ const DEFAULT: &str = "info,sqlx=warn,hyper=warn,h2=warn,lettre=warn,html5ever=e
 /// The variable of the environment that changes it, in `tracing`'s own words:
 /// `SIAGA_LOG=debug`, `SIAGA_LOG=info,siaga::probe=trace`.
 pub const VARIABLE: &str = "SIAGA_LOG";
+
+/// What a colour of the terminal begins with; numbers and an `m` follow.
+const COLOUR: &str = "\u{1b}[";
+
+fn is_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
+}
 
 /// Starts logging to the error stream; every line passes [`redacted`]. Call it once.
 ///
@@ -68,10 +77,27 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Redacting<M> {
 }
 
 impl<W: Write> Write for Line<W> {
-    // The subscriber hands over a whole line at a time.
+    // The subscriber hands over a whole event at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        self.0.write_all(redacted(&text).as_bytes())?;
+        let text = redacted(&text);
+        let (event, end) = match text.strip_suffix('\n') {
+            Some(event) => (event, "\n"),
+            None => (&*text, ""),
+        };
+        // One event is one line. The subscriber escapes what begins a colour in what is logged,
+        // so those that are left are its own.
+        for (number, part) in event.split(COLOUR).enumerate() {
+            let (colour, rest) = match (number, part.split_once('m')) {
+                (1.., Some((code, rest))) if is_code(code) => (Some(code), rest),
+                _ => (None, part),
+            };
+            if let Some(code) = colour {
+                write!(self.0, "{COLOUR}{code}m")?;
+            }
+            self.0.write_all(one_line(rest).as_bytes())?;
+        }
+        self.0.write_all(end.as_bytes())?;
         Ok(line.len())
     }
     fn flush(&mut self) -> io::Result<()> {

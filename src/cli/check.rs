@@ -7,7 +7,7 @@
 mod folder;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 use url::Url;
 
+use super::terminal;
 use crate::app::life;
 use crate::config::{self, Config, Environment};
+use crate::domain::printable::one_line;
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Network, Outcome, RunReport};
 use crate::http_client::HttpClients;
@@ -140,13 +142,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let Some(target) = target(&flow, &args, config.as_ref())? else {
         writeln!(
-            io::stderr(),
+            terminal::stderr(),
             "Which site? Give --site URL or --config FILE."
         )?;
         return Ok(ExitCode::from(BAD_FILE));
     };
     if let Some(cannot) = no_browser(&args, config.as_ref()) {
-        writeln!(io::stderr(), "{cannot}")?;
+        writeln!(terminal::stderr(), "{cannot}")?;
         return Ok(ExitCode::from(INCONCLUSIVE));
     }
     let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
@@ -166,7 +168,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !json && !left_out.is_empty() {
         let names = left_out.join(", ");
         writeln!(
-            io::stdout(),
+            terminal::stdout(),
             "Left out, for they need --engine browser: {names}"
         )?;
     }
@@ -176,7 +178,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             // Why nothing is known is said once, and not for every step that shares it.
             let is_said = matches!(step.outcome, Outcome::Inconclusive(_)) && said == step.message;
             // A reader that went away is no reason to leave drafts on the site.
-            let mut out = io::stdout();
+            let mut out = terminal::stdout();
             let _ = writeln!(out, "{}", line(step, is_said));
             let _ = out.flush();
             said.clone_from(&step.message);
@@ -200,15 +202,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         match folder.finish(&report, &target.site, &summary).await {
             Ok(named) => kept = named,
             // What the run found counts all the same.
-            Err(error) => writeln!(io::stderr(), "The evidence is not whole: {error:#}")?,
+            Err(error) => writeln!(terminal::stderr(), "The evidence is not whole: {error:#}")?,
         }
     }
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if json {
         serde_json::to_writer_pretty(&mut out, &report)?;
         writeln!(out)?;
     } else {
-        writeln!(out, "{summary}")?;
+        writeln!(out, "{}", one_line(&summary))?;
         for (path, step, piece) in &kept {
             writeln!(
                 out,
@@ -256,7 +258,7 @@ fn stopped_by_signals() -> anyhow::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         signals.next().await;
         let _ = writeln!(
-            io::stderr(),
+            terminal::stderr(),
             "Stopping: the run cleans up. Once more aborts."
         );
         let _ = stop.send(true);
@@ -267,7 +269,7 @@ fn stopped_by_signals() -> anyhow::Result<watch::Receiver<bool>> {
 }
 
 fn bad_file(problems: impl Iterator<Item = Problem>) -> anyhow::Result<ExitCode> {
-    let mut err = io::stderr().lock();
+    let mut err = terminal::stderr();
     for problem in problems {
         writeln!(err, "{problem}")?;
     }
@@ -465,13 +467,14 @@ fn took(step: &StepReport) -> String {
 /// One step, one line.
 fn line(step: &StepReport, is_said: bool) -> String {
     let (mark, component, took) = (mark(step.outcome), component(step), took(step));
-    let mut line = format!("{mark} {:<40} {component:<14} {took:>11}", step.name);
+    let name = one_line(&step.name);
+    let mut line = format!("{mark} {name:<40} {component:<14} {took:>11}");
     if let Some(message) = step.message.as_ref().filter(|_| !is_said) {
         line.push_str("  ");
         if let Some(detail) = step.outcome.detail() {
             line.push_str(&format!("{detail}: "));
         }
-        line.push_str(message);
+        line.push_str(&one_line(message));
     }
     line.trim_end().to_owned()
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use url::Url;
 
+use super::terminal;
 use crate::domain::ComponentId;
 use crate::probe::flow_file::{self, ERROR_PAGES};
 use crate::probe::recording::{self, MOST_BYTES, Options, Translation};
@@ -90,7 +91,7 @@ fn import(args: &Args) -> anyhow::Result<ExitCode> {
                 return bad(&format!("{}: cannot be written: {error}", path.display()));
             }
         }
-        None => io::stdout().lock().write_all(translation.toml.as_bytes())?,
+        None => terminal::stdout().write_all(translation.toml.as_bytes())?,
     }
     tell(args, &translation).context("cannot print")?;
     Ok(ExitCode::SUCCESS)
@@ -149,13 +150,13 @@ fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {
 }
 
 fn bad(message: &str) -> anyhow::Result<ExitCode> {
-    writeln!(io::stderr(), "{message}")?;
+    writeln!(terminal::stderr(), "{message}")?;
     Ok(ExitCode::from(BAD_FILE))
 }
 
 /// What is to be known, apart from the flow itself.
 fn tell(args: &Args, translation: &Translation) -> io::Result<()> {
-    let mut out = io::stderr().lock();
+    let mut out = terminal::stderr();
     for note in &translation.notes {
         writeln!(out, "{note}")?;
     }

@@ -9,6 +9,7 @@ pub mod offices;
 pub mod rehearse;
 pub mod run;
 pub mod staff;
+pub mod terminal;
 mod table;
 pub mod validate;
 
@@ -21,6 +22,7 @@ use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 
 use crate::config::{self, Config, Environment};
+use crate::domain::printable;
 use crate::store::Store;
 use crate::store::seal::MasterKeys;
 
@@ -120,6 +122,7 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 #[allow(clippy::print_stderr, reason = "the last word of a failed command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("siaga: {error:#}");
+    let error = format!("{error:#}");
+    eprintln!("siaga: {}", printable::lines(&error));
     ExitCode::FAILURE
 }

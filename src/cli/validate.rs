@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::terminal;
 use crate::config::{Config, Environment, NO_DRIVER, WebDriver};
 use crate::probe::browser;
 use crate::probe::definition::Flow;
@@ -32,7 +33,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let verdict =
         tokio::task::spawn_blocking(move || judge(&args.files, Path::new(""), &environment))
             .await?;
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     verdict.print(&mut out).context("cannot print")?;
     Ok(if verdict.problems.is_empty() {
         ExitCode::SUCCESS

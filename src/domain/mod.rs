@@ -16,6 +16,7 @@ pub mod observation;
 pub mod office;
 pub mod outage;
 pub mod passport;
+pub mod printable;
 pub mod queue;
 pub mod quota;
 pub mod random;

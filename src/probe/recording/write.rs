@@ -149,7 +149,10 @@ fn quoted(text: &str) -> String {
     let mut out = String::new();
     for c in serde_json::Value::from(text).to_string().chars() {
         if words::is_unseen(c) {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
+            let _ = match u32::from(c) {
+                c @ 0..=0xffff => write!(out, "\\u{c:04x}"),
+                c => write!(out, "\\U{c:08x}"),
+            };
         } else {
             out.push(c);
         }
