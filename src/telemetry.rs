@@ -38,7 +38,8 @@ pub const VARIABLE: &str = "SIAGA_LOG";
 const COLOUR: &str = "\u{1b}[";
 
 fn is_code(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b';')
 }
 
 /// Starts logging to the error stream; every line passes [`redacted`]. Call it once.

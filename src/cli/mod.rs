@@ -9,8 +9,8 @@ pub mod offices;
 pub mod rehearse;
 pub mod run;
 pub mod staff;
-pub mod terminal;
 mod table;
+pub mod terminal;
 pub mod validate;
 
 use std::path::Path;

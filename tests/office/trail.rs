@@ -283,11 +283,24 @@ async fn whoever_computes_every_hash_anew_is_seen_without_the_key() {
         for n in 0..6 {
             note(store, &keys, n, usize::from(n == 4)).await;
         }
-        execute(store, "UPDATE audit SET staff_id = 's2' WHERE id = 3", vec![]).await;
+        execute(
+            store,
+            "UPDATE audit SET staff_id = 's2' WHERE id = 3",
+            vec![],
+        )
+        .await;
         rewrite(store, true).await;
-        assert_eq!(broken(&verify(store, &keys).await), Some((1, Break::Changed)));
+        assert_eq!(
+            broken(&verify(store, &keys).await),
+            Some((1, Break::Changed))
+        );
         // As if there had never been a key: it holds together, and is said to prove nothing.
-        execute(store, "UPDATE audit SET key_id = NULL, shown = NULL", vec![]).await;
+        execute(
+            store,
+            "UPDATE audit SET key_id = NULL, shown = NULL",
+            vec![],
+        )
+        .await;
         rewrite(store, false).await;
         let verified = verify(store, &keys).await;
         assert_eq!((verified.entries, verified.unkeyed), (6, 6));
@@ -300,14 +313,27 @@ async fn whoever_computes_every_hash_anew_is_seen_without_the_key() {
 /// database: in the form of today's entries, or in that of the first version.
 async fn rewrite(store: &Store, today: bool) {
     use sha2::Digest as _;
-    type Row = (i64, i64, String, String, Option<String>, Option<Vec<u8>>, Option<String>);
+    type Row = (
+        i64,
+        i64,
+        String,
+        String,
+        Option<String>,
+        Option<Vec<u8>>,
+        Option<String>,
+    );
     let sql = "SELECT id, at, staff_id, action, report_id, shown, key_id FROM audit ORDER BY id";
     let rows: Vec<Row> = store
         .read(move |mut conn| Box::pin(async move { conn.all(sql, vec![]).await }))
         .await
         .unwrap();
     // The hashes before are unique: they make room first.
-    execute(store, "UPDATE audit SET previous = 'was ' || previous", vec![]).await;
+    execute(
+        store,
+        "UPDATE audit SET previous = 'was ' || previous",
+        vec![],
+    )
+    .await;
     let mut previous = String::new();
     for (id, at, staff, action, report, shown, key_id) in rows {
         let shown = shown.map(|ids| data_encoding::HEXLOWER.encode(&ids));
