@@ -595,6 +595,17 @@ async fn the_command_says_what_is_proved_and_where_it_breaks() {
     let (code, text) = installed.verify(&[]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("BROKEN at entry 2 of 2026-08-06"), "{text}");
+    rewrite(&store, true).await;
+    let (code, text) = installed.verify(&[]);
+    assert_eq!(
+        code,
+        Some(1),
+        "every hash follows, none has the key: {text}"
+    );
+    assert!(
+        text.contains("it was changed after it was written"),
+        "{text}"
+    );
     execute(&store, "UPDATE audit SET key_id = NULL", vec![]).await;
     rewrite(&store, false).await;
     let (code, text) = installed.verify(&[]);
