@@ -7,7 +7,7 @@
 mod metrics;
 mod redact;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -34,15 +34,8 @@ const DEFAULT: &str = "info,sqlx=warn,hyper=warn,h2=warn,lettre=warn,html5ever=e
 /// `SIAGA_LOG=debug`, `SIAGA_LOG=info,siaga::probe=trace`.
 pub const VARIABLE: &str = "SIAGA_LOG";
 
-/// What a colour of the terminal begins with; numbers and an `m` follow.
-const COLOUR: &str = "\u{1b}[";
-
-fn is_code(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b';')
-}
-
-/// Starts logging to the error stream; every line passes [`redacted`]. Call it once.
+/// Starts logging to the error stream; every line passes [`redacted`] and
+/// [`one_line`]. Call it once.
 ///
 /// # Errors
 /// Where the variable cannot be understood, or logging was started before.
@@ -53,7 +46,8 @@ pub fn init(format: Format) -> anyhow::Result<()> {
     })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
+        // Colours would stand between names and values, where they keep `redacted` from seeing them.
+        .with_ansi(false)
         .with_writer(Redacting(io::stderr));
     match format {
         Format::Human => lines.compact().with_target(false).try_init(),
@@ -62,7 +56,7 @@ pub fn init(format: Format) -> anyhow::Result<()> {
     .map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
 }
 
-/// Where log lines go, redacted on the way.
+/// Where log lines go, redacted on the way, with what would control a terminal written out.
 #[derive(Clone, Copy, Debug)]
 pub struct Redacting<M>(pub M);
 
@@ -82,23 +76,8 @@ impl<W: Write> Write for Line<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let text = redacted(&text);
-        let (event, end) = match text.strip_suffix('\n') {
-            Some(event) => (event, "\n"),
-            None => (&*text, ""),
-        };
-        // One event is one line. The subscriber escapes what begins a colour in what is logged,
-        // so those that are left are its own.
-        for (number, part) in event.split(COLOUR).enumerate() {
-            let (colour, rest) = match (number, part.split_once('m')) {
-                (1.., Some((code, rest))) if is_code(code) => (Some(code), rest),
-                _ => (None, part),
-            };
-            if let Some(code) = colour {
-                write!(self.0, "{COLOUR}{code}m")?;
-            }
-            self.0.write_all(one_line(rest).as_bytes())?;
-        }
-        self.0.write_all(end.as_bytes())?;
+        let event = text.strip_suffix('\n').unwrap_or(&text);
+        writeln!(self.0, "{}", one_line(event))?;
         Ok(line.len())
     }
     fn flush(&mut self) -> io::Result<()> {

@@ -23,6 +23,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::ComponentId;
+use crate::domain::printable::one_line;
 
 /// One mistake in a file, for the person who wrote the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,9 +49,10 @@ impl fmt::Display for Problem {
             message,
             hint,
         } = self;
+        let (file, message) = (one_line(file), one_line(message));
         write!(f, "{file}:{line}:{column}: {message}")?;
         match hint {
-            Some(hint) => write!(f, "; {hint}"),
+            Some(hint) => write!(f, "; {}", one_line(hint)),
             None => Ok(()),
         }
     }

@@ -35,6 +35,7 @@ mod office;
 mod outages;
 mod pages;
 mod personal_data;
+mod printed;
 mod queue;
 mod recordings;
 mod rehearsal_site;

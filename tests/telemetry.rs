@@ -19,6 +19,7 @@ use siaga::detect::Detector;
 use siaga::disk::Disk;
 use siaga::domain::disk::{FreeSpace, Reserve};
 use siaga::domain::outage::{Rules, Severity, State};
+use siaga::domain::printable::one_line;
 use siaga::domain::{Fault, Moment, Outcome, RunReport};
 use siaga::notify::Attempt;
 use siaga::store::outbox;
@@ -608,6 +609,27 @@ impl Write for Lines {
 }
 
 #[test]
+fn an_event_is_one_line_of_text() {
+    const HOSTILE: &str = "a\n\u{1b}[31m\u{9b}2J\u{7}\r\u{202e}elif\u{2028}b\u{e0041}👩‍⚕️";
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .compact()
+        .with_writer(Redacting(move || writer.clone()))
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let _span = tracing::warn_span!("span", shown = %HOSTILE).entered();
+        tracing::warn!(error = %HOSTILE, text = HOSTILE, debug = ?HOSTILE, "{HOSTILE}");
+    });
+    let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let event = written.strip_suffix('\n').expect("a line");
+    assert_eq!(one_line(event), event);
+    for shown in ["error=a", "\\u202eelif\\u2028b\\udb40\\udc41👩‍⚕️"] {
+        assert!(event.contains(shown), "{shown} in {event}");
+    }
+}
+
+#[test]
 fn log_lines_pass_the_net_and_stay_json() {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -620,6 +642,8 @@ fn log_lines_pass_the_net_and_stay_json() {
         tracing::warn!(
             who = "budi@example.org",
             password = "hunter2",
+            passport = %"X1234567",
+            site = "\u{1b}[2J\u{202e}\u{e0041}",
             "a line with €"
         );
     });
@@ -627,6 +651,9 @@ fn log_lines_pass_the_net_and_stay_json() {
     let line: serde_json::Value = serde_json::from_str(written.trim()).expect("JSON");
     assert_eq!(line["who"], "b…@example.org");
     assert_eq!(line["password"], "…");
+    assert_eq!(line["passport"], "…");
+    assert_eq!(line["site"], "\u{1b}[2J\u{202e}\u{e0041}");
+    assert_eq!(one_line(written.trim()), written.trim());
     assert_eq!(
         (line["message"].as_str(), line["level"].as_str()),
         (Some("a line with €"), Some("WARN"))

@@ -1,9 +1,4 @@
 //! `siaga audit`: whether the audit trail was changed, and where sign-ins failed.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Lines};
@@ -15,8 +10,8 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::table::table;
+use super::terminal::{print, println};
 use crate::app::audit_head::hash_of_line;
-use crate::config::{Config, Environment};
 use crate::domain::{Clock, Moment};
 use crate::store::audit::{self, Place, Verified};
 use crate::store::seal::MasterKeys;
@@ -74,14 +69,9 @@ fn hash(text: &str) -> Result<String, String> {
 /// # Errors
 /// When the database, the keys or the file of heads cannot be read.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = match Config::open(&args.config, &Environment::of_process()) {
+    let config = match super::open_config(&args.config) {
         Ok(config) => config,
-        Err(problems) => {
-            for problem in &problems {
-                eprintln!("{problem}");
-            }
-            return Ok(ExitCode::from(2));
-        }
+        Err(exit) => return Ok(exit),
     };
     let keys = super::read_keys(&config)?;
     let store = super::open_store(&config).await?;

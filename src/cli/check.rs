@@ -216,7 +216,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 out,
                 "  {} of \"{}\": {}",
                 piece.kind,
-                step.name,
+                one_line(&step.name),
                 path.display()
             )?;
         }

@@ -1,9 +1,4 @@
 //! `siaga demo`: the rehearsal site and the whole of Siaga, to look at and to try.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::run::until_signals;
+use super::terminal::{eprintln, println};
 use crate::app::demo::{self, Settings};
 use crate::app::life::{self, Life};
 use crate::rehearsal;
@@ -77,7 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut life = Life::default();
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let demo = Box::pin(demo::start(settings, &mut life, clock, random, progress)).await?;
-    eprintln!();
+    eprintln!("");
     println!("{}", summary(&demo, &account));
     let mut rehearsal = demo.rehearsal;
     let mut stop = life.stop();

@@ -1,9 +1,4 @@
 //! `siaga keys`: the master keys that personal data is sealed with.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 mod status;
 
@@ -12,8 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::terminal::{eprintln, print, println};
 use crate::app::rotation::{Progress, Rotated, Rotation, RotationError};
 use crate::config::{Config, KeySource, MasterKeys};
+use crate::domain::printable::one_line;
 use crate::system::{SystemClock, SystemRandom};
 use status::Facts;
 
@@ -175,7 +172,7 @@ fn tell(progress: &Progress, place: &str) {
             writeln!(
                 err,
                 "Waiting until `{id}` is loaded by: {}",
-                names.join("; ")
+                one_line(&names.join("; "))
             )
         }
         Progress::Current(id) => {

@@ -10,7 +10,7 @@ pub mod rehearse;
 pub mod run;
 pub mod staff;
 mod table;
-pub mod terminal;
+mod terminal;
 pub mod validate;
 
 use std::path::Path;
@@ -21,8 +21,9 @@ use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 
+use terminal::eprintln;
+
 use crate::config::{self, Config, Environment};
-use crate::domain::printable;
 use crate::store::Store;
 use crate::store::seal::MasterKeys;
 
@@ -104,7 +105,6 @@ fn read_keys(config: &Config) -> anyhow::Result<MasterKeys> {
 }
 
 /// Reads the configuration; where it has mistakes, prints them and gives the exit code.
-#[allow(clippy::print_stderr, reason = "what is wrong with what was given")]
 fn open_config(path: &Path) -> Result<Config, ExitCode> {
     Config::open(path, &Environment::of_process()).map_err(|problems| {
         for problem in &problems {
@@ -120,9 +120,7 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(Store::open(config.data.database.reveal()).await?)
 }
 
-#[allow(clippy::print_stderr, reason = "the last word of a failed command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let error = format!("{error:#}");
-    eprintln!("siaga: {}", printable::lines(&error));
+    eprintln!("siaga: {error:#}");
     ExitCode::FAILURE
 }

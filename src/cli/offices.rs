@@ -1,15 +1,11 @@
 //! `siaga offices`: the immigration offices and their codes.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::table::table;
+use super::terminal::{eprintln, print, println};
 use crate::domain::office::{self, Office};
 
 /// List the immigration offices with the codes that accounts and reports name them by.

@@ -1,8 +1,4 @@
 //! `siaga rehearse`: the rehearsal site alone, until a signal comes.
-#![allow(
-    clippy::print_stdout,
-    reason = "what this command prints is its product"
-)]
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -12,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::terminal::{print, println};
 use crate::rehearsal::{self, Rehearsal, Settings};
 use crate::system::{SystemClock, SystemRandom};
 

@@ -1,14 +1,10 @@
 //! `siaga run`: the service, until a signal comes.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::terminal::{eprintln, println};
 use crate::app::life::{self, Life, Signals};
 use crate::app::service::Service;
 use crate::config::{Config, Environment};

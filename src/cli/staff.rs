@@ -1,9 +1,4 @@
 //! `siaga staff`: accounts of officers, supervisors and operators.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what this command prints is its product"
-)]
 
 mod accounts;
 
@@ -18,8 +13,9 @@ use serde_json::json;
 pub use accounts::{Account, AccountError, Accounts, Enrolled};
 
 use super::table::table;
+use super::terminal::{eprintln, print, println};
 use crate::app::keys;
-use crate::config::{Config, Environment};
+use crate::config::Config;
 use crate::domain::Moment;
 use crate::domain::case::Role;
 use crate::store::audit::AuditWriter;
@@ -115,14 +111,9 @@ fn role(text: &str) -> Result<Role, String> {
 /// # Errors
 /// When the database or standard input cannot be used.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = match Config::open(&args.config, &Environment::of_process()) {
+    let config = match super::open_config(&args.config) {
         Ok(config) => config,
-        Err(problems) => {
-            for problem in &problems {
-                eprintln!("{problem}");
-            }
-            return Ok(ExitCode::from(2));
-        }
+        Err(exit) => return Ok(exit),
     };
     let store = super::open_store(&config).await?;
     let random = Arc::new(SystemRandom);

@@ -1,16 +1,25 @@
 //! Tables for the terminal: columns as wide as their longest cell, parted by two blanks.
 
+use std::borrow::Cow;
+
+use crate::domain::printable::one_line;
+
 /// One line a row, under the headings. Every row has as many cells as there are headings.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = headings.map(|heading| heading.chars().count());
-    for row in rows {
+    let rows = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| one_line(cell)));
+    let rows: Vec<_> = std::iter::once(headings.map(Cow::Borrowed))
+        .chain(rows)
+        .collect();
+    let mut widths = [0; N];
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut out = String::new();
-    let headings = headings.map(str::to_owned);
-    for row in std::iter::once(&headings).chain(rows) {
+    for row in &rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
             line.push_str(&format!("{cell:width$}  "));

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::terminal;
 use crate::config::{Config, Environment, NO_DRIVER, WebDriver};
+use crate::domain::printable::one_line;
 use crate::probe::browser;
 use crate::probe::definition::Flow;
 use crate::probe::error_pages::ErrorPages;
@@ -64,13 +65,14 @@ impl Verdict {
                 message,
                 hint,
             } = problem;
+            let (file, message) = (one_line(file), one_line(message));
             writeln!(out, "{file}:{line}:{column}: {message}")?;
             if let Some(hint) = hint {
-                writeln!(out, "    {hint}")?;
+                writeln!(out, "    {}", one_line(hint))?;
             }
         }
         for note in &self.notes {
-            writeln!(out, "note: {note}")?;
+            writeln!(out, "note: {}", one_line(note))?;
         }
         let files = counted(self.files, "file");
         match self.problems.len() {

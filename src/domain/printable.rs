@@ -3,34 +3,27 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character does something where it is printed, other than to be seen: controls of the
-/// terminal (C0, DEL, C1), of the direction of writing, of lines, and tags that nobody sees.
-pub fn is_active(c: char) -> bool {
+/// Whether a character controls what is around it: the terminal (C0, DEL, C1), lines (U+2028 and
+/// U+2029), the direction of other text (embeddings, overrides, isolates), or is a tag, which nobody
+/// sees. Joiners, marks of direction and blanks without a width are none: emoji, Arabic, Thai and
+/// Khmer are written with them, and they turn nothing around.
+pub fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}'
         )
 }
 
-/// The text on one line, with every active character written as JSON writes it: `\n`, `\u001b`.
-/// JSON stays the same JSON.
+/// The text on one line, with controls written as JSON writes them: `\n`, `\u001b`. JSON stays
+/// the same JSON.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    escaped(text, is_active)
+    escaped(text, is_control)
 }
 
 /// The same, with line breaks and tabs as they are.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| is_active(c) && c != '\n' && c != '\t')
+    escaped(text, |c| is_control(c) && c != '\n' && c != '\t')
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {

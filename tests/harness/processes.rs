@@ -451,6 +451,12 @@ impl Setup {
         self
     }
 
+    /// For the site at this address instead.
+    pub(crate) fn site(mut self, url: &str) -> Setup {
+        url.trim_end_matches('/').clone_into(&mut self.site);
+        self
+    }
+
     /// With this database in place of SQLite.
     pub(crate) fn database(mut self, address: &str) -> Setup {
         self.environment

@@ -2,7 +2,7 @@
 //!
 //! Plain functions over text, in Indonesian and English. Must not know recordings.
 
-use crate::domain::printable::is_active;
+use crate::domain::printable::is_control;
 use crate::probe::document::{DocumentName, Kind};
 
 /// The words of a text in lower case, also of `camelCase` and `snake_case`.
@@ -310,5 +310,5 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
 
 /// Control characters, and marks that turn the direction of a line or have no width.
 pub(super) fn is_unseen(c: char) -> bool {
-    is_active(c) || matches!(c, '\u{200c}' | '\u{200d}')
+    is_control(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
