@@ -24,20 +24,20 @@ use crate::harness::{folder, probing};
 use crate::http_engine::server::Server;
 
 /// A flow with this text after its head.
-fn flow(steps: &str) -> Flow {
+pub(crate) fn flow(steps: &str) -> Flow {
     let head = "name = \"F\"\nevery = { http = \"1m\", browser = \"1m\" }\ntimeout = \"10m\"\n";
     let source = Source::new("f.toml", format!("{head}{steps}"));
     flow_file::read(&source, "f", None).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 /// What runs need, with browsers in a folder that goes away with the value.
-struct Bench {
+pub(crate) struct Bench {
     tools: Tools,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
@@ -51,7 +51,13 @@ impl Bench {
         Bench { tools, folder }
     }
 
-    async fn run(&self, engine: Engine, flow: &Flow, target: &Target, turn: usize) -> RunReport {
+    pub(crate) async fn run(
+        &self,
+        engine: Engine,
+        flow: &Flow,
+        target: &Target,
+        turn: usize,
+    ) -> RunReport {
         let occasion = Occasion {
             turn,
             stop: None,

@@ -302,10 +302,10 @@ fn a_page_that_came_before_is_read_as_it_was() {
             (200, "text/html; charset=windows-1252", &letters),
         ] {
             let fresh = page(status, kind, body);
-            let wanted = known.recognise_in(Some(status), body.len(), fresh.visible());
+            let wanted = known.found_on(Some(status), body.len(), fresh.visible());
             for time in ["new", "as it came before"] {
                 let again = page(status, kind, body);
-                let found = readings.recognise(&again, &known);
+                let found = readings.found_on(&again, &known);
                 assert_eq!(found, wanted, "{time}: {status} {kind}");
                 assert_eq!(again.visible(), fresh.visible(), "{time}: {status} {kind}");
             }

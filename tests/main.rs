@@ -24,6 +24,7 @@ mod disk;
 mod documents;
 mod domain_rules;
 mod end_to_end;
+mod error_pages;
 mod evidence;
 mod faults;
 mod floors;

@@ -563,7 +563,7 @@ pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
     let names = config.variable_names();
     let mut problems: Vec<Problem> = Vec::new();
     let mut flows = Vec::new();
-    let mut error_pages = ErrorPages::default();
+    let mut error_pages = ErrorPages::built_in();
     for path in paths {
         if path.file_name().is_some_and(|name| name == ERROR_PAGES) {
             let text = std::fs::read_to_string(&path)?;

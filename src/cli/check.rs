@@ -276,12 +276,12 @@ fn bad_file(problems: impl Iterator<Item = Problem>) -> anyhow::Result<ExitCode>
     Ok(ExitCode::from(BAD_FILE))
 }
 
-/// The patterns beside the flow file, if there are any.
+/// The patterns beside the flow file, else those that come with Siaga.
 fn error_pages(flow: &Path) -> Result<ErrorPages, Vec<Problem>> {
     let path = flow.with_file_name(flow_file::ERROR_PAGES);
     match std::fs::read_to_string(&path) {
         Ok(text) => ErrorPages::load(&text, &path.display().to_string()),
-        Err(_) => Ok(ErrorPages::default()),
+        Err(_) => Ok(ErrorPages::built_in()),
     }
 }
 

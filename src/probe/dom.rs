@@ -2,7 +2,11 @@
 //!
 //! Owns: which elements are part of the page. Must not know: what is looked for.
 
+mod sink;
+
 use scraper::{ElementRef, Html, Node, Selector};
+
+pub use sink::Owners;
 
 use crate::toml_reader::nearest;
 
@@ -80,4 +84,15 @@ pub fn in_frames(addresses: &[&str]) -> Option<String> {
 pub fn text_of(element: ElementRef<'_>) -> String {
     let text: String = element.text().collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Parses a page as a client without scripts does, to which what stands in a `noscript` is part of
+/// the page. Broken markup gives a tree all the same, as in browsers.
+pub fn parse(text: &str) -> Html {
+    sink::parse(text).0
+}
+
+/// As [`parse`], with the form that each control belongs to by the parser's word.
+pub fn parse_with_owners(text: &str) -> (Html, Owners) {
+    sink::parse(text)
 }

@@ -1,8 +1,11 @@
 //! Owns: the known error pages (`probes/error-pages.toml`), and recognising one whatever its
 //! status code. Must not know: flows, requests, where the file lies.
 
+mod verdict;
+
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use regex::escape;
 use regex_automata::util::syntax;
@@ -12,6 +15,7 @@ pub use super::fingerprint::fingerprint;
 use super::visible_text::VisibleText;
 use crate::domain::Fault;
 use crate::toml_reader::{FromItem, Item, Problem, Reader, Source, list, nearest};
+pub use verdict::{Content, Extent, Met};
 
 /// What an error page tells of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,6 +116,15 @@ pub struct Recognised {
     pub name_en: String,
 }
 
+/// A pattern that was found on a page, and how much of the page it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The error page that the pattern is of.
+    pub page: Recognised,
+    /// How much of the page it is.
+    pub extent: Extent,
+}
+
 impl Recognised {
     /// The fault of a step that met the page.
     pub fn fault(&self) -> Fault {
@@ -137,9 +150,12 @@ struct Pattern {
 #[derive(Debug, Default)]
 pub struct ErrorPages {
     patterns: Vec<Pattern>,
-    in_text: Option<meta::Regex>,
-    in_title: Option<meta::Regex>,
+    text: Expressions,
+    title: Expressions,
 }
+
+/// The patterns that come with Siaga.
+const BUILT_IN: &str = include_str!("../../probes/error-pages.toml");
 
 /// Error pages are small; of a larger page the beginning is looked at, in bytes.
 const LOOKED_AT: usize = 512 * 1024;
@@ -148,7 +164,7 @@ impl ErrorPages {
     /// Reads the text of a file; `name` stands in the problems.
     pub fn load(text: &str, name: &str) -> Result<ErrorPages, Vec<Problem>> {
         Source::new(name, text).read(|root| {
-            let mut expressions = Expressions::default();
+            let (mut text, mut title) = (Gathered::default(), Gathered::default());
             let pages = root.tables("page");
             if pages.is_empty() {
                 root.place().problem_with_hint(
@@ -159,7 +175,7 @@ impl ErrorPages {
             let mut patterns: Vec<Pattern> = Vec::new();
             for page in pages {
                 let place = page.place_of("key");
-                let Some(pattern) = read_pattern(page, &mut expressions) else {
+                let Some(pattern) = read_pattern(page, &mut text, &mut title) else {
                     continue;
                 };
                 if patterns.iter().any(|p| p.page.key == pattern.page.key) {
@@ -167,20 +183,26 @@ impl ErrorPages {
                 }
                 patterns.push(pattern);
             }
-            let sets = expressions.text.set().zip(expressions.title.set());
+            let sets = text.compiled().zip(title.compiled());
             if sets.is_none() {
                 root.place().problem_with_hint(
                     "the expressions of this file are too large together",
                     "make them shorter, or fewer",
                 );
             }
-            let (in_text, in_title) = sets?;
+            let (text, title) = sets?;
             Some(ErrorPages {
                 patterns,
-                in_text: Some(in_text),
-                in_title: Some(in_title),
+                text,
+                title,
             })
         })
+    }
+
+    /// The patterns that come with Siaga, for flows beside which no file lies. A test holds that
+    /// they can be read.
+    pub fn built_in() -> ErrorPages {
+        Self::load(BUILT_IN, "probes/error-pages.toml").unwrap_or_default()
     }
 
     /// How many patterns there are.
@@ -219,42 +241,117 @@ impl ErrorPages {
         bytes: usize,
         page: &VisibleText,
     ) -> Option<Recognised> {
-        let in_text = matches(self.in_text.as_ref(), &page.text);
-        let in_title = matches(self.in_title.as_ref(), &page.title);
+        let found = self.found_on(status, bytes, page).into_iter().next();
+        found.map(|found| found.page)
+    }
+
+    /// Every pattern that a page fits, in the order of the file. Whether it is what was met is for
+    /// [`Met`] to say.
+    pub fn found_on(&self, status: Option<u16>, bytes: usize, page: &VisibleText) -> Vec<Found> {
+        let in_text = self.text.found_in(&page.text);
+        let in_title = self.title.found_in(&page.title);
         let any = |wanted: &[PatternID], found: &Option<PatternSet>| {
             let found = |&id: &PatternID| found.as_ref().is_some_and(|found| found.contains(id));
             wanted.is_empty() || wanted.iter().any(found)
         };
-        self.patterns
-            .iter()
-            .find(|pattern| {
-                (pattern.status.is_empty() || status.is_some_and(|s| pattern.status.contains(&s)))
-                    && any(&pattern.text, &in_text)
-                    && any(&pattern.regex, &in_text)
-                    && any(&pattern.title, &in_title)
-                    && pattern.max_bytes.is_none_or(|most| bytes <= most)
-                    && pattern.max_text.is_none_or(|most| {
-                        !page.embeds && page.text.len() + page.title.len() <= most
-                    })
+        let fitting = self.patterns.iter().filter(|pattern| {
+            (pattern.status.is_empty() || status.is_some_and(|s| pattern.status.contains(&s)))
+                && any(&pattern.text, &in_text)
+                && any(&pattern.regex, &in_text)
+                && any(&pattern.title, &in_title)
+                && pattern.max_bytes.is_none_or(|most| bytes <= most)
+                && pattern
+                    .max_text
+                    .is_none_or(|most| !page.embeds && page.text.len() + page.title.len() <= most)
+        });
+        fitting
+            .map(|pattern| Found {
+                page: pattern.page.clone(),
+                extent: self.extent(pattern, page),
             })
-            .map(|pattern| pattern.page.clone())
+            .collect()
+    }
+
+    /// How much of a page a pattern is that it fits.
+    fn extent(&self, pattern: &Pattern, page: &VisibleText) -> Extent {
+        let text = || pattern.text.iter().chain(&pattern.regex);
+        let words = || {
+            let text = text().filter_map(|&id| self.text.one(id));
+            text.chain(pattern.title.iter().filter_map(|&id| self.title.one(id)))
+        };
+        let is_all = |words: &One| words.is_all(&page.title) || words.is_all(&page.heading);
+        if words().any(is_all) {
+            return Extent::Whole;
+        }
+        let covers = |words: &One| 2 * words.length_in(&page.text) > page.text.len();
+        let is_most = pattern.max_text.is_some()
+            || pattern.max_bytes.is_some()
+            || text().filter_map(|&id| self.text.one(id)).any(covers)
+            || words().any(|words| verdict::parts_of(&page.title).any(|part| words.is_all(part)));
+        match is_most {
+            true => Extent::Most,
+            false => Extent::Part,
+        }
     }
 }
 
-/// Which of the expressions fit; `None`: not one. Of nearly every page none fits, which is
-/// learnt at a fifth of the cost of learning which one does.
-fn matches(expressions: Option<&meta::Regex>, text: &str) -> Option<PatternSet> {
-    let expressions = expressions.filter(|expressions| expressions.is_match(text))?;
-    let mut found = PatternSet::new(expressions.pattern_len());
-    expressions.which_overlapping_matches(&Input::new(text), &mut found);
-    Some(found)
+/// Expressions of every pattern, to be searched for in one pass.
+#[derive(Debug, Default)]
+struct Expressions {
+    all: Option<meta::Regex>,
+    each: Vec<(String, OnceLock<Option<One>>)>,
 }
 
-/// Expressions of every pattern, to be searched for in one pass.
-#[derive(Default)]
-struct Expressions {
-    text: Gathered,
-    title: Gathered,
+impl Expressions {
+    /// Which of the expressions fit; `None`: not one. Of nearly every page none fits, which is
+    /// learnt at a fifth of the cost of learning which one does.
+    fn found_in(&self, text: &str) -> Option<PatternSet> {
+        let all = self.all.as_ref().filter(|all| all.is_match(text))?;
+        let mut found = PatternSet::new(all.pattern_len());
+        all.which_overlapping_matches(&Input::new(text), &mut found);
+        Some(found)
+    }
+
+    /// One of them by itself; compiled where it is first asked for, as most never are.
+    fn one(&self, id: PatternID) -> Option<&One> {
+        let (expression, one) = self.each.get(id.as_usize())?;
+        one.get_or_init(|| One::new(expression)).as_ref()
+    }
+}
+
+/// One expression, by itself.
+#[derive(Debug)]
+struct One {
+    anywhere: regex::Regex,
+    /// With nothing around it but marks.
+    whole: regex::Regex,
+}
+
+impl One {
+    fn new(expression: &str) -> Option<Self> {
+        let compiled = |text: &str| {
+            let mut builder = regex::RegexBuilder::new(text);
+            builder
+                .case_insensitive(true)
+                .size_limit(4 << 20)
+                .build()
+                .ok()
+        };
+        Some(One {
+            anywhere: compiled(expression)?,
+            whole: compiled(&format!(r"^[\W_]*(?:{expression})[\W_]*$"))?,
+        })
+    }
+
+    /// Whether a text says nothing else.
+    fn is_all(&self, text: &str) -> bool {
+        !text.is_empty() && self.whole.is_match(text)
+    }
+
+    /// The bytes of the first stretch of a text that fits.
+    fn length_in(&self, text: &str) -> usize {
+        self.anywhere.find(text).map_or(0, |found| found.len())
+    }
 }
 
 #[derive(Default)]
@@ -277,17 +374,23 @@ impl Gathered {
         id
     }
 
-    fn set(&self) -> Option<meta::Regex> {
+    /// `None` where they are too large together.
+    fn compiled(self) -> Option<Expressions> {
         // Looking ahead for the letters that any expression begins with costs more than it
         // saves: together they begin with nearly every letter.
         let config = meta::Config::new()
             .auto_prefilter(false)
             .nfa_size_limit(Some(16 << 20));
-        meta::Regex::builder()
+        let all = meta::Regex::builder()
             .configure(config)
             .syntax(syntax::Config::new().case_insensitive(true))
             .build_many(&self.0)
-            .ok()
+            .ok()?;
+        let each = self.0.into_iter();
+        Some(Expressions {
+            all: Some(all),
+            each: each.map(|text| (text, OnceLock::new())).collect(),
+        })
     }
 }
 
@@ -312,7 +415,11 @@ impl FromItem for Expression {
     }
 }
 
-fn read_pattern(mut page: Reader<'_>, expressions: &mut Expressions) -> Option<Pattern> {
+fn read_pattern(
+    mut page: Reader<'_>,
+    in_text: &mut Gathered,
+    in_title: &mut Gathered,
+) -> Option<Pattern> {
     let key = page.required::<String>("key");
     let class = page.required("class");
     let name_id = page.required::<String>("name_id");
@@ -353,10 +460,10 @@ fn read_pattern(mut page: Reader<'_>, expressions: &mut Expressions) -> Option<P
             name_en: name_en?,
         },
         status,
-        text: expressions.text.words(&text),
-        title: expressions.title.words(&title),
+        text: in_text.words(&text),
+        title: in_title.words(&title),
         regex: regex
-            .map(|Expression(regex)| expressions.text.expression(regex))
+            .map(|Expression(regex)| in_text.expression(regex))
             .into_iter()
             .collect(),
         max_bytes,

@@ -2,11 +2,11 @@
 //!
 //! Plain functions from a snapshot to an answer; must not know how the page came about.
 
-use scraper::Html;
 use serde_json::Value;
 
 use super::definition::{Capture, CaptureFrom, Expect, Query};
 use super::dom;
+use super::error_pages::Content;
 use super::page::{Snapshot, Trouble, bounded, quoted};
 use super::template::{NoValue, Scope, Template};
 use crate::domain::{Fault, Why};
@@ -34,25 +34,44 @@ pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
             } else {
                 values.join(", ")
             };
-            return content(format!(
+            return content_fault(format!(
                 "the header `{name}` should be `{pattern}`, it is {came}"
             ));
         }
     }
+    check_text(expect, page, scope)?;
+    for text in &expect.not_text {
+        let text = expand(text, scope)?;
+        if page.says(&text) {
+            return content_fault(format!("the page says \"{text}\""));
+        }
+    }
+    check_css(expect, page, scope)?;
+    check_json(expect, page, scope)
+}
+
+/// What the expectations on content say of a page, whatever the others say.
+pub fn content(expect: &Expect, page: &Snapshot, scope: &Scope) -> Content {
+    if expect.text.is_empty() && expect.css.is_empty() && expect.json.is_empty() {
+        return Content::NotExpected;
+    }
+    let checked = check_text(expect, page, scope)
+        .and_then(|()| has_css(expect, page, scope))
+        .and_then(|()| check_json(expect, page, scope));
+    match checked {
+        Ok(()) => Content::AsExpected,
+        Err(_) => Content::Missing,
+    }
+}
+
+fn check_text(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
     for text in &expect.text {
         let text = expand(text, scope)?;
         if !page.says(&text) {
             return wrong_page(page, &format!("the page does not say \"{text}\""));
         }
     }
-    for text in &expect.not_text {
-        let text = expand(text, scope)?;
-        if page.says(&text) {
-            return content(format!("the page says \"{text}\""));
-        }
-    }
-    check_css(expect, page, scope)?;
-    check_json(expect, page, scope)
+    Ok(())
 }
 
 /// Checks the status alone.
@@ -84,11 +103,11 @@ fn check_status(expect: &Expect, page: &Snapshot) -> Result<(), Trouble> {
     ))
 }
 
-fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
-    if expect.css.is_empty() && expect.not_css.is_empty() {
+fn has_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+    if expect.css.is_empty() {
         return Ok(());
     }
-    let html = Html::parse_document(&page.markup());
+    let html = dom::parse(page.text());
     for css in &expect.css {
         let query = query(css.expand(scope))?;
         if dom::select(&html, &query.selector).next().is_none() {
@@ -97,6 +116,15 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
             return wrong_page(page, &format!("the page has no element `{text}`{hint}"));
         }
     }
+    Ok(())
+}
+
+fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+    has_css(expect, page, scope)?;
+    if expect.not_css.is_empty() {
+        return Ok(());
+    }
+    let html = dom::parse(page.text());
     for css in &expect.not_css {
         let query = query(css.expand(scope))?;
         if let Some(element) = dom::select(&html, &query.selector).next() {
@@ -105,7 +133,7 @@ fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
                 says if says.is_empty() => String::new(),
                 says => format!(": {}", quoted(&says)),
             };
-            return content(format!("the page has an element `{text}`{says}"));
+            return content_fault(format!("the page has an element `{text}`{says}"));
         }
     }
     Ok(())
@@ -123,9 +151,9 @@ fn check_json(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Tro
             Some(found) => {
                 let found = found.to_string();
                 let found = bounded(&found);
-                return content(format!("`{pointer}` should be {wanted}, it is {found}"));
+                return content_fault(format!("`{pointer}` should be {wanted}, it is {found}"));
             }
-            None => return content(format!("the answer has nothing at `{pointer}`")),
+            None => return content_fault(format!("the answer has nothing at `{pointer}`")),
         }
     }
     Ok(())
@@ -206,7 +234,7 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
 }
 
 fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
-    let html = Html::parse_document(&page.markup());
+    let html = dom::parse(page.text());
     let Some(element) = dom::select(&html, &query.selector).next() else {
         return Err(format!("the page has no element `{}`", query.text));
     };
@@ -250,14 +278,14 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
 fn wrong_page<T>(page: &Snapshot, message: &str) -> Result<T, Trouble> {
     let complaint = page
         .is_html()
-        .then(|| dom::complaint(&Html::parse_document(&page.markup())));
-    content(match complaint.flatten() {
+        .then(|| dom::complaint(&dom::parse(page.text())));
+    content_fault(match complaint.flatten() {
         Some(complaint) => format!("{message}; it complains: {}", quoted(&complaint)),
         None => format!("{message}; {}", page.gist()),
     })
 }
 
-fn content<T>(message: String) -> Result<T, Trouble> {
+fn content_fault<T>(message: String) -> Result<T, Trouble> {
     Err(Trouble::Site(Fault::Content, message))
 }
 

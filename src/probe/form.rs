@@ -7,8 +7,11 @@
 mod controls;
 mod encoding;
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
+use ego_tree::NodeId;
 use encoding_rs::{Encoding, UTF_8};
 use hyper::body::Bytes;
 use scraper::{ElementRef, Html};
@@ -90,6 +93,8 @@ pub enum FormError {
 /// A page's text, parsed, with the base of its addresses.
 pub struct Dom {
     html: Html,
+    owners: dom::Owners,
+    ids: OnceCell<HashMap<String, NodeId>>,
     url: Url,
     base: Url,
     encoding: &'static Encoding,
@@ -98,12 +103,14 @@ pub struct Dom {
 impl Dom {
     /// Parses a page that came from `url`.
     pub fn parse(text: &str, url: &Url) -> Self {
-        let html = Html::parse_document(text);
+        let (html, owners) = dom::parse_with_owners(text);
         let base = first(&html, "base[href]")
             .and_then(|element| url.join(element.attr("href")?).ok())
             .unwrap_or_else(|| url.clone());
         Dom {
             html,
+            owners,
+            ids: OnceCell::new(),
             url: url.clone(),
             base,
             encoding: UTF_8,
@@ -133,6 +140,20 @@ impl Dom {
         url.set_fragment(None);
         let elsewhere = url != self.url && delay <= LEADS_ON_WITHIN;
         elsewhere.then_some((delay, url))
+    }
+
+    /// The first element with an id.
+    fn by_id(&self, id: &str) -> Option<ElementRef<'_>> {
+        let ids = self.ids.get_or_init(|| {
+            let mut ids = HashMap::new();
+            for element in self.html.tree.nodes().filter_map(ElementRef::wrap) {
+                if let Some(id) = element.attr("id") {
+                    ids.entry(id.to_owned()).or_insert_with(|| element.id());
+                }
+            }
+            ids
+        });
+        ElementRef::wrap(self.html.tree.get(*ids.get(id)?)?)
     }
 
     /// The one element that a selector means.

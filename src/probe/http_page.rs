@@ -522,7 +522,7 @@ fn redirect_target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Optio
 
 /// The page as forms and links see it.
 fn dom_of(page: &Snapshot) -> Dom {
-    Dom::parse(&page.markup(), &page.url).encoded_in(page.encoding())
+    Dom::parse(page.text(), &page.url).encoded_in(page.encoding())
 }
 
 fn forbidden(going: &Going, redirects: u32) -> Trouble {

@@ -3,7 +3,6 @@
 //! Owns the seam between the runner and its engines, and what an engine shows: a
 //! [`Snapshot`]. Must not know flows.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -295,32 +294,6 @@ impl Snapshot {
     pub fn with_text(self, text: String) -> Self {
         let text = OnceLock::from(text);
         Snapshot { text, ..self }
-    }
-
-    /// The text as markup for a client without scripts, to which what stands in a `noscript`
-    /// is part of the page.
-    pub fn markup(&self) -> Cow<'_, str> {
-        let text = self.text();
-        let mut out = String::new();
-        let mut rest = 0;
-        let lower = text.to_ascii_lowercase();
-        for (at, _) in lower.match_indices("noscript") {
-            let start = match &lower[..at] {
-                before if before.ends_with("</") => at - 2,
-                before if before.ends_with('<') => at - 1,
-                _ => continue,
-            };
-            let Some(end) = lower[at..].find('>').filter(|_| start >= rest) else {
-                continue;
-            };
-            out.push_str(&text[rest..start]);
-            rest = at + end + 1;
-        }
-        if rest == 0 {
-            return Cow::Borrowed(text);
-        }
-        out.push_str(&text[rest..]);
-        Cow::Owned(out)
     }
 
     /// The encoding that forms of the page are sent in.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::error_pages::{ErrorPages, Recognised};
+use super::error_pages::{ErrorPages, Found};
 use super::page::Snapshot;
 use super::visible_text::VisibleText;
 
@@ -26,7 +26,7 @@ struct Reading {
     content_type: String,
     body: Vec<u8>,
     visible: Arc<VisibleText>,
-    known: Option<Recognised>,
+    known: Vec<Found>,
 }
 
 impl Reading {
@@ -38,9 +38,9 @@ impl Reading {
 }
 
 impl Readings {
-    /// The error page that a page is, if it is one; its text is read by the way.
-    pub fn recognise(&self, page: &Snapshot, error_pages: &ErrorPages) -> Option<Recognised> {
-        let known = || error_pages.recognise_in(page.status, page.body.len(), page.visible());
+    /// The patterns of error pages that a page fits; its text is read by the way.
+    pub fn found_on(&self, page: &Snapshot, error_pages: &ErrorPages) -> Vec<Found> {
+        let known = || error_pages.found_on(page.status, page.body.len(), page.visible());
         if page.is_read() || page.body.len() > LARGEST {
             return known();
         }

@@ -252,6 +252,7 @@ pub async fn run_on<P: Page>(
         left: flow.timeout,
         sign_in: None,
         rung: None,
+        is_acting: false,
         uploaded: false,
         done: Vec::with_capacity(flow.steps.len()),
         filled: Vec::new(),
@@ -321,6 +322,8 @@ struct Run<'r, P> {
     /// Where the run signed in.
     sign_in: Option<SignIn>,
     rung: Option<Rung>,
+    /// Whether the step under way is still at its actions, before its expectations.
+    is_acting: bool,
     /// Whether the step under way has sent its document.
     uploaded: bool,
     /// The record so far.

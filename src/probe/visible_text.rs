@@ -1,18 +1,26 @@
 //! Owns: what a person reads on a page, taken from its HTML in one cheap pass (a whole
-//! document tree costs more than the request did). Must not know: what the words mean.
+//! document tree costs more than the request did), or from the parsed page where something on it
+//! may be hidden. Must not know: what the words mean.
+
+mod rendered;
+mod styles;
 
 use std::borrow::Cow;
 
 use std::collections::HashMap;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter};
 use scraper::Html;
+
+use rendered::Heading;
 
 /// What a person reads on a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VisibleText {
     /// The text of `<title>`, white space folded.
     pub title: String,
+    /// The text of the first heading that says anything, as it stands in `text`.
+    pub heading: String,
     /// The text of everything else but scripts, styles and comments, white space folded.
     pub text: String,
     /// Whether it embeds something that a person or a browser sees beside the text: a
@@ -35,8 +43,6 @@ enum Kind {
     Title,
     /// Shows something beside the text.
     Embedding,
-    /// Hides what it holds until it is opened.
-    Details,
     Other,
 }
 
@@ -56,7 +62,6 @@ fn kind_of(name: &str) -> Kind {
         b"style" | b"template" | b"datalist" => Kind::Raw,
         b"iframe" => Kind::Frame,
         b"script" => Kind::Script,
-        b"details" => Kind::Details,
         b"title" => Kind::Title,
         b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video" | b"input"
         | b"picture" | b"button" => Kind::Embedding,
@@ -67,9 +72,13 @@ fn kind_of(name: &str) -> Kind {
 impl VisibleText {
     /// Reads HTML or plain text; broken markup gives broken text, never an error.
     pub fn of(html: &str) -> Self {
+        if rendered::hides_something(html) {
+            return rendered::read(html);
+        }
         let mut found = Found {
             title: "",
             text: Folded::with_capacity(html.len() / 2),
+            heading: Heading::default(),
             embeds: false,
         };
         found.read(html);
@@ -77,6 +86,7 @@ impl VisibleText {
         title.push(&unescaped(found.title));
         VisibleText {
             title: title.text,
+            heading: found.heading.text,
             text: found.text.text,
             embeds: found.embeds,
         }
@@ -88,12 +98,12 @@ struct Found<'h> {
     /// As it is written there.
     title: &'h str,
     text: Folded,
+    heading: Heading,
     embeds: bool,
 }
 
 impl<'h> Found<'h> {
     fn read(&mut self, html: &'h str) {
-        let mut hidden = memmem::find_iter(html.as_bytes(), "hidden").peekable();
         let mut rest = html;
         while let Some(at) = memchr(b'<', rest.as_bytes()) {
             self.text.push(&unescaped(&rest[..at]));
@@ -112,19 +122,10 @@ impl<'h> Found<'h> {
             }
             let kind = kind_of(name);
             let behind = after_tag(rest);
-            let (from, to) = (html.len() - rest.len(), html.len() - behind.len());
-            while hidden.next_if(|at| *at < from).is_some() {}
-            let may_hide = kind == Kind::Details || hidden.peek().is_some_and(|at| *at < to);
             self.embeds |= matches!(kind, Kind::Embedding | Kind::Script | Kind::Frame);
-            if may_hide
-                && opens
-                && let Some((seen, behind)) = unseen(rest, name)
-            {
-                self.text.part();
-                self.read(seen);
-                self.text.part();
-                rest = behind;
-                continue;
+            match opens {
+                true => self.heading.open(name, &self.text),
+                false => self.heading.close(name, &self.text),
             }
             match kind {
                 Kind::Inline => {
@@ -144,84 +145,6 @@ impl<'h> Found<'h> {
         }
         self.text.push(&unescaped(rest));
     }
-}
-
-/// What is seen of an element that the markup itself hides (`hidden`, or a closed `details`,
-/// which shows its summary), and what follows the element; `None` of any other.
-fn unseen<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
-    if is_void(name) {
-        return None;
-    }
-    let behind = after_tag(text);
-    let tag = &text[..text.len() - behind.len()];
-    let has = |attribute: &str| attributes(tag).any(|it| it.eq_ignore_ascii_case(attribute));
-    let is_hidden = has("hidden");
-    if !is_hidden && (kind_of(name) != Kind::Details || has("open")) {
-        return None;
-    }
-    let (inside, behind) = element(behind, name)?;
-    let summary = || {
-        let start = inside.find("<summary")?;
-        Some(raw_element(after_tag(&inside[start..]), "summary").0)
-    };
-    let seen = if is_hidden { None } else { summary() };
-    Some((seen.unwrap_or_default(), behind))
-}
-
-/// Whether an element has no content.
-fn is_void(name: &str) -> bool {
-    const VOID: [&str; 9] = [
-        "input", "br", "img", "meta", "link", "hr", "col", "source", "area",
-    ];
-    name.is_empty() || VOID.iter().any(|void| name.eq_ignore_ascii_case(void))
-}
-
-/// The names of a tag's attributes.
-fn attributes(tag: &str) -> impl Iterator<Item = &str> {
-    let apart = |c: char| c.is_ascii_whitespace() || c == '/';
-    let inner = tag.trim_matches(['<', '>']);
-    let mut rest = inner.find(apart).map_or("", |at| &inner[at..]);
-    std::iter::from_fn(move || {
-        rest = rest.trim_start_matches(apart);
-        let end = rest.find(|c: char| apart(c) || c == '=');
-        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()).max(1).min(rest.len()));
-        rest = behind.trim_start();
-        if let Some(value) = rest.strip_prefix('=') {
-            let value = value.trim_start();
-            let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
-            rest = match quote {
-                Some(quote) => value[1..]
-                    .split_once(quote)
-                    .map_or("", |(_, behind)| behind),
-                None => value
-                    .find(char::is_whitespace)
-                    .map_or("", |at| &value[at..]),
-            };
-        }
-        (!name.is_empty()).then_some(name)
-    })
-}
-
-/// The most tags that are looked through for an element's end.
-const MOST_WITHIN: usize = 500;
-
-/// The content of an element whose start tag is passed, and what follows its end tag; `None`
-/// where there is none, as of elements that need none.
-fn element<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
-    let mut depth = 1;
-    let mut from = 0;
-    for _ in 0..MOST_WITHIN {
-        let at = from + memchr(b'<', &text.as_bytes()[from..])?;
-        let closes = text[at..].starts_with("</");
-        from = at + 1 + usize::from(closes);
-        if tag_name(&text[from..]).eq_ignore_ascii_case(name) {
-            depth = if closes { depth - 1 } else { depth + 1 };
-        }
-        if depth == 0 {
-            return Some((&text[..at], after_tag(&text[at..])));
-        }
-    }
-    None
 }
 
 fn tag_name(after_bracket: &str) -> &str {

@@ -268,6 +268,8 @@ function snapshot(limit, forced, endless) {
     }
   };
   const text = [];
+  const folded = (parts) => parts.join("").split(/\p{White_Space}+/u).filter(Boolean).join(" ");
+  let heading = "";
   const read = (node) => {
     if (node.nodeType === Node.TEXT_NODE) {
       const parent = node.parentElement;
@@ -286,11 +288,13 @@ function snapshot(limit, forced, endless) {
     }
     const inline = INLINE.has(node.nodeName);
     if (!inline) text.push(" ");
+    const begun = text.length;
     if (node.localName === "option" || node.localName === "optgroup" || node.checkVisibility()
       || getComputedStyle(node).display === "contents") {
       if (node.shadowRoot) for (const child of node.shadowRoot.childNodes) read(child);
       for (const child of node.childNodes) read(child);
     }
+    if (heading === "" && /^h[1-6]$/.test(node.localName)) heading = folded(text.slice(begun));
     if (!inline) text.push(" ");
   };
   const entry = performance.getEntriesByType("navigation")[0];
@@ -313,7 +317,8 @@ function snapshot(limit, forced, endless) {
     shown.long = true;
   }
   shown.html = out.join("");
-  shown.text = text.join("").split(/\p{White_Space}+/u).filter(Boolean).join(" ");
+  shown.heading = heading;
+  shown.text = folded(text);
   // What is no page is shown within one that the browser makes.
   const bare = document.body && document.body.firstElementChild;
   shown.bare = document.contentType !== "text/html" && bare && bare.localName === "pre"

@@ -51,6 +51,7 @@ pub(super) fn snapshot(shown: &Value, url: Url, asked: Option<&Request>) -> Snap
     }
     let visible = VisibleText {
         title: text("title"),
+        heading: text("heading"),
         text: text("text"),
         embeds: shown["embeds"] == true,
     };

@@ -383,18 +383,21 @@ pub(super) fn is_submit_button(element: ElementRef<'_>) -> bool {
     matches!(kind(element), "submit" | "image")
 }
 
-/// The form that a control belongs to: the one its `form` attribute names, else the nearest
-/// around it.
+/// The form that a control belongs to: the one its `form` attribute names, else the one that was
+/// open when the parser met the control, else the nearest around it.
 pub(super) fn form_of<'d>(dom: &'d Dom, control: ElementRef<'d>) -> Option<ElementRef<'d>> {
+    let is_form = |element: &ElementRef<'_>| element.value().name() == "form";
     if let Some(id) = control.attr("form") {
-        return all(dom, "form")
-            .into_iter()
-            .find(|form| form.attr("id") == Some(id));
+        return dom.by_id(id).filter(is_form);
     }
-    control
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .find(|a| a.value().name() == "form")
+    let parsed = dom.owners.get(&control.id());
+    let parsed = parsed.and_then(|owner| ElementRef::wrap(dom.html.tree.get(*owner)?));
+    parsed.or_else(|| {
+        control
+            .ancestors()
+            .filter_map(ElementRef::wrap)
+            .find(is_form)
+    })
 }
 
 /// Disabled itself, or in a disabled fieldset outside that fieldset's first legend.

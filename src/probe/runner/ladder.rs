@@ -75,7 +75,7 @@ impl<P: Page> Run<'_, P> {
                 let rightly_refused = !allowed && page.status == Some(413);
                 answered
                     && !self.is_sign_in(&page)
-                    && (rightly_refused || self.recognise(&page).is_none())
+                    && (rightly_refused || self.final_page(&page).is_none())
             }),
             // Servers close the connection on what is too much for them.
             Fault::Connect => !allowed,

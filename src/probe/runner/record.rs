@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scraper::Html;
-
 use super::step::signs_in;
 use super::{Run, Tools};
 use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
 use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
 use crate::probe::definition::Step;
 use crate::probe::dom;
-use crate::probe::error_pages::Recognised;
+use crate::probe::error_pages::{Content, Found, Met, Recognised};
+use crate::probe::expect;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
 use crate::probe::page::{Page, Snapshot, Trouble, milliseconds};
@@ -130,7 +129,7 @@ impl<P: Page> Run<'_, P> {
         ) {
             return (trouble, None);
         }
-        if let Some(known) = self.recognise(page) {
+        if let Some(known) = self.error_page(step, page, true) {
             let message = known_page(&known, page);
             return (Trouble::Site(known.fault(), message), Some(known));
         }
@@ -190,22 +189,59 @@ impl<P: Page> Run<'_, P> {
         self.sign_in.as_ref().is_some_and(|sign_in| {
             let selector = &sign_in.field.selector;
             page.url.path() == sign_in.path
-                && dom::select(&Html::parse_document(&page.markup()), selector)
+                && dom::select(&dom::parse(page.text()), selector)
                     .next()
                     .is_some()
         })
     }
 
-    pub(super) fn recognise(&self, page: &Snapshot) -> Option<Recognised> {
-        if self.tools.error_pages.is_empty() || !page.is_html() || !page.complete {
+    /// The known error page that a step met, if it is one; `failed` where the step has failed.
+    pub(super) fn error_page(
+        &self,
+        step: &Step,
+        page: &Snapshot,
+        failed: bool,
+    ) -> Option<Recognised> {
+        let found = self.patterns_on(page);
+        if found.is_empty() {
             return None;
+        }
+        // What a step acts on or captures is as much a part of the page as what it expects.
+        let is_missing = failed
+            && (self.is_acting || expect::capture(&step.capture, page, &self.scope).is_err());
+        let content = match is_missing {
+            true => Content::Missing,
+            false => expect::content(&step.expect, page, &self.scope),
+        };
+        let met = Met {
+            status: page.status,
+            is_status_meant: page
+                .status
+                .is_some_and(|status| status >= 400 && step.expect.status.contains(&status)),
+            content,
+        };
+        let is_met = |found: &Found| met.is_error_page(found.page.class, found.extent);
+        found.into_iter().find(is_met).map(|found| found.page)
+    }
+
+    /// The known error page that a page is and nothing else, whatever a step expects.
+    pub(super) fn final_page(&self, page: &Snapshot) -> Option<Recognised> {
+        let is_final = |found: &Found| found.extent.is_final(page.status);
+        let found = self.patterns_on(page).into_iter().find(is_final);
+        found.map(|found| found.page)
+    }
+
+    /// The patterns of known error pages that a page fits.
+    pub(super) fn patterns_on(&self, page: &Snapshot) -> Vec<Found> {
+        if self.tools.error_pages.is_empty() || !page.is_html() || !page.complete {
+            return Vec::new();
         }
         let Tools {
             readings,
             error_pages,
             ..
         } = self.tools;
-        readings.recognise(page, error_pages)
+        readings.found_on(page, error_pages)
     }
 }
 

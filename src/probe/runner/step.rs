@@ -115,6 +115,7 @@ impl<P: Page> Run<'_, P> {
         document: Option<DocumentSpec>,
     ) -> Result<(), Trouble> {
         let mut putting = false;
+        self.is_acting = true;
         let sends_at_once = P::IS_LIVE && matches!(step.actions.last(), Some(Action::Upload(..)));
         for (number, action) in step.actions.iter().enumerate() {
             self.act(action, document, &mut putting).await?;
@@ -128,6 +129,7 @@ impl<P: Page> Run<'_, P> {
         if let Some(mail) = &step.mail {
             return self.await_mail(mail).await;
         }
+        self.is_acting = false;
         self.meet_expectations(step).await?;
         let Some(page) = self.page.shown() else {
             return Ok(());
@@ -252,7 +254,7 @@ impl<P: Page> Run<'_, P> {
     /// Whether the page says that something is wrong.
     fn complains(&self) -> bool {
         self.page.shown().is_some_and(|page| {
-            let html = scraper::Html::parse_document(&page.markup());
+            let html = dom::parse(page.text());
             dom::complaint(&html).is_some()
         })
     }
@@ -343,7 +345,7 @@ impl<P: Page> Run<'_, P> {
     /// Whether the site shows a page that nothing else comes of, unless asked again.
     fn is_at_its_end(&self) -> bool {
         let page = self.page.shown();
-        let known = page.and_then(|page| self.recognise(&page));
+        let known = page.and_then(|page| self.final_page(&page));
         known.is_some_and(|known| !matches!(known.class, PageClass::Captcha | PageClass::Blank))
     }
 
@@ -352,19 +354,8 @@ impl<P: Page> Run<'_, P> {
         let Some(page) = self.page.shown() else {
             return Ok(());
         };
-        let known = self.recognise(&page);
         expect::check(&step.expect, &page, &self.scope)?;
-        if step
-            .expect
-            .status
-            .iter()
-            .any(|status| !(200..300).contains(status))
-        {
-            return Ok(());
-        }
-        match known {
-            // On a page that is as it should be, a captcha is there by design.
-            Some(known) if known.class == PageClass::Captcha => Ok(()),
+        match self.error_page(step, &page, false) {
             Some(known) => Err(Trouble::Site(
                 known.fault(),
                 super::record::known_page(&known, &page),

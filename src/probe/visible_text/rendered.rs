@@ -1,0 +1,262 @@
+//! What a person reads on a page that hides something: by attributes, closed elements, or its own
+//! style. Read from the parsed page, which costs more than the one pass over its text.
+//!
+//! Must agree with `snapshot` in `browser_page/page.js`.
+
+use ego_tree::iter::Edge;
+use memchr::memmem;
+use scraper::{ElementRef, Node};
+
+use super::styles::Styles;
+use super::{Folded, VisibleText};
+use crate::probe::dom;
+
+/// Whether the markup has anything by which a page hides what is in it. May be wrong one way only:
+/// it says yes too often.
+pub(super) fn hides_something(html: &str) -> bool {
+    let bytes = html.as_bytes();
+    let found = |word: &[u8]| memmem::find(bytes, word).is_some();
+    let followed = |word: &'static [u8], fits: fn(&[u8]) -> bool| {
+        memmem::find_iter(bytes, word).any(|at| fits(&bytes[at + word.len()..]))
+    };
+    // An attribute, and not `type=hidden`, `aria-hidden` or `overflow:hidden`.
+    memmem::find_iter(bytes, b"hidden").any(|at| {
+        let before = at.checked_sub(1).map(|at| bytes[at]);
+        before.is_some_and(|byte| byte.is_ascii_whitespace() || b"/\"'".contains(&byte))
+    }) || followed(b"display", |rest| {
+        let rest = rest.trim_ascii_start();
+        let value = rest.strip_prefix(b":").unwrap_or_default();
+        value.trim_ascii_start().get(..4).is_some_and(|value| value.eq_ignore_ascii_case(b"none"))
+    }) || found(b"visibility")
+        || found(b"<details")
+        || found(b"<dialog")
+        || found(b"popover")
+        // Written as hardly anybody does: the parser's to judge.
+        || found(b"HIDDEN")
+        || found(b"Hidden")
+        || found(b"DISPLAY")
+        || found(b"<DETAILS")
+        || found(b"<Details")
+        || found(b"<DIALOG")
+        || found(b"<Dialog")
+}
+
+/// What is to be read inside an element, and where a walk is within it.
+struct Level {
+    /// Whether text directly in it is seen.
+    is_seen: bool,
+    /// A closed `details`: only its first summary is shown.
+    is_closed: bool,
+}
+
+/// Reads a page from its tree. One walk without recursion: pages may nest as deep as they like.
+pub(super) fn read(html: &str) -> VisibleText {
+    let page = dom::parse(html);
+    let mut styles = Styles::default();
+    for sheet in page.tree.root().descendants().filter_map(ElementRef::wrap) {
+        if sheet.value().name() == "style" && applies(sheet) {
+            let text: String = sheet.text().collect();
+            styles.add(&text);
+        }
+    }
+    let mut text = Folded::with_capacity(html.len() / 2);
+    let mut title = None;
+    let mut heading = Heading::default();
+    let mut embeds = false;
+    let mut levels: Vec<Level> = Vec::new();
+    let mut skipped = None;
+    let mut is_svg = 0_u32;
+    for edge in page.tree.root().traverse() {
+        match edge {
+            Edge::Open(node) if skipped.is_none() => match node.value() {
+                Node::Text(words) => {
+                    let level = levels.last();
+                    if level.is_none_or(|level| level.is_seen && !level.is_closed) {
+                        text.push(words);
+                    }
+                }
+                Node::Element(element) => {
+                    let name = element.name();
+                    let Some(reference) = ElementRef::wrap(node) else {
+                        continue;
+                    };
+                    embeds |= is_embedding(name);
+                    if name == "title" && is_svg == 0 && title.is_none() {
+                        title = Some(reference.text().collect::<String>());
+                    }
+                    is_svg += u32::from(name == "svg");
+                    let parent = levels.last();
+                    let is_summary = name == "summary"
+                        && !node
+                            .prev_siblings()
+                            .any(|before| is_element(before.value(), "summary"));
+                    let is_behind = parent.is_some_and(|level| level.is_closed) && !is_summary;
+                    let shown = styles.of(reference);
+                    let inherits = parent.is_none_or(|level| level.is_seen);
+                    // An option is read where its select is, although it has no box.
+                    let is_option = matches!(name, "option" | "optgroup");
+                    let has_box = is_option
+                        || shown
+                            .display
+                            .unwrap_or_else(|| has_box_by_itself(reference));
+                    if !is_inline(name) {
+                        text.part();
+                    }
+                    if is_unread(name) || is_behind || !has_box {
+                        skipped = Some(node.id());
+                        continue;
+                    }
+                    heading.open(name, &text);
+                    levels.push(Level {
+                        is_seen: is_option || shown.visibility.unwrap_or(inherits),
+                        is_closed: name == "details" && element.attr("open").is_none(),
+                    });
+                }
+                Node::Fragment
+                | Node::Comment(_)
+                | Node::Doctype(_)
+                | Node::ProcessingInstruction(_)
+                | Node::Document => {
+                    // The content of a template.
+                    if matches!(node.value(), Node::Fragment) {
+                        skipped = Some(node.id());
+                    }
+                }
+            },
+            Edge::Close(node) => {
+                let is_element_of = |name| is_element(node.value(), name);
+                if is_element_of("svg") {
+                    is_svg = is_svg.saturating_sub(1);
+                }
+                let was_skipped = skipped == Some(node.id());
+                if was_skipped {
+                    skipped = None;
+                }
+                if let Node::Element(element) = node.value()
+                    && skipped.is_none()
+                {
+                    if !is_inline(element.name()) {
+                        text.part();
+                    }
+                    if !was_skipped {
+                        heading.close(element.name(), &text);
+                        levels.pop();
+                    }
+                }
+            }
+            Edge::Open(_) => {}
+        }
+    }
+    let mut folded = Folded::with_capacity(0);
+    folded.push(&title.unwrap_or_default());
+    VisibleText {
+        title: folded.text,
+        heading: heading.text,
+        text: text.text,
+        embeds,
+    }
+}
+
+/// The first heading in which something is to be read.
+#[derive(Default)]
+pub(super) struct Heading {
+    /// Where the open one began in the text.
+    begun: Option<usize>,
+    pub(super) text: String,
+}
+
+impl Heading {
+    pub(super) fn open(&mut self, name: &str, text: &Folded) {
+        if self.text.is_empty() && self.begun.is_none() && is_heading(name) {
+            self.begun = Some(text.text.len());
+        }
+    }
+
+    pub(super) fn close(&mut self, name: &str, text: &Folded) {
+        if is_heading(name)
+            && let Some(begun) = self.begun.take()
+        {
+            self.text = text.text[begun..].trim().to_owned();
+        }
+    }
+}
+
+fn is_heading(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() == 2 && bytes[0].eq_ignore_ascii_case(&b'h') && (b'1'..=b'6').contains(&bytes[1])
+}
+
+fn is_element(node: &Node, name: &str) -> bool {
+    node.as_element()
+        .is_some_and(|element| element.name() == name)
+}
+
+/// Whether a sheet is for screens.
+fn applies(sheet: ElementRef<'_>) -> bool {
+    let media = sheet.attr("media").unwrap_or_default().to_ascii_lowercase();
+    media
+        .split(',')
+        .any(|query| super::styles::is_screen(query.trim()))
+}
+
+/// Whether the browser's own sheet gives an element a box.
+fn has_box_by_itself(element: ElementRef<'_>) -> bool {
+    let has = |name| element.attr(name).is_some();
+    !has("hidden")
+        && !has("popover")
+        && !matches!(
+            element.value().name(),
+            "head" | "area" | "base" | "link" | "meta" | "noembed" | "noframes" | "param" | "rp"
+        )
+        && (element.value().name() != "dialog" || has("open"))
+        && (element.value().name() != "input"
+            || !element
+                .attr("type")
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("hidden")))
+}
+
+/// Elements whose text nobody reads.
+fn is_unread(name: &str) -> bool {
+    matches!(
+        name,
+        "script" | "style" | "template" | "title" | "iframe" | "datalist"
+    )
+}
+
+/// Elements that do not part words.
+fn is_inline(name: &str) -> bool {
+    matches!(
+        name,
+        "a" | "abbr"
+            | "b"
+            | "code"
+            | "em"
+            | "font"
+            | "i"
+            | "small"
+            | "span"
+            | "strong"
+            | "sub"
+            | "u"
+            | "slot"
+    )
+}
+
+/// Elements that a person sees beside the text, or that may draw the page.
+fn is_embedding(name: &str) -> bool {
+    matches!(
+        name,
+        "img"
+            | "script"
+            | "iframe"
+            | "frame"
+            | "object"
+            | "embed"
+            | "svg"
+            | "canvas"
+            | "video"
+            | "input"
+            | "picture"
+            | "button"
+    )
+}
