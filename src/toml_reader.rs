@@ -173,6 +173,12 @@ impl Place<'_> {
         self.log.report(self.span.clone(), message.into(), None);
     }
 
+    /// What would be better otherwise here, without reporting it.
+    pub fn advice(&self, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        let (span, hint) = (self.span.clone(), Some(hint.into()));
+        self.log.source.problem(span, message.into(), hint)
+    }
+
     /// Reports a problem here, with what to do about it.
     pub fn problem_with_hint(&self, message: impl Into<String>, hint: impl Into<String>) {
         self.log

@@ -2,11 +2,13 @@
 //! the same outcomes, the same requests at the site, and the same captures.
 
 mod downgrade;
+mod pressed;
 mod refused;
 mod rehearsed;
 mod scripted;
 mod shown;
 mod site;
+mod waits;
 
 use std::sync::Arc;
 
@@ -101,11 +103,11 @@ fn place(step: &StepReport) -> Option<(Option<u16>, String)> {
     Some((step.status, place))
 }
 
-fn message(step: &StepReport) -> &str {
+pub(crate) fn message(step: &StepReport) -> &str {
     step.message.as_deref().unwrap_or_default()
 }
 
-fn step<'r>(report: &'r RunReport, name: &str) -> &'r StepReport {
+pub(crate) fn step<'r>(report: &'r RunReport, name: &str) -> &'r StepReport {
     let mut steps = report.steps.iter();
     steps
         .find(|step| step.name == name)

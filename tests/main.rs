@@ -44,3 +44,4 @@ mod removal;
 mod reports;
 mod store;
 mod telemetry;
+mod uploads;

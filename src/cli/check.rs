@@ -140,6 +140,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return bad_file(problems);
         }
     };
+    for advice in &flow.advice {
+        writeln!(terminal::stderr(), "note: {advice}")?;
+    }
     let Some(target) = target(&flow, &args, config.as_ref())? else {
         writeln!(
             terminal::stderr(),

@@ -156,9 +156,9 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
             }
             Sort::Flow => {
                 let variables = config.as_ref().map(Config::variable_names);
-                if let Some(flow) = verdict.take(flow_file::open(path, variables.as_ref()))
-                    && let Some(config) = &config
-                {
+                if let Some(flow) = verdict.take(flow_file::open(path, variables.as_ref())) {
+                    verdict.problems.extend(flow.advice.iter().cloned());
+                    let Some(config) = &config else { continue };
                     verdict.problems.extend(against(path, &flow, config));
                     wants_browser |= flow.every.browser.is_some();
                 }

@@ -4,10 +4,12 @@
 //! browser's complaint says of the site. Must not know flows, nor how browsers are started.
 
 mod act;
+mod delivery;
 mod downgrade;
 mod evidence;
 mod front_end;
 mod looking;
+mod pointer;
 mod seen;
 mod trouble;
 
@@ -24,6 +26,7 @@ use super::browser::console::Console;
 use super::browser::network::Network;
 use super::browser::{Browser, CommandError, Session};
 use super::definition::Query;
+use super::delivery::Delivery;
 use super::form::Change;
 use super::har::Entry;
 use super::http_page::HttpPage;
@@ -34,10 +37,12 @@ use super::reach::{self, ALLOWING, Reach};
 use super::redact::Redactor;
 use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
+use delivery::Documents;
 
 /// The functions that are called in the page.
 const SCRIPT: &str = concat!(
     include_str!("browser_page/page.js"),
+    include_str!("browser_page/pointer.js"),
     include_str!("browser_page/roots.js")
 );
 /// How long something may take to appear, or to come to rest, before it is missing.
@@ -88,6 +93,8 @@ pub struct BrowserPage {
     endless: f64,
     /// How many documents have been put on fields.
     uploads: usize,
+    /// Those of them that the site has not taken yet.
+    documents: Option<Documents>,
     /// How many requests there were before something was last opened or pressed.
     begun: usize,
     /// The document that was last looked at, by the moment at which it began.
@@ -148,6 +155,7 @@ impl BrowserPage {
             loaded_at: Duration::ZERO,
             endless: 0.0,
             uploads: 0,
+            documents: None,
             begun: 0,
             document: 0.0,
             pressed_on_https: false,
@@ -168,17 +176,19 @@ impl BrowserPage {
 
     /// Calls a function of the page's script. A box in the way is read and answered first.
     async fn call(&mut self, function: &str, arguments: Vec<Value>) -> Result<Value, Trouble> {
-        let body = format!("{SCRIPT}\nreturn {function}(...arguments);");
         loop {
-            let session = self.session()?;
-            match session
-                .script(&body, arguments.clone(), SCRIPT_WITHIN)
-                .await
-            {
+            match self.try_call(function, arguments.clone()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => self.get_past(error).await?,
             }
         }
+    }
+
+    /// Calls a function of the page's script once.
+    async fn try_call(&self, function: &str, arguments: Vec<Value>) -> Result<Value, CommandError> {
+        let body = format!("{SCRIPT}\nreturn {function}(...arguments);");
+        let session = self.session()?;
+        session.script(&body, arguments, SCRIPT_WITHIN).await
     }
 
     /// A command of Chromium's own. A box in the way is read and answered first.
@@ -266,6 +276,7 @@ impl Page for BrowserPage {
         };
         Patience {
             grace,
+            is_live: !self.is_elsewhere,
             first_after: FIRST_LOOK_AFTER,
             again_after: LOOK_AGAIN_AFTER,
         }
@@ -294,7 +305,10 @@ impl Page for BrowserPage {
             Change::Fill(text) => self.fill(&query, &text).await,
             Change::Choose(options) => self.choose(&query, &options).await,
             Change::Check(on) => self.check(&query, on).await,
-            Change::Upload(file) => self.upload(&query, &file).await,
+            Change::Upload(file) => {
+                self.follow(file.bytes.len());
+                self.upload(&query, &file).await
+            }
         };
         self.changed_at = Some(self.clock.monotonic());
         changed
@@ -324,18 +338,24 @@ impl Page for BrowserPage {
         self.answered(answered).await
     }
 
-    async fn look_again(&mut self, waits: bool) -> Result<(), Trouble> {
+    async fn look_again(&mut self) -> Result<(), Trouble> {
         if self.is_elsewhere {
-            return self.plain.look_again(waits).await;
+            return Ok(());
         }
         self.follow_windows().await?;
-        let waited = self.clock.monotonic().saturating_sub(self.loaded_at);
-        match &self.shown {
-            Some(shown) if waits && waited >= PATIENCE && shown.method == Method::GET => {
-                let url = shown.url.clone();
-                self.open(&url).await
-            }
-            _ => self.look().await,
+        self.look().await
+    }
+
+    async fn reload(&mut self) -> Result<(), Trouble> {
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let loaded = self.plain.reload().await;
+            return self.answered(loaded).await;
+        }
+        self.here()?;
+        match self.shown.as_ref().map(|shown| shown.url.clone()) {
+            Some(url) => self.open(&url).await,
+            None => Ok(()),
         }
     }
 
@@ -363,6 +383,8 @@ impl Page for BrowserPage {
         self.prompts.clear();
         self.refused.clear();
         self.sent_at = None;
+        // Scripts may have gone on drawing since the step before.
+        self.is_stale = !self.is_elsewhere && self.shown.is_some();
         if limit == self.limit {
             return Ok(());
         }
@@ -438,10 +460,13 @@ impl Page for BrowserPage {
         spent
     }
 
-    fn has_sent(&self) -> bool {
-        // Other browsers tell nothing of their network.
-        let tells = self.session().is_ok_and(Session::is_chromium);
-        !tells || self.sendings().next().is_some()
+    async fn delivery(&mut self) -> Delivery {
+        self.delivered().await
+    }
+
+    fn forget_documents(&mut self) {
+        self.documents = None;
+        self.plain.forget_documents();
     }
 
     fn remarks(&self) -> Vec<String> {

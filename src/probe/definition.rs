@@ -14,6 +14,7 @@ use scraper::Selector;
 use super::document::{DocumentName, Kind};
 use super::template::{Name, NoValue, Scope, Template};
 use crate::domain::{ComponentId, Engine};
+use crate::toml_reader::Problem;
 
 /// One journey of an applicant on the site.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Flow {
     pub cleanup: Vec<Step>,
     /// Which sizes and kinds of documents are tried in turn.
     pub ladder: Option<Ladder>,
+    /// What the file says in an older way, that does not mean any more what it meant.
+    pub advice: Vec<Problem>,
 }
 
 /// How often each engine runs a flow; an engine without an interval does not run it unasked.
@@ -77,6 +80,8 @@ pub struct Step {
     pub mail: Option<AwaitedMail>,
     /// How long its expectations may take to come true; a pause where it has none.
     pub wait: Option<Duration>,
+    /// How often the page is loaded anew while the step waits; `None`: never.
+    pub reload: Option<Duration>,
     /// What must hold afterwards.
     pub expect: Expect,
     /// What it remembers for later steps.
@@ -98,6 +103,12 @@ impl Step {
     /// The longest that the step may take.
     pub fn longest(&self) -> Duration {
         self.timeout + self.waiting()
+    }
+
+    /// Whether it waits for a page that, over plain HTTP, nobody ever loads anew.
+    pub fn waits_in_vain(&self) -> bool {
+        let waits_for_page = !self.expect.is_empty() || !self.capture.is_empty();
+        self.wait.is_some() && self.reload.is_none() && waits_for_page
     }
 
     /// The part of it that is spent waiting for something to come about.

@@ -26,29 +26,6 @@ fn in_template(element: ElementRef<'_>) -> bool {
         .any(|ancestor| matches!(ancestor.value(), Node::Fragment))
 }
 
-/// Marks of the sentence in which a page says what is wrong, in the forms of usual frameworks.
-const COMPLAINTS: &str = "[role=alert], .error, .errors, .errorlist, .error-message, .errornote, \
-    .alert-danger, .alert-error, .invalid-feedback, .field-validation-error, \
-    .validation-summary-errors";
-
-/// The most complaints that are told of one page.
-const MOST_COMPLAINTS: usize = 3;
-
-/// What the page says is wrong, where it marks that as pages usually do.
-pub fn complaint(html: &Html) -> Option<String> {
-    let selector = Selector::parse(COMPLAINTS).ok()?;
-    let mut complaints: Vec<String> = Vec::new();
-    for element in select(html, &selector) {
-        let text = text_of(element);
-        // One mark often stands within another, around the same words.
-        let known = text.is_empty() || complaints.iter().any(|known| known.contains(&text));
-        if !known && element.attr("hidden").is_none() && complaints.len() < MOST_COMPLAINTS {
-            complaints.push(text);
-        }
-    }
-    (!complaints.is_empty()).then(|| complaints.join(" / "))
-}
-
 /// The most frames that a hint names.
 const MOST_FRAMES: usize = 3;
 /// The most ids that are looked through for a hint.

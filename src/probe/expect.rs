@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::complaints::{complaints, new_complaint};
 use super::definition::{Capture, CaptureFrom, Expect, Query};
 use super::dom;
 use super::error_pages::Content;
@@ -11,15 +12,21 @@ use super::page::{Snapshot, Trouble, bounded, quoted};
 use super::template::{NoValue, Scope, Template};
 use crate::domain::{Fault, Why};
 
-/// Checks every expectation in turn; the error is the first that does not hold.
-pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+/// Checks every expectation in turn; the error is the first that does not hold. What the page
+/// complained of `before` the step is not told as a complaint.
+pub fn check(
+    expect: &Expect,
+    page: &Snapshot,
+    before: Option<&Snapshot>,
+    scope: &Scope,
+) -> Result<(), Trouble> {
     check_status(expect, page)?;
     if let Some(path) = &expect.path {
         let pattern = expand(path, scope)?;
         if !path_matches(&pattern, page) {
             let came = page.url.path();
             let message = format!("the address should be `{pattern}`, it is `{came}`");
-            return wrong_page(page, &message);
+            return wrong_page(page, before, &message);
         }
     }
     for (name, value) in &expect.header {
@@ -39,14 +46,14 @@ pub fn check(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trou
             ));
         }
     }
-    check_text(expect, page, scope)?;
+    check_text(expect, page, before, scope)?;
     for text in &expect.not_text {
         let text = expand(text, scope)?;
         if page.says(&text) {
             return content_fault(format!("the page says \"{text}\""));
         }
     }
-    check_css(expect, page, scope)?;
+    check_css(expect, page, before, scope)?;
     check_json(expect, page, scope)
 }
 
@@ -55,8 +62,8 @@ pub fn content(expect: &Expect, page: &Snapshot, scope: &Scope) -> Content {
     if expect.text.is_empty() && expect.css.is_empty() && expect.json.is_empty() {
         return Content::NotExpected;
     }
-    let checked = check_text(expect, page, scope)
-        .and_then(|()| has_css(expect, page, scope))
+    let checked = check_text(expect, page, None, scope)
+        .and_then(|()| has_css(expect, page, None, scope))
         .and_then(|()| check_json(expect, page, scope));
     match checked {
         Ok(()) => Content::AsExpected,
@@ -64,11 +71,16 @@ pub fn content(expect: &Expect, page: &Snapshot, scope: &Scope) -> Content {
     }
 }
 
-fn check_text(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+fn check_text(
+    expect: &Expect,
+    page: &Snapshot,
+    before: Option<&Snapshot>,
+    scope: &Scope,
+) -> Result<(), Trouble> {
     for text in &expect.text {
         let text = expand(text, scope)?;
         if !page.says(&text) {
-            return wrong_page(page, &format!("the page does not say \"{text}\""));
+            return wrong_page(page, before, &format!("the page does not say \"{text}\""));
         }
     }
     Ok(())
@@ -103,7 +115,12 @@ fn check_status(expect: &Expect, page: &Snapshot) -> Result<(), Trouble> {
     ))
 }
 
-fn has_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
+fn has_css(
+    expect: &Expect,
+    page: &Snapshot,
+    before: Option<&Snapshot>,
+    scope: &Scope,
+) -> Result<(), Trouble> {
     if expect.css.is_empty() {
         return Ok(());
     }
@@ -113,14 +130,23 @@ fn has_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Troubl
         if dom::select(&html, &query.selector).next().is_none() {
             let text = query.text;
             let hint = dom::similar(&html, &text).unwrap_or_default();
-            return wrong_page(page, &format!("the page has no element `{text}`{hint}"));
+            return wrong_page(
+                page,
+                before,
+                &format!("the page has no element `{text}`{hint}"),
+            );
         }
     }
     Ok(())
 }
 
-fn check_css(expect: &Expect, page: &Snapshot, scope: &Scope) -> Result<(), Trouble> {
-    has_css(expect, page, scope)?;
+fn check_css(
+    expect: &Expect,
+    page: &Snapshot,
+    before: Option<&Snapshot>,
+    scope: &Scope,
+) -> Result<(), Trouble> {
+    has_css(expect, page, before, scope)?;
     if expect.not_css.is_empty() {
         return Ok(());
     }
@@ -275,11 +301,9 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
 }
 
 /// The page is another one than expected; what it says itself is told, too.
-fn wrong_page<T>(page: &Snapshot, message: &str) -> Result<T, Trouble> {
-    let complaint = page
-        .is_html()
-        .then(|| dom::complaint(&dom::parse(page.text())));
-    content_fault(match complaint.flatten() {
+fn wrong_page<T>(page: &Snapshot, before: Option<&Snapshot>, message: &str) -> Result<T, Trouble> {
+    let known = before.map(complaints).unwrap_or_default();
+    content_fault(match new_complaint(page, &known) {
         Some(complaint) => format!("{message}; it complains: {}", quoted(&complaint)),
         None => format!("{message}; {}", page.gist()),
     })

@@ -117,12 +117,14 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
     }
     let control = role == Some(Role::Control);
     let mut order = Order::default();
-    let mut steps = Vec::new();
+    let (mut steps, mut advice) = (Vec::new(), Vec::new());
     for table in step_tables {
         let (place, engine) = (table.place(), table.place_of("engine"));
+        let waits = table.place_of("wait");
         let Some(step) = step(table, &mut names, control, false) else {
             continue;
         };
+        advice.extend(asks_for_reload(&step, every.unwrap_or_default(), &waits));
         order.follow(&step, &place, &engine, every.unwrap_or_default());
         steps.push(step);
     }
@@ -132,10 +134,14 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
             "write `every = { browser = \"10m\" }`, or take `engine = \"browser\"` off a step",
         );
     }
-    let cleanup = root.tables("cleanup").into_iter();
-    let cleanup: Vec<Step> = cleanup
-        .filter_map(|table| step(table, &mut names, control, true))
-        .collect();
+    let mut cleanup = Vec::new();
+    for table in root.tables("cleanup") {
+        let waits = table.place_of("wait");
+        if let Some(step) = step(table, &mut names, control, true) {
+            advice.extend(asks_for_reload(&step, every.unwrap_or_default(), &waits));
+            cleanup.push(step);
+        }
+    }
     let ladder = root
         .table("ladder")
         .map(|table| ladder(table, &steps, &names));
@@ -154,6 +160,18 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
             Some(ladder) => Some(ladder?),
             None => None,
         },
+        advice,
+    })
+}
+
+/// What is to be said of a step that waits, over plain HTTP, for a page that is not loaded anew.
+fn asks_for_reload(step: &Step, every: Every, waits: &Place<'_>) -> Option<Problem> {
+    let in_vain = every.http.is_some() && !step.needs_browser && step.waits_in_vain();
+    in_vain.then(|| {
+        waits.advice(
+            "over plain HTTP a page does not change by itself, and `wait` does not load it anew",
+            "say how often a person would: `reload = \"10s\"`; or give the step `engine = \"browser\"`",
+        )
     })
 }
 
@@ -320,6 +338,7 @@ fn step(
     let needs_browser = needs_browser(&mut table, control);
     names.enter_step(needs_browser, cleanup);
     let wait = table.optional::<Duration>("wait");
+    let reload = reload(&mut table, wait);
     let mail = parts::mail(&mut table, names);
     let actions = parts::actions(&mut table, names);
     if actions.is_empty()
@@ -334,7 +353,7 @@ fn step(
         );
     }
     if table.has("mail") {
-        for page_key in ["expect", "capture", "wait"] {
+        for page_key in ["expect", "capture", "wait", "reload"] {
             if table.has(page_key) {
                 table.place_of(page_key).problem_with_hint(
                     format!("`{page_key}` does not go with `mail`"),
@@ -373,12 +392,35 @@ fn step(
         actions,
         mail,
         wait,
+        reload,
         expect,
         capture,
         slow,
         timeout,
         body_limit,
     })
+}
+
+/// How often the page is loaded anew while the step waits.
+fn reload(table: &mut Reader<'_>, wait: Option<Duration>) -> Option<Duration> {
+    let reload = table.optional::<Duration>("reload")?;
+    let place = table.place_of("reload");
+    if reload < SHORTEST_INTERVAL {
+        place.problem("`reload` must be at least 1s");
+    }
+    match wait {
+        None if table.has("wait") => {}
+        None => place.problem_with_hint(
+            "`reload` is how often the page is loaded anew while the step waits, and it does not wait",
+            "add `wait`, e.g. `wait = \"60s\"`",
+        ),
+        Some(wait) if wait <= reload => place.problem_with_hint(
+            "`reload` is not below `wait`, so the page is never loaded anew",
+            "make `wait` longer",
+        ),
+        Some(_) => {}
+    }
+    Some(reload)
 }
 
 /// Whether the step asks for a real browser.

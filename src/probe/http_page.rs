@@ -18,6 +18,7 @@ use url::Url;
 
 use super::certificate;
 use super::definition::Query;
+use super::delivery::{Answer, Delivery};
 use super::form::{self, Change, Dom, FormError, Submission};
 use super::har::{Entry, MOST_ENTRIES};
 use super::page::{
@@ -56,6 +57,8 @@ pub struct HttpPage {
     log: Vec<Heard>,
     /// The request that is under way, so that its time is known when it is broken off.
     under_way: Option<UnderWay>,
+    /// What became of the last document.
+    delivery: Delivery,
 }
 
 struct UnderWay {
@@ -83,6 +86,7 @@ impl HttpPage {
             spent: Spent::default(),
             log: Vec::new(),
             under_way: None,
+            delivery: Delivery::Pending,
         }
     }
 
@@ -119,6 +123,7 @@ impl HttpPage {
             referrer: None,
             navigation: true,
             led: false,
+            has_file: false,
         };
         self.go(going).await
     }
@@ -142,6 +147,7 @@ impl HttpPage {
             method: submission.method,
             url: submission.url,
             headers: HeaderMap::new(),
+            has_file: submission.body.has_file(),
             body: submission.body.write(|| self.boundary()),
             referrer: self.referrer(),
             navigation: true,
@@ -173,6 +179,7 @@ impl HttpPage {
                 referrer: self.referrer(),
                 navigation: true,
                 led: true,
+                has_file: false,
             };
             tokio::time::sleep(delay).await;
         }
@@ -274,8 +281,19 @@ impl HttpPage {
             since: self.clock.monotonic(),
             first_byte_at: None,
         });
+        if going.has_file {
+            self.delivery = Delivery::UnderWay;
+        }
         match request.send().await {
             Ok(mut response) => {
+                if going.has_file {
+                    self.delivery = Delivery::Answered(Answer {
+                        status: response.status().as_u16(),
+                        request: request_line(going),
+                        is_page: true,
+                        text: String::new(),
+                    });
+                }
                 let now = self.clock.monotonic();
                 let headers = Arc::new(std::mem::take(response.headers_mut()));
                 if let Some(under_way) = &mut self.under_way {
@@ -293,12 +311,31 @@ impl HttpPage {
             }
             Err(error) => {
                 let trouble = failure::trouble(&error);
+                if going.has_file {
+                    self.delivery = self.not_delivered(going, &error, &trouble);
+                }
                 if let Some(under_way) = &mut self.under_way {
                     under_way.heard.failed = Some(trouble.message().to_owned());
                 }
                 self.settle(None);
                 Err(trouble)
             }
+        }
+    }
+
+    /// What became of a document whose request has no answer.
+    fn not_delivered(&self, going: &Going, error: &reqwest::Error, trouble: &Trouble) -> Delivery {
+        let body = self
+            .under_way
+            .as_ref()
+            .and_then(|under_way| under_way.heard.body.as_ref());
+        let is_cut = body.is_some_and(|(size, count)| count.so_far().taken < *size);
+        match trouble {
+            Trouble::Site(Fault::Connect, _) if failure::is_reset(error, is_cut) => Delivery::Reset,
+            _ => Delivery::Broken {
+                request: request_line(going),
+                why: trouble.message().to_owned(),
+            },
         }
     }
 
@@ -389,6 +426,7 @@ impl Page for HttpPage {
     fn patience(&self) -> Patience {
         Patience {
             grace: Duration::ZERO,
+            is_live: false,
             first_after: Duration::from_secs(2),
             again_after: Duration::from_secs(2),
         }
@@ -431,6 +469,7 @@ impl Page for HttpPage {
             method: request.method,
             url: self.reach.address(&request.address)?,
             headers,
+            has_file: request.body.has_file(),
             body: request.body.write(|| self.boundary()),
             referrer: self.referrer(),
             navigation: false,
@@ -439,8 +478,12 @@ impl Page for HttpPage {
         self.go(going).await
     }
 
-    /// Nothing changes here by itself: it is always fetched anew.
-    async fn look_again(&mut self, _waits: bool) -> Result<(), Trouble> {
+    /// Nothing changes here by itself.
+    async fn look_again(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    async fn reload(&mut self) -> Result<(), Trouble> {
         self.fetch_again().await
     }
 
@@ -489,12 +532,24 @@ impl Page for HttpPage {
         pieces.extend(certificate::piece(&self.applicant.timeline.chain()));
     }
 
+    async fn delivery(&mut self) -> Delivery {
+        self.delivery.clone()
+    }
+
+    fn forget_documents(&mut self) {
+        self.delivery = Delivery::Pending;
+    }
+
     fn spent(&mut self) -> Spent {
         self.settle(None);
         let mut spent = std::mem::take(&mut self.spent);
         spent.certificate_expires_at = self.applicant.timeline.certificate_expires_at();
         spent
     }
+}
+
+fn request_line(going: &Going) -> String {
+    format!("{} {}", going.method, going.url.path())
 }
 
 /// Whether `http-equiv` occurs, in whatever case; sought by its rarest letter.

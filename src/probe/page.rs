@@ -11,6 +11,7 @@ use reqwest::header::{self, HeaderMap, HeaderName};
 use url::Url;
 
 use super::definition::Query;
+use super::delivery::Delivery;
 use super::form::{Body, Change};
 use super::har::Entry;
 use super::redact::Redactor;
@@ -111,6 +112,8 @@ impl Piece {
 pub struct Patience {
     /// The time that every step has for it, besides its own `wait`.
     pub grace: Duration,
+    /// Whether the page can change without being loaded anew.
+    pub is_live: bool,
     /// How long until the page is looked at again for the first time; then twice as long …
     pub first_after: Duration,
     /// … up to this.
@@ -185,9 +188,10 @@ pub trait Page: Send {
         &mut self,
         request: PlainRequest,
     ) -> impl Future<Output = Result<(), Trouble>> + Send;
-    /// Looks at the page again, as it may have changed. A step that waits may load it anew, as
-    /// people do; otherwise what the page complains of must stay.
-    fn look_again(&mut self, waits: bool) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Looks at the page again, as it may have changed by itself.
+    fn look_again(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Loads the page's address anew.
+    fn reload(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Makes sure that what is shown is what the page has become by now.
     fn settle(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Goes back to a page shown before, as far as the engine can.
@@ -220,11 +224,11 @@ pub trait Page: Send {
         redactor: &Redactor,
         pieces: &mut Vec<Piece>,
     ) -> impl Future<Output = ()> + Send;
-    /// Whether the page has sent something in this step; engines that send only what they are
-    /// told to need not look.
-    fn has_sent(&self) -> bool {
-        true
-    }
+    /// What became of the documents that were put on pages, or sent, since they were last
+    /// forgotten: of several requests the one that went worst.
+    fn delivery(&mut self) -> impl Future<Output = Delivery> + Send;
+    /// Forgets them: a later request is another document's.
+    fn forget_documents(&mut self);
     /// What else happened in this step that explains a failure, in half sentences.
     fn remarks(&self) -> Vec<String> {
         Vec::new()

@@ -4,6 +4,7 @@
 //! any case, secrets kept out of the record. A run is tried once; trying again, controls and
 //! intervals are the scheduler's.
 
+mod documents;
 mod evidence;
 mod ladder;
 mod record;
@@ -253,7 +254,7 @@ pub async fn run_on<P: Page>(
         sign_in: None,
         rung: None,
         is_acting: false,
-        uploaded: false,
+        document: None,
         done: Vec::with_capacity(flow.steps.len()),
         filled: Vec::new(),
         kept: 0,
@@ -305,6 +306,18 @@ struct SignIn {
     done: bool,
 }
 
+/// A document that was put on a page, until the site has taken it.
+struct PendingDocument {
+    /// The field it was put on; a request has none.
+    field: Option<Query>,
+    /// What the page complained of before, without the document's doing.
+    complaints: BTreeSet<String>,
+    /// The address of that page.
+    url: Option<Url>,
+    /// The rung that it tries, where the ladder chose it.
+    rung: Option<Rung>,
+}
+
 /// One run under way.
 struct Run<'r, P> {
     page: &'r mut P,
@@ -324,8 +337,8 @@ struct Run<'r, P> {
     rung: Option<Rung>,
     /// Whether the step under way is still at its actions, before its expectations.
     is_acting: bool,
-    /// Whether the step under way has sent its document.
-    uploaded: bool,
+    /// The document that is on its way to the site.
+    document: Option<PendingDocument>,
     /// The record so far.
     done: Vec<StepReport>,
     /// What was filled in so far.

@@ -113,6 +113,9 @@ pub async fn run(
     });
     let mut tasks = JoinSet::new();
     let count = flows.len();
+    for advice in flows.iter().flat_map(|flow| &flow.advice) {
+        tracing::warn!(%advice, "a flow is written in an older way");
+    }
     for (index, flow) in flows.into_iter().enumerate() {
         let of_browser = flow.every.browser.filter(|_| flow.role == Role::Site);
         for (engine, interval, apart) in [

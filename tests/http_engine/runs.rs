@@ -339,7 +339,7 @@ async fn a_step_waits_for_what_comes_about_later() {
         page(if before < 1 { "not yet" } else { "now" })
     })
     .await;
-    let steps = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\nwait = \"9s\"\nexpect = { text = \"now\" }";
+    let steps = "[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\nwait = \"9s\"\nreload = \"1s\"\nexpect = { text = \"now\" }";
     let report = run(&flow(steps), &target(&server.url), &tools()).await;
     assert_eq!(outcomes(&report), ["a: passed"]);
     assert_eq!(server.seen().len(), 2);

@@ -10,7 +10,7 @@ use crate::harness::{SmallDisk, on_a_full_disk};
 const FLOW: &str = "name = \"Small <i>\"\nevery = \"1m\"\n\
     [[step]]\nname = \"Home\"\ncomponent = \"website\"\nvisit = \"/\"\n\
     [[step]]\nname = \"Look <script>alert(1)</script> & see\"\ncomponent = \"website\"\n\
-    visit = \"/x\"\nwait = \"200ms\"\nexpect = { text = \"goodbye\" }\n\
+    visit = \"/x\"\ntimeout = \"2s\"\nexpect = { text = \"goodbye\" }\n\
     [[step]]\nname = \"Later\"\ncomponent = \"website\"\nvisit = \"/y\"\n";
 
 fn check(flow: &str, site: &str, folder: &Path, more: &[&str]) -> Output {

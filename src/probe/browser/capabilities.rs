@@ -136,6 +136,7 @@ fn preferences(settings: &Settings, to: &Destinations) -> Value {
         "dom.security.https_only_mode.upgrade_local",
         to.https_only.into(),
     );
+    set("ui.prefersReducedMotion", 1.into());
     set("network.dns.disablePrefetch", true.into());
     set("media.peerconnection.enabled", false.into());
     set("intl.accept_languages", LANGUAGES.into());
@@ -160,6 +161,8 @@ fn arguments(
         "--disable-sync",
         "--disable-extensions",
         "--disable-breakpad",
+        // What moves is pressed where it was a moment ago.
+        "--force-prefers-reduced-motion",
         // Calls between browsers go around the rules on hosts.
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
         "--lang=id",

@@ -11,6 +11,8 @@ use crate::probe::har::{Answer, MOST_ENTRIES};
 /// One request of the page's, as far as it went.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
+    /// The browser's own name for it, under which it tells the answer's body; redirects share it.
+    pub id: String,
     /// The method.
     pub method: String,
     /// The address; of data within an address, only its beginning.
@@ -157,8 +159,9 @@ impl Network {
         if !url.starts_with("http") {
             url.truncate(url.floor_char_boundary(100));
         }
-        self.under_way.insert(id, self.requests.len());
+        self.under_way.insert(id.clone(), self.requests.len());
         self.requests.push(Request {
+            id,
             method: word(&request["method"]),
             url,
             kind: word(&parameters["type"]),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use fantoccini::actions::{InputSource as _, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle};
@@ -189,6 +190,21 @@ impl Session {
         self.within(limit + GRACE, element.click()).await
     }
 
+    /// Clicks at a point of the window, in CSS pixels from its upper left corner.
+    pub async fn click_at(&self, (x, y): (f64, f64), limit: Duration) -> Result<(), CommandError> {
+        let duration = None;
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveTo { duration, x, y })
+            .then(PointerAction::Down {
+                button: MOUSE_BUTTON_LEFT,
+            })
+            .then(PointerAction::Up {
+                button: MOUSE_BUTTON_LEFT,
+            });
+        let actions = self.client.perform_actions(mouse);
+        self.within(limit + GRACE, actions).await
+    }
+
     /// Empties a field.
     pub async fn clear(&self, element: &Element, limit: Duration) -> Result<(), CommandError> {
         self.within(limit + GRACE, element.clear()).await
@@ -349,6 +365,7 @@ fn meaning(error: &CmdError) -> CommandError {
         CommandError::Busy(message)
     } else if error.is_stale_element_reference()
         || error.is_element_not_interactable()
+        || says("move target out of bounds")
         || says("element click intercepted")
         || error.is_invalid_element_state()
         || error.is_no_such_element()

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use url::Url;
 
+use super::pointer::{NotPressed, cannot_be_pressed};
 use super::{BrowserPage, FROM_KEY_TO_BUTTON, SCRIPT};
 use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
@@ -191,32 +192,6 @@ impl BrowserPage {
         self.toggle(query, &found["element"]).await
     }
 
-    /// Presses a checkbox or radio button; where the page's style hides it, its label.
-    async fn toggle(&mut self, query: &Query, button: &Value) -> Result<(), Trouble> {
-        let session = self.session()?;
-        let Some(element) = session.element(button) else {
-            return Err(no_element(query));
-        };
-        let pressed = match session.click(&element, self.limit).await {
-            Err(CommandError::Element(_)) => {
-                let label = self.call("labelOf", vec![button.clone()]).await?;
-                let session = self.session()?;
-                match session.element(&label) {
-                    Some(label) => session.click(&label, self.limit).await,
-                    None => {
-                        self.call("press", vec![button.clone()]).await?;
-                        Ok(())
-                    }
-                }
-            }
-            pressed => pressed,
-        };
-        match pressed {
-            Ok(()) => Ok(()),
-            Err(error) => self.get_past(error).await,
-        }
-    }
-
     /// Puts a file on a field, or drops it where the page takes files so.
     pub(super) async fn upload(&mut self, query: &Query, file: &File) -> Result<(), Trouble> {
         // Pages often hide the field itself behind something prettier.
@@ -289,28 +264,15 @@ impl BrowserPage {
                 let message = format!("the page holds the form `{}` back: {held}", query.text);
                 return Err(Trouble::Site(Fault::Content, message));
             }
-            let pressed = if is_form(&found) {
+            if is_form(&found) {
                 self.call("submit", vec![found["element"].clone()]).await?;
-                Ok(())
-            } else {
-                let session = self.session()?;
-                let Some(element) = session.element(&found["element"]) else {
-                    return Err(no_element(query));
-                };
-                session.click(&element, self.limit).await
-            };
-            match pressed {
+                break;
+            }
+            match self.press_element(query, &found["element"]).await {
                 Ok(()) => break,
-                // Something lies over it, or it was drawn anew meanwhile.
-                Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
-                Err(CommandError::Element(message)) => {
-                    let message = format!("`{}` cannot be pressed: {message}", query.text);
-                    return Err(Trouble::Site(Fault::Content, message));
-                }
-                Err(error) => {
-                    self.get_past(error).await?;
-                    break;
-                }
+                Err(NotPressed::Trouble(trouble)) => return Err(trouble),
+                Err(NotPressed::Yet(_)) if !wait.is_over() => wait.pause().await,
+                Err(NotPressed::Yet(message)) => return Err(cannot_be_pressed(query, &message)),
             }
         }
         self.follow_windows().await
@@ -547,7 +509,7 @@ fn unfit(query: &Query, what: String) -> Trouble {
     form_trouble(&FormError::Unfit(query.text.clone(), what))
 }
 
-fn no_element(query: &Query) -> Trouble {
+pub(super) fn no_element(query: &Query) -> Trouble {
     form_trouble(&FormError::Missing(query.text.clone(), String::new()))
 }
 

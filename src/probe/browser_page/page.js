@@ -190,7 +190,9 @@ function labelOf(element) {
   return [...(element.labels || [])].find(isShown) || null;
 }
 
+// Presses an element as keys do.
 function press(element) {
+  element.focus({ preventScroll: true });
   element.click();
 }
 

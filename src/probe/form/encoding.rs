@@ -54,6 +54,15 @@ pub enum Body {
 }
 
 impl Body {
+    /// Whether a document is in it.
+    pub fn has_file(&self) -> bool {
+        let Body::Multipart(fields) = self else {
+            return false;
+        };
+        let is_file = |field: &Field| matches!(&field.value, FieldValue::File(file) if !file.bytes.is_empty());
+        fields.iter().any(is_file)
+    }
+
     /// The content type and the bytes, `None` where there is no body. `boundary` must give
     /// what occurs in no file: random characters.
     pub fn write(&self, boundary: impl FnOnce() -> String) -> Option<(String, Bytes)> {

@@ -76,6 +76,25 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
     )
 }
 
+/// Whether the server broke the connection off while it was still being sent to. A server that
+/// closes a connection on which there is something it did not read resets it; one that read
+/// everything and then fails closes it in order. `is_cut`: whether not even the connection has
+/// taken everything.
+pub(super) fn is_reset(error: &reqwest::Error, is_cut: bool) -> bool {
+    if error.is_connect() || error.is_timeout() {
+        return false;
+    }
+    let is_reset = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|io| {
+            matches!(
+                io.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            )
+        });
+    is_cut || is_reset
+}
+
 /// Out of sockets or addresses: the monitor's own want, not the site's.
 fn is_ours(error: &reqwest::Error) -> bool {
     const EMFILE: i32 = 24;

@@ -19,6 +19,8 @@ pub(super) struct Going {
     pub(super) navigation: bool,
     /// Whether the page leads there, and not the flow.
     pub(super) led: bool,
+    /// Whether a document is in the body.
+    pub(super) has_file: bool,
 }
 
 impl Going {
@@ -33,6 +35,7 @@ impl Going {
         if becomes_get && self.method != Method::GET {
             self.method = Method::GET;
             self.body = None;
+            self.has_file = false;
             self.headers.remove(header::CONTENT_TYPE);
         }
         if location.origin() != self.url.origin() {

@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use super::Run;
-use crate::domain::Fault;
 use crate::domain::run::Rung;
 use crate::probe::definition::{Action, DocumentSpec, Step};
 use crate::probe::page::{Page, Snapshot, Trouble};
+
+/// The document that a rung puts in the place of the ordinary one.
+pub(super) struct TriedRung {
+    pub(super) document: DocumentSpec,
+    /// What is written down of it once the site has taken it.
+    pub(super) rung: Rung,
+}
 
 impl<P: Page> Run<'_, P> {
     /// Carries out the ladder's step with the document whose turn it is. What the site rightly
@@ -21,65 +27,39 @@ impl<P: Page> Run<'_, P> {
             _ => None,
         });
         let (Some(ladder), Some(ordinary)) = (&self.flow.ladder, ordinary) else {
-            return self.attempt(step, None).await;
+            return self.attempt(step, before.as_ref(), None).await;
         };
         let (kind, size) = ladder.rung(self.turn);
         let allowed = size <= ladder.limit;
-        let tried = self
-            .attempt(
-                step,
-                Some(DocumentSpec {
-                    kind,
-                    size,
-                    ..ordinary
-                }),
-            )
-            .await;
-        let rung = |accepted| {
-            Some(Rung {
-                step: step.name.clone(),
-                kind: kind.to_string(),
-                size,
-                accepted,
-                allowed,
-            })
+        let document = DocumentSpec {
+            kind,
+            size,
+            ..ordinary
         };
-        match &tried {
-            Ok(()) => self.rung = rung(true),
-            Err(trouble) if self.is_refusal(trouble, allowed) => {
-                self.rung = rung(false);
-                if !allowed {
-                    let visits = matches!(step.actions.first(), Some(Action::Visit(_)));
-                    if let (false, Some(before)) = (visits, before) {
-                        self.page.back_to(before).await?;
-                    }
-                    return self.attempt(step, None).await;
-                }
+        let rung = Rung {
+            step: step.name.clone(),
+            kind: kind.to_string(),
+            size,
+            accepted: true,
+            allowed,
+        };
+        let tried = TriedRung { document, rung };
+        let carried_out = self.attempt(step, before.as_ref(), Some(&tried)).await;
+        if let Err(trouble) = &carried_out
+            && !allowed
+            && self.is_refusal(step, trouble).await
+        {
+            self.rung = Some(Rung {
+                accepted: false,
+                ..tried.rung
+            });
+            self.forget_document();
+            let visits = matches!(step.actions.first(), Some(Action::Visit(_)));
+            if let (false, Some(before)) = (visits, &before) {
+                self.page.back_to(Arc::clone(before)).await?;
             }
-            Err(_) => {}
+            return self.attempt(step, before.as_ref(), None).await;
         }
-        tried
-    }
-
-    /// Whether the site answered the document with a no, rather than breaking.
-    pub(super) fn is_refusal(&self, trouble: &Trouble, allowed: bool) -> bool {
-        let Trouble::Site(fault, _) = trouble else {
-            return false;
-        };
-        if !self.uploaded {
-            return false;
-        }
-        match fault {
-            Fault::Status | Fault::Content => self.page.shown().is_some_and(|page| {
-                let answered = page.complete && page.status.is_none_or(|status| status < 500);
-                let rightly_refused = !allowed && page.status == Some(413);
-                answered
-                    && !self.is_sign_in(&page)
-                    && (rightly_refused || self.final_page(&page).is_none())
-            }),
-            // Servers close the connection on what is too much for them.
-            Fault::Connect => !allowed,
-            _ => false,
-        }
+        carried_out
     }
 }

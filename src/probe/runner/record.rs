@@ -6,14 +6,15 @@ use std::time::Duration;
 use super::step::signs_in;
 use super::{Run, Tools};
 use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
-use crate::domain::{ComponentId, Fault, Moment, Outcome, report};
+use crate::domain::{ComponentId, Fault, Moment, Outcome, Why, report};
 use crate::probe::definition::Step;
+use crate::probe::delivery::Verdict;
 use crate::probe::dom;
 use crate::probe::error_pages::{Content, Found, Met, Recognised};
 use crate::probe::expect;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
-use crate::probe::page::{Page, Snapshot, Trouble, milliseconds};
+use crate::probe::page::{Page, Snapshot, Trouble, milliseconds, quoted};
 
 /// The most characters of a message.
 const MESSAGE_KEPT: usize = 300;
@@ -54,6 +55,10 @@ impl<P: Page> Run<'_, P> {
         let Err(trouble) = carried_out else {
             return report;
         };
+        let verdict = match &trouble {
+            Trouble::Site(..) if step.mail.is_none() => self.verdict(shown.as_ref()).await,
+            _ => Verdict::Open,
+        };
         let on_page = matches!(
             trouble,
             Trouble::Site(
@@ -72,7 +77,8 @@ impl<P: Page> Run<'_, P> {
             answer
         };
         let front_end = front_end.map(|seen| self.masked(seen));
-        let (trouble, known) = self.judge(step, trouble, met, front_end.as_ref());
+        let (trouble, known) = self.judge(step, trouble, met, verdict, front_end.as_ref());
+        let trouble = self.rightly_refused(trouble);
         let (outcome, message) = match trouble {
             Trouble::Site(fault, message) => {
                 let request = spent
@@ -118,8 +124,13 @@ impl<P: Page> Run<'_, P> {
         step: &Step,
         trouble: Trouble,
         page: Option<&Arc<Snapshot>>,
+        verdict: Verdict,
         front_end: Option<&FrontEnd>,
     ) -> (Trouble, Option<Recognised>) {
+        if let (Trouble::Site(_, message), Verdict::Refused(why)) = (&trouble, &verdict) {
+            let message = format!("the document is refused: {why}; {message}");
+            return (Trouble::Site(Fault::UploadRefused, message), None);
+        }
         let (Trouble::Site(fault, message), Some(page)) = (&trouble, page) else {
             return (trouble, None);
         };
@@ -137,6 +148,9 @@ impl<P: Page> Run<'_, P> {
             let trouble = Trouble::Site(Fault::SessionLost, signed_out(page));
             return (trouble, None);
         }
+        if let Verdict::Failed(fault, what) = verdict {
+            return (Trouble::Site(fault, format!("{what}; {message}")), None);
+        }
         // Before a refusal: what no script could send nobody has refused.
         if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
             && page.status.is_none_or(|status| status < 300)
@@ -144,11 +158,9 @@ impl<P: Page> Run<'_, P> {
             let message = format!("{broken}; {message}");
             return (Trouble::Site(Fault::Script, message), None);
         }
-        let allowed = self.flow.ladder.as_ref().is_none_or(|ladder| {
-            ladder.step != step.name || ladder.rung(self.turn).1 <= ladder.limit
-        });
-        if self.is_refusal(&trouble, allowed) {
-            let message = format!("the document was refused: {message}");
+        if let (Fault::Status | Fault::Content, Verdict::Complained(complaint)) = (fault, verdict) {
+            let complaint = quoted(&complaint);
+            let message = format!("the document is refused: the page says {complaint}; {message}");
             return (Trouble::Site(Fault::UploadRefused, message), None);
         }
         if let (Fault::Content, Some(status)) = (fault, page.status)
@@ -159,6 +171,21 @@ impl<P: Page> Run<'_, P> {
             return (Trouble::Site(Fault::Status, message), None);
         }
         (trouble, None)
+    }
+
+    /// A document over the site's own limit is refused by right. Where its refusal comes only
+    /// after the step that put it on the page, there is no way back to try an ordinary one.
+    fn rightly_refused(&mut self, trouble: Trouble) -> Trouble {
+        let Trouble::Site(Fault::UploadRefused, message) = trouble else {
+            return trouble;
+        };
+        match self.refused_rung() {
+            Some(rung) if !rung.allowed => {
+                let hint = "it is over the ladder's limit, so that is right; send it in the ladder's own step";
+                Trouble::Ours(Why::Ourselves, format!("{message}; {hint}"))
+            }
+            _ => Trouble::Site(Fault::UploadRefused, message),
+        }
     }
 
     /// What was seen of the front end, as it may be written down.

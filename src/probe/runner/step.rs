@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::ladder::TriedRung;
 use super::record::signed_out;
 use super::{Run, SignIn};
 use crate::domain::run::StepReport;
@@ -13,7 +14,6 @@ use crate::probe::definition::{
     Action, AwaitedMail, Choice, DocumentSpec, Part, Request, RequestBody, Step,
 };
 use crate::probe::document;
-use crate::probe::dom;
 use crate::probe::error_pages::PageClass;
 use crate::probe::expect;
 use crate::probe::form::{Body, Change, Field, FieldValue, File};
@@ -36,7 +36,7 @@ impl<P: Page> Run<'_, P> {
         let before = self.page.shown();
         self.page.spent();
         self.page.limit_body(step.body_limit);
-        self.uploaded = false;
+        self.leave_complaints(before.as_ref());
         let started_at = self.tools.clock.now();
         let start = self.tools.clock.monotonic();
         let is_rung = self
@@ -47,7 +47,7 @@ impl<P: Page> Run<'_, P> {
         let carried_out = if is_rung {
             Box::pin(self.climb(step, before.clone())).await
         } else {
-            Box::pin(self.attempt(step, None)).await
+            Box::pin(self.attempt(step, before.as_ref(), None)).await
         };
         let took = self.tools.clock.monotonic().saturating_sub(start);
         self.left = self
@@ -57,17 +57,22 @@ impl<P: Page> Run<'_, P> {
             .record(step, carried_out, before.as_ref(), started_at, took)
             .await;
         let passed = matches!(report.outcome, Outcome::Passed | Outcome::Slow);
+        if passed && self.document.is_some() {
+            self.settle_document().await;
+        }
         if let Some(sign_in) = &mut self.sign_in {
             sign_in.done |= passed && signs_in(step, &self.flow.needs);
         }
         report
     }
 
-    /// One try of a step, with `document` in place of the one that it uploads.
+    /// One try of a step, with `rung` in place of the document that it uploads. `before` is the
+    /// page that it begins on.
     pub(super) async fn attempt(
         &mut self,
         step: &Step,
-        document: Option<DocumentSpec>,
+        before: Option<&Arc<Snapshot>>,
+        rung: Option<&TriedRung>,
     ) -> Result<(), Trouble> {
         let limit = step.timeout.min(self.left);
         if limit.is_zero() {
@@ -85,7 +90,7 @@ impl<P: Page> Run<'_, P> {
             }
         };
         self.page.limit_time(limit).await?;
-        let carrying_out = timeout(limit + step.waiting(), self.carry_out(step, document));
+        let carrying_out = timeout(limit + step.waiting(), self.carry_out(step, before, rung));
         let done = tokio::select! {
             biased;
             done = carrying_out => done,
@@ -95,12 +100,7 @@ impl<P: Page> Run<'_, P> {
             }
         };
         match done {
-            Ok(done) => {
-                if P::IS_LIVE && done.is_err() {
-                    self.uploaded &= self.page.has_sent() || self.complains();
-                }
-                done
-            }
+            Ok(done) => done,
             Err(_) => {
                 let message = format!("no complete answer within {}", in_seconds(limit));
                 let trouble = Trouble::Site(Fault::Timeout, message);
@@ -112,25 +112,24 @@ impl<P: Page> Run<'_, P> {
     async fn carry_out(
         &mut self,
         step: &Step,
-        document: Option<DocumentSpec>,
+        before: Option<&Arc<Snapshot>>,
+        rung: Option<&TriedRung>,
     ) -> Result<(), Trouble> {
-        let mut putting = false;
         self.is_acting = true;
-        let sends_at_once = P::IS_LIVE && matches!(step.actions.last(), Some(Action::Upload(..)));
         for (number, action) in step.actions.iter().enumerate() {
-            self.act(action, document, &mut putting).await?;
+            self.act(action, rung).await?;
             if let Action::Visit(address) = action
                 && number + 1 < step.actions.len()
             {
                 self.not_sent_to_sign_in(step, address)?;
             }
         }
-        self.uploaded |= sends_at_once;
         if let Some(mail) = &step.mail {
             return self.await_mail(mail).await;
         }
         self.is_acting = false;
-        self.meet_expectations(step).await?;
+        self.meet_expectations(step, before.map(|page| &**page))
+            .await?;
         let Some(page) = self.page.shown() else {
             return Ok(());
         };
@@ -154,15 +153,12 @@ impl<P: Page> Run<'_, P> {
         }
     }
 
-    async fn act(
-        &mut self,
-        action: &Action,
-        document: Option<DocumentSpec>,
-        putting: &mut bool,
-    ) -> Result<(), Trouble> {
+    async fn act(&mut self, action: &Action, rung: Option<&TriedRung>) -> Result<(), Trouble> {
         match action {
             Action::Visit(address) => {
                 let address = self.address(address)?;
+                // What lay on the page before goes with it.
+                self.forget_document();
                 self.page.visit(&address).await
             }
             Action::Fill(css, text) => {
@@ -190,33 +186,25 @@ impl<P: Page> Run<'_, P> {
                 self.page.change(query, change).await
             }
             Action::Upload(css, spec) => {
-                *putting = true;
-                let file = make(document.unwrap_or(*spec)).await?;
+                let file = make(rung.map_or(*spec, |rung| rung.document)).await?;
                 let query = css.expand(&self.scope).map_err(ours)?;
+                self.follow_document(Some(query.clone()), rung).await?;
                 self.page.change(query, Change::Upload(file)).await
             }
             Action::Submit(css) => {
                 let query = css.expand(&self.scope).map_err(ours)?;
-                let shown = self.page.shown();
-                let submitted = self.page.submit(&query).await;
-                self.uploaded |= *putting && self.has_sent(shown.as_ref(), &submitted);
-                submitted
+                self.page.submit(&query).await
             }
             Action::Click(css) => {
                 let query = css.expand(&self.scope).map_err(ours)?;
-                let shown = self.page.shown();
-                let clicked = self.page.click(&query).await;
-                self.uploaded |= *putting && self.has_sent(shown.as_ref(), &clicked);
-                clicked
+                self.page.click(&query).await
             }
             Action::Request(request) => {
-                let request = self.plain(request, document).await?;
-                let sends = matches!(&request.body, Body::Multipart(fields)
-                    if fields.iter().any(|f| matches!(f.value, FieldValue::File(_))));
-                let shown = self.page.shown();
-                let requested = self.page.request(request).await;
-                self.uploaded |= sends && self.has_sent(shown.as_ref(), &requested);
-                requested
+                let plain = self.plain(request, rung.map(|rung| rung.document)).await?;
+                if plain.body.has_file() {
+                    self.follow_document(None, rung).await?;
+                }
+                self.page.request(plain).await
             }
         }
     }
@@ -232,31 +220,6 @@ impl<P: Page> Run<'_, P> {
             }
             _ => Ok(address),
         }
-    }
-
-    /// Whether the document has reached the site or the scripts of its page, so that a failure
-    /// is their answer to it.
-    fn has_sent(&self, before: Option<&Arc<Snapshot>>, result: &Result<(), Trouble>) -> bool {
-        if P::IS_LIVE && matches!(result, Err(Trouble::Site(Fault::Content, _))) {
-            // A page's scripts may refuse a document by giving no way to send it.
-            return self.complains();
-        }
-        let same = match (before, &self.page.shown()) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        P::IS_LIVE
-            || !same
-            || matches!(result, Err(Trouble::Site(fault, _)) if *fault != Fault::Content)
-    }
-
-    /// Whether the page says that something is wrong.
-    fn complains(&self) -> bool {
-        self.page.shown().is_some_and(|page| {
-            let html = dom::parse(page.text());
-            dom::complaint(&html).is_some()
-        })
     }
 
     async fn plain(
@@ -312,7 +275,11 @@ impl<P: Page> Run<'_, P> {
     }
 
     /// Checks the page, and looks again as long as the step may wait.
-    async fn meet_expectations(&mut self, step: &Step) -> Result<(), Trouble> {
+    async fn meet_expectations(
+        &mut self,
+        step: &Step,
+        before: Option<&Snapshot>,
+    ) -> Result<(), Trouble> {
         if let Some(wait) = step.wait
             && step.expect.is_empty()
             && step.capture.is_empty()
@@ -321,24 +288,45 @@ impl<P: Page> Run<'_, P> {
             return Ok(());
         }
         self.page.settle().await?;
-        let start = self.tools.clock.monotonic();
+        let now = || self.tools.clock.monotonic();
+        let start = now();
+        let mut loaded_at = start;
         let mut pause = self.page.patience().first_after;
         loop {
             let patience = self.page.patience();
             let wait = step.wait.unwrap_or(patience.grace);
-            let met = self.meets(step).and_then(|()| {
+            let met = self.meets(step, before).and_then(|()| {
                 let Some(page) = self.page.shown() else {
                     return Ok(());
                 };
                 expect::capture(&step.capture, &page, &self.scope).map(drop)
             });
-            let waited = self.tools.clock.monotonic().saturating_sub(start);
+            let waited = now().saturating_sub(start);
             if met.is_ok() || waited >= wait || step.wait.is_none() && self.is_at_its_end() {
-                return met;
+                return met.map_err(|trouble| not_reloaded(step, patience.is_live, trouble));
             }
-            sleep(pause.min(wait.saturating_sub(waited))).await;
+            let until_reload = match step.reload {
+                Some(reload) => reload.saturating_sub(now().saturating_sub(loaded_at)),
+                None if patience.is_live => Duration::MAX,
+                // Nothing else is going to come of it.
+                None => return met.map_err(|trouble| not_reloaded(step, false, trouble)),
+            };
+            let pause_now = if patience.is_live {
+                pause
+            } else {
+                until_reload
+            };
+            sleep(pause_now.min(until_reload).min(wait.saturating_sub(waited))).await;
             pause = (2 * pause).min(patience.again_after);
-            self.page.look_again(step.wait.is_some()).await?;
+            if step
+                .reload
+                .is_some_and(|reload| now().saturating_sub(loaded_at) >= reload)
+            {
+                loaded_at = now();
+                self.page.reload().await?;
+            } else {
+                self.page.look_again().await?;
+            }
         }
     }
 
@@ -349,12 +337,12 @@ impl<P: Page> Run<'_, P> {
         known.is_some_and(|known| !matches!(known.class, PageClass::Captcha | PageClass::Blank))
     }
 
-    fn meets(&self, step: &Step) -> Result<(), Trouble> {
+    fn meets(&self, step: &Step, before: Option<&Snapshot>) -> Result<(), Trouble> {
         // A step that only changes fields shows no new page, whose status was checked before.
         let Some(page) = self.page.shown() else {
             return Ok(());
         };
-        expect::check(&step.expect, &page, &self.scope)?;
+        expect::check(&step.expect, &page, before, &self.scope)?;
         match self.error_page(step, &page, false) {
             Some(known) => Err(Trouble::Site(
                 known.fault(),
@@ -403,6 +391,21 @@ impl<P: Page> Run<'_, P> {
         template
             .expand(&self.scope)
             .map_err(|error| no_value(&error))
+    }
+}
+
+/// What it is that a step waited for a page that was never loaded anew. Over plain HTTP it is the
+/// flow's own fault: the page could not become what is expected of it.
+fn not_reloaded(step: &Step, is_live: bool, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Site(Fault::Content, message) if step.waits_in_vain() => {
+            let hint = "`wait` does not load the page anew; `reload = \"10s\"` beside it does";
+            match is_live {
+                true => Trouble::Site(Fault::Content, format!("{message}; {hint}")),
+                false => Trouble::Ours(Why::NotConfigured, format!("{hint}; {message}")),
+            }
+        }
+        trouble => trouble,
     }
 }
 
