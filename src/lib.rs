@@ -14,6 +14,7 @@ pub mod domain;
 pub mod evidence;
 pub mod http_client;
 pub mod notify;
+pub mod pictures;
 pub mod probe;
 pub mod rehearsal;
 pub mod store;

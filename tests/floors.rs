@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("http_client", 2),
     ("disk", 2),
     ("evidence", 2),
+    ("pictures", 2),
     ("toml_reader", 2),
     ("domain", 1),
 ];

@@ -36,6 +36,7 @@ mod office;
 mod outages;
 mod pages;
 mod personal_data;
+mod pictures;
 mod printed;
 mod queue;
 mod recordings;

@@ -23,6 +23,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use siaga::domain::{Clock as _, Outcome};
 use siaga::http_client::HttpClients;
+use siaga::pictures::Drawer;
 use siaga::probe::applicants::Applicants;
 use siaga::probe::browser::{Browsers, Destinations, Sandbox, Settings, User, shared_folder};
 use siaga::probe::definition::Flow;
@@ -241,6 +242,7 @@ impl Siaga {
             mailbox: None,
             browsers: Some(browsers.clone()),
             evidence,
+            drawer: Drawer::new(env!("CARGO_BIN_EXE_siaga")),
             error_pages: Arc::new(error_pages),
             readings: Arc::default(),
             politeness: Arc::new(Politeness::new(rate, rate)),

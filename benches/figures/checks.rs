@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use siaga::domain::Outcome;
 use siaga::http_client::HttpClients;
+use siaga::pictures::Drawer;
 use siaga::probe::applicants::Applicants;
 use siaga::probe::definition::Flow;
 use siaga::probe::error_pages::ErrorPages;
@@ -191,6 +192,7 @@ impl Siaga {
             mailbox: None,
             browsers: None,
             evidence: None,
+            drawer: Drawer::new(env!("CARGO_BIN_EXE_siaga")),
             error_pages: Arc::new(error_pages),
             readings: Arc::default(),
             politeness: Arc::new(Politeness::new(rate, rate)),

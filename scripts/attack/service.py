@@ -71,12 +71,13 @@ class Service:
     """A context: started on entering, ended and removed on leaving.
 
     `descriptors`: hard limit of open files. `disk`: size of a file system of its own for the
-    data folder, such as "64m"; that takes root. `settings`: TOML behind the configuration.
+    data folder, such as "64m"; that takes root. `settings`: TOML behind the configuration; `data`:
+    lines of its table `[data]`.
     """
 
-    def __init__(self, binary, descriptors=None, disk=None, settings=""):
+    def __init__(self, binary, descriptors=None, disk=None, settings="", data=""):
         self.binary = str(Path(binary).resolve())
-        self.descriptors, self.disk, self.settings = descriptors, disk, settings
+        self.descriptors, self.disk, self.settings, self.more_data = descriptors, disk, settings, data
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="siaga-attack-"))
@@ -125,6 +126,7 @@ trusted_proxies = ["127.0.0.1"]
 [data]
 folder = "{self.data}"
 database = "sqlite:{self.data}/siaga.db"
+{self.more_data}
 [site]
 name_id = "Izin Tinggal Online"
 name_en = "Stay Permit Online"
@@ -179,11 +181,29 @@ urls = ["http://127.0.0.1:{control}/generate_204"]
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
 
     def memory(self, key="VmHWM"):
-        """A line of /proc/PID/status, in MB."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+        """The most memory that the service itself had, in MB."""
+        return status_mb(self.process.pid, key)
+
+    def memory_of_all(self):
+        """What the service and the processes that it started have now, in MB."""
+        pid = self.process.pid
+        try:
+            children = Path(f"/proc/{pid}/task").glob("*/children")
+            pids = [int(child) for list in children for child in list.read_text().split()]
+        except OSError:
+            pids = []
+        return sum(status_mb(one, "VmRSS") for one in [pid, *pids])
+
+
+def status_mb(pid, key):
+    """A line of /proc/PID/status, in MB; 0 where the process has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(key + ":"):
                 return int(line.split()[1]) * 1024 / 1e6
-        return float("nan")
+    except OSError:
+        pass
+    return 0.0
 
 
 class Client:

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod descriptors;
 pub mod disk_watch;
 pub mod files;
+pub mod flows;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;

@@ -14,18 +14,18 @@ use super::files::Folders;
 use super::jobs;
 use super::keys::KeyKeeper;
 use super::life::Life;
-use super::{audit_head, descriptors, disk_watch, ingest, keys, past, settings};
+use super::{audit_head, descriptors, disk_watch, flows, ingest, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
 use crate::detect::Detector;
 use crate::domain::{Clock, ComponentId, Engine, Random};
 use crate::evidence::{self, EvidenceStore};
 use crate::http_client::HttpClients;
 use crate::notify;
+use crate::pictures::Drawer;
 use crate::probe::applicants::Applicants;
 use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::flow_file;
 use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
@@ -33,7 +33,6 @@ use crate::probe::scheduler::{self, Plan};
 use crate::store::Store;
 use crate::store::seal::KeyRing;
 use crate::telemetry::Metrics;
-use crate::toml_reader::Problem;
 use crate::web::client::UnknownProxies;
 use crate::web::desk::Desk;
 use crate::web::duty::{self, DutyState};
@@ -61,6 +60,7 @@ pub struct Service {
     error_pages: Arc<ErrorPages>,
     evidence: EvidenceStore,
     http: Arc<HttpClients>,
+    drawer: Drawer,
     browsers: Option<Browsers>,
     metrics: Metrics,
     pace: f64,
@@ -70,9 +70,6 @@ pub struct Service {
 
 /// Connections at once on a listener for operations of its own.
 pub(super) const OPERATIONS_CONNECTIONS: usize = 64;
-/// A name of the file of known error pages, beside the flows.
-const ERROR_PAGES: &str = "error-pages.toml";
-
 impl Service {
     /// Reads flows, opens the database and the folders, and loads the keys. `pace`
     /// multiplies the flows' intervals.
@@ -87,7 +84,7 @@ impl Service {
     ) -> anyhow::Result<Service> {
         // Before anything is started that inherits it.
         let descriptors = descriptors::raise_limit();
-        let (flows, error_pages) = flows(&config)?;
+        let (flows, error_pages) = flows::read(&config)?;
         config.data.open_folder()?;
         let store = Store::open(config.data.database.reveal()).await?;
         let ring = keys::open(&config, &store, &*clock, &*random).await?;
@@ -142,6 +139,7 @@ impl Service {
             error_pages: Arc::new(error_pages),
             evidence,
             http: Arc::new(http),
+            drawer: Drawer::default(),
             browsers,
             metrics,
             pace,
@@ -287,6 +285,7 @@ impl Service {
             random: Arc::clone(&self.random),
             site: Arc::clone(site),
             screenshots: Arc::new(screenshots),
+            drawer: self.drawer.clone(),
         }
     }
 
@@ -472,6 +471,7 @@ impl Service {
             mailbox,
             browsers: self.browsers.clone(),
             evidence: Some(self.evidence.clone()),
+            drawer: self.drawer.clone(),
             error_pages: Arc::clone(&self.error_pages),
             readings: Arc::default(),
             politeness: Arc::new(Politeness::new(rate, politeness::LOOPBACK)),
@@ -537,55 +537,6 @@ fn browsers(
         Arc::clone(clock),
         metrics.browser_observer(),
     )))
-}
-
-/// Every flow below the configured folder, and the known error pages; or every mistake.
-///
-/// # Errors
-/// One error that lists all mistakes, a line each.
-pub fn flows(config: &Config) -> anyhow::Result<(Vec<Arc<Flow>>, ErrorPages)> {
-    let folder = &config.site.probes;
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .with_context(|| {
-            format!(
-                "the folder of flows, `{}`, cannot be read: `[site] probes` (or `--probes` of the \
-                 demonstration) names it",
-                folder.display()
-            )
-        })?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
-        .collect();
-    paths.sort();
-    let names = config.variable_names();
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut flows = Vec::new();
-    let mut error_pages = ErrorPages::built_in();
-    for path in paths {
-        if path.file_name().is_some_and(|name| name == ERROR_PAGES) {
-            let text = std::fs::read_to_string(&path)?;
-            match ErrorPages::load(&text, &path.display().to_string()) {
-                Ok(pages) => error_pages = pages,
-                Err(found) => problems.extend(found),
-            }
-        } else {
-            match flow_file::open(&path, Some(&names)) {
-                Ok(flow) => flows.push(Arc::new(flow)),
-                Err(found) => problems.extend(found),
-            }
-        }
-    }
-    if !problems.is_empty() {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        bail!("the flows have mistakes:\n{}", lines.join("\n"));
-    }
-    if flows.is_empty() {
-        bail!("there is no flow in {}", folder.display());
-    }
-    Ok((flows, error_pages))
 }
 
 /// Creates a folder that only we may enter.

@@ -24,6 +24,7 @@ use crate::domain::printable::one_line;
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Network, Outcome, RunReport};
 use crate::http_client::HttpClients;
+use crate::pictures::Drawer;
 use crate::probe::applicants::Applicants;
 use crate::probe::browser::{self, Browsers, Sandbox, WebDriver};
 use crate::probe::definition::{Flow, Role};
@@ -437,6 +438,7 @@ fn tools(
         browsers,
         mailbox,
         evidence,
+        drawer: Drawer::default(),
         error_pages: Arc::new(error_pages),
         readings: Arc::default(),
         politeness: Arc::new(Politeness::default()),

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod draw_picture;
 pub mod import;
 pub mod keys;
 pub mod offices;
@@ -48,12 +49,17 @@ enum Command {
     Keys(keys::Args),
     Offices(offices::Args),
     Audit(audit::Args),
+    #[command(hide = true)]
+    DrawPicture(draw_picture::Args),
 }
 
 /// Reads the command line and does what it says. Exit codes: 0 done, 1 failed, 2 wrong
 /// input, 3 inconclusive.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::DrawPicture(args) = &cli.command {
+        return draw_picture::run(args);
+    }
     // The environment and the memory hold keys, passwords and what applicants wrote. No other
     // process of this user shall read them, and no dump of a crash keep them.
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
@@ -82,6 +88,7 @@ pub fn main() -> ExitCode {
             Command::Audit(args) => Box::pin(audit::run(args)).await,
             Command::Keys(args) => Box::pin(keys::run(args)).await,
             Command::Offices(args) => Ok(offices::run(&args)),
+            Command::DrawPicture(args) => Ok(draw_picture::run(&args)),
             Command::Rehearse(args) => Box::pin(rehearse::run(args)).await,
         }
     });

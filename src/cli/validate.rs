@@ -13,7 +13,7 @@ use crate::domain::printable::one_line;
 use crate::probe::browser;
 use crate::probe::definition::Flow;
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::flow_file::{self, MONITOR};
+use crate::probe::flow_file::{self, ERROR_PAGES, MONITOR};
 use crate::toml_reader::{Problem, nearest};
 
 /// Check configuration and flows: every mistake at once, with its place and a hint.
@@ -25,8 +25,6 @@ pub struct Args {
 
 /// The configuration where no other is named.
 const CONFIGURATION: &str = "siaga.toml";
-/// The file of known error pages, beside the flows.
-const ERROR_PAGES: &str = "error-pages.toml";
 
 /// Looks at the files and prints what is wrong; exit code 0 or 2.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {

@@ -19,7 +19,6 @@ pub mod har;
 pub mod http_page;
 pub mod mailbox;
 pub mod page;
-pub mod picture;
 pub mod pinned;
 pub mod politeness;
 pub mod reach;

@@ -35,6 +35,7 @@ use super::template::{Lazy, Name, Scope, Template};
 use crate::domain::run::{RunReport, Rung, StepReport, gravity};
 use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, Why, random};
 use crate::http_client::ClientError;
+use crate::pictures::Drawer;
 
 /// The time that all cleanup of a run has together.
 pub const CLEANUP_TIME: Duration = Duration::from_secs(60);
@@ -86,6 +87,8 @@ pub struct Tools {
     pub mailbox: Option<Arc<ImapMailbox>>,
     /// Where evidence of failures is kept; nowhere if `None`.
     pub evidence: Option<EvidenceStore>,
+    /// What draws screenshots anew, for the public.
+    pub drawer: Drawer,
     /// Real browsers; none: flows run over plain HTTP only.
     pub browsers: Option<Browsers>,
     /// The known error pages.

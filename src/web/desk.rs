@@ -11,6 +11,7 @@ use super::site::Site;
 use super::texts::Texts;
 use crate::domain::office::Office;
 use crate::domain::{Clock, ComponentId, Random};
+use crate::pictures::Drawer;
 use crate::store::Store;
 use crate::store::audit::AuditWriter;
 use crate::store::seal::KeyRing;
@@ -30,6 +31,8 @@ pub struct Desk {
     pub site: Arc<Site>,
     /// The folder of sealed screenshots. It must exist.
     pub screenshots: Arc<PathBuf>,
+    /// What draws them anew for those who look at them.
+    pub drawer: Drawer,
 }
 
 impl Desk {

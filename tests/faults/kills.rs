@@ -209,7 +209,7 @@ impl Trial {
             let data_key = case.data_key(&keys).expect("a key").expect("not erased");
             for shot in &shots {
                 assert_eq!(shot.sha256, sent.sha256, "{key}");
-                let shown = screenshots::show(&screenshots, &case.id, shot, &data_key);
+                let shown = screenshots::open(&screenshots, &case.id, shot, &data_key);
                 shown.unwrap_or_else(|error| panic!("{key}: {error}"));
             }
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use siaga::http_client::HttpClients;
+use siaga::pictures::Drawer;
 use siaga::probe::applicants::Applicants;
 use siaga::probe::browser::{Sandbox, Settings as BrowserSettings, User, shared_folder};
 use siaga::probe::error_pages::ErrorPages;
@@ -41,6 +42,7 @@ pub(crate) fn tools() -> Tools {
         mailbox: None,
         browsers: None,
         evidence: None,
+        drawer: Drawer::new(env!("CARGO_BIN_EXE_siaga")),
         error_pages: Arc::new(ErrorPages::default()),
         readings: Arc::default(),
         politeness: Arc::new(Politeness::default()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use siaga::domain::case::Role;
 use siaga::domain::{Moment, Outcome};
 use siaga::store::{case_steps, reports, runs};
@@ -232,6 +233,28 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
 
         // The trail: the account, the sign-in, the list, the case, two looks at pictures.
         assert_eq!(trail(&desk).await, 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_drawn_is_told_as_that() {
+    on_sqlite(|database| async move {
+        let desk = start(&database.store).await;
+        let mut cut = png(300, 200);
+        cut.truncate(70);
+        let form = form(&fields()).part("screenshot", file("shot.png", cut));
+        let body: Value = desk.report(form).await.json().await.unwrap();
+        let reference = body["reference"].as_str().unwrap();
+        let made = officer(&desk, "made@imigrasi.example", "ngurah-rai").await;
+        let answer = made
+            .get(&format!("/office/cases/{reference}/screenshots/1"))
+            .await;
+        assert_eq!(answer.status(), 422);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("This picture cannot be opened"), "{page}");
+        assert!(page.contains("the report is complete"), "{page}");
+        assert!(!page.contains("decoded"), "{page}");
     })
     .await;
 }

@@ -15,6 +15,7 @@ use siaga::domain::run::ScriptError;
 use siaga::domain::{Fault, Moment};
 use siaga::evidence::EvidenceStore;
 use siaga::http_client::HttpClients;
+use siaga::pictures::Drawer;
 use siaga::store::Store;
 use siaga::store::outages;
 use siaga::store::seal::MasterKeys;
@@ -100,6 +101,7 @@ pub(crate) async fn start_with(
         random: Arc::new(SystemRandom),
         site: Arc::clone(&site),
         screenshots: Arc::new(screenshots.clone()),
+        drawer: Drawer::new(env!("CARGO_BIN_EXE_siaga")),
     };
     let evidence = EvidenceStore::open(folder.path().join("evidence")).unwrap();
     let reader = Reader {

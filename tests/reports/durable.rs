@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::desk::{fields, fields_with, file, form, png, start, start_with};
 use crate::harness::{NOON, SmallDisk, each_store, folder, on_sqlite};
 use siaga::domain::Moment;
+use siaga::pictures::Reader;
 use siaga::store::reports;
 use siaga::web::new_files::NewFiles;
 use siaga::web::reports::Settings;
@@ -45,14 +46,15 @@ async fn a_screenshot_lies_sealed_and_comes_back_without_its_metadata() {
             .unwrap();
         assert_eq!((shots[0].width, shots[0].height), (50, 40));
         let key = case.data_key(&desk.keys).unwrap().unwrap();
-        let (kind, shown) =
-            screenshots::show(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
-        assert_eq!(kind, "image/png");
+        let picture = screenshots::open(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
+        let shown = desk.desk.drawer.draw(picture, Reader::Staff).await.unwrap();
+        assert_eq!(shown.media_type, "image/png");
+        let shown = shown.bytes;
         assert!(!shown.windows(6).any(|w| w == b"secret"));
         let decoded = image::load_from_memory(&shown).unwrap().into_rgb8();
         assert_eq!(decoded.get_pixel(0, 0).0, [200, 10, 20]);
         // Sealed for its place: it does not open as another report's.
-        assert!(screenshots::show(&desk.screenshots, "another", &shots[0], &key).is_err());
+        assert!(screenshots::open(&desk.screenshots, "another", &shots[0], &key).is_err());
     })
     .await;
 }

@@ -46,7 +46,7 @@ async fn assert_whole(desk: &Running, answer: Response) {
         .unwrap();
     let key = case.data_key(&desk.keys).unwrap().unwrap();
     assert_eq!(shots.len(), 1);
-    screenshots::show(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
+    screenshots::open(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

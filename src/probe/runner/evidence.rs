@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use super::{Run, record};
 use crate::domain::run::{EvidenceRef, StepReport};
 use crate::evidence::{EvidenceError, EvidenceStore};
+use crate::pictures::Reader;
 use crate::probe::document;
 use crate::probe::har;
 use crate::probe::page::{Page, Piece, Snapshot, Spent};
-use crate::probe::picture;
 use crate::probe::redact::Redactor;
 use crate::probe::waterfall;
 
@@ -135,9 +135,15 @@ impl<P: Page> Run<'_, P> {
             .find(|piece| piece.kind == "screenshot" && piece.is_bare && is_public(report));
         if let Some(screenshot) = shown {
             let png = screenshot.bytes.clone();
-            let drawing = tokio::task::spawn_blocking(move || picture::for_the_public(&png));
-            if let Ok(Some(png)) = drawing.await {
-                pieces.push(Piece::new("public-screenshot", "image/png", png));
+            match self.tools.drawer.draw(png, Reader::Public).await {
+                Ok(drawn) => {
+                    pieces.push(Piece::new(
+                        "public-screenshot",
+                        drawn.media_type,
+                        drawn.bytes,
+                    ));
+                }
+                Err(error) => tracing::warn!(%error, "no picture for the public was drawn"),
             }
         }
     }

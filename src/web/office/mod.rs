@@ -23,7 +23,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 pub(in crate::web) use case::failure;
 
@@ -78,8 +77,6 @@ impl Default for Settings {
 
 /// Forms of the office are small.
 const LONGEST_FORM: usize = 64 * 1024;
-/// Pictures decoded at one time: each may take 300 MB.
-const DECODING: usize = 1;
 
 /// How often passwords may be tried.
 struct Throttles {
@@ -123,7 +120,6 @@ pub struct OfficeState {
     throttles: Arc<Throttles>,
     hashing: HashingPlaces,
     failed_rows_an_hour: u32,
-    decoding: Arc<Semaphore>,
 }
 
 impl OfficeState {
@@ -133,7 +129,6 @@ impl OfficeState {
             throttles: Arc::new(Throttles::new(&settings, &desk.clock)),
             hashing: HashingPlaces::new(settings.hashes),
             failed_rows_an_hour: settings.failed_rows_an_hour,
-            decoding: Arc::new(Semaphore::new(DECODING)),
             desk,
         }
     }

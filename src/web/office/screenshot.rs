@@ -1,22 +1,20 @@
 //! A case's screenshots as officers see them: encoded anew, never the bytes that were sent.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::task::spawn_blocking;
 
 use super::case::find;
 use super::{OfficeState, Wanted, failed, message, unreadable, worker};
+use crate::pictures::{Drawn, PictureError, Reader};
 use crate::store::reports;
 use crate::web::lang::Lang;
 use crate::web::texts::Texts;
 use crate::web::{screenshots, sessions};
-
-/// How long a look at a screenshot waits for its turn to be decoded.
-const TURN_WITHIN: Duration = Duration::from_secs(20);
 
 /// `GET /office/cases/{reference}/screenshots/{number}`: the picture, encoded anew.
 pub(super) async fn show(
@@ -58,19 +56,10 @@ pub(super) async fn show(
     let Some(shot) = shots.into_iter().find(|shot| shot.number == number) else {
         return Err(StatusCode::NOT_FOUND.into_response());
     };
-    let turn = tokio::time::timeout(TURN_WITHIN, Arc::clone(&state.decoding).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
-        return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
-    };
     let folder = Arc::clone(&desk.screenshots);
-    let made = tokio::task::spawn_blocking(move || {
-        let made = screenshots::show(&folder, &case.id, &shot, &key);
-        drop(turn);
-        made
-    })
-    .await;
-    let (media_type, bytes) = match made {
-        Ok(Ok(made)) => made,
+    let opened = spawn_blocking(move || screenshots::open(&folder, &case.id, &shot, &key)).await;
+    let picture = match opened {
+        Ok(Ok(picture)) => picture,
         Ok(Err(screenshots::Error::Seal(error))) => {
             let text = unreadable(t, &reference, &error);
             return Err(said(
@@ -79,15 +68,30 @@ pub(super) async fn show(
                 text,
             ));
         }
-        Ok(Err(screenshots::Error::Broken(error))) => {
-            tracing::info!(%error, "a screenshot cannot be shown");
-            return Err(StatusCode::UNPROCESSABLE_ENTITY.into_response());
-        }
         Ok(Err(error)) => {
             tracing::error!(%error, "a screenshot cannot be read");
-            return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
+            let text = t.get("screenshot-unread");
+            return Err(said(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "screenshot-not-shown",
+                text,
+            ));
         }
         Err(_) => return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+    };
+    let Drawn { media_type, bytes } = match desk.drawer.draw(picture, Reader::Staff).await {
+        Ok(drawn) => drawn,
+        Err(error) => {
+            let (status, text) = match error {
+                PictureError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "screenshot-busy"),
+                PictureError::Process(_) => (StatusCode::SERVICE_UNAVAILABLE, "screenshot-unread"),
+                PictureError::Unfit(_) | PictureError::Broken(_) => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, "screenshot-broken")
+                }
+            };
+            tracing::warn!(%error, case = reference, number, "a screenshot cannot be shown");
+            return Err(said(status, "screenshot-not-shown", t.get(text)));
+        }
     };
     let extension = if media_type == "image/jpeg" {
         "jpg"

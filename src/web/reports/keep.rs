@@ -18,12 +18,13 @@ use crate::domain::finding::Finding;
 use crate::domain::reference::Reference;
 use crate::domain::report::{self, Fields, LeftOut, Report};
 use crate::domain::{Moment, Network, random};
+use crate::pictures::Unfit;
 use crate::store::reports::{self, Answered, NewReport};
 use crate::store::seal::MasterKeys;
 use crate::store::{self, Conn};
 use crate::web::Lang;
 use crate::web::client::Client;
-use crate::web::screenshots::{self, Looked, Unfit};
+use crate::web::screenshots::{self, Looked};
 
 /// What the reporter is told.
 #[derive(Clone, Debug)]
