@@ -172,7 +172,10 @@ impl Detector {
                     turns.extend(self.keep_up(conn, run, watch, differs).await?);
                 }
                 for effect in effects {
-                    turns.push(self.apply(conn, run, watch, effect, &maintenance).await?);
+                    let planned = maintenance
+                        .iter()
+                        .any(|window| window.covers(watch.component(), observation.decided_at));
+                    turns.push(self.apply(conn, run, watch, effect, planned).await?);
                 }
                 heard.insert(observation.component);
             }
@@ -205,7 +208,7 @@ impl Detector {
         run: &RunReport,
         watch: &Watch,
         effect: Effect,
-        maintenance: &[Maintenance],
+        in_maintenance: bool,
     ) -> Result<Turn, store::Error> {
         let component = watch.component();
         let step = run.steps.iter().find(|step| {
@@ -242,9 +245,6 @@ impl Detector {
             outages::add_update(conn, &record.id, &found).await?;
         }
 
-        let in_maintenance = maintenance
-            .iter()
-            .any(|window| window.covers(component, run.started_at));
         if outage::pages(&effect, record.planned, in_maintenance) {
             let alert = Alert {
                 effect: effect.clone(),
@@ -326,11 +326,12 @@ impl Detector {
         let told = told
             .iter()
             .filter(|update| matches!(update.effect, Effect::Diagnosed { .. }));
+        let at = run.started_at.max(record.began_at);
         Ok((told.count() < MOST_DIAGNOSES).then_some(Update {
-            at: run.started_at,
+            at,
             recorded_at: now,
             effect: Effect::Diagnosed {
-                at: run.started_at,
+                at,
                 diagnosis: found,
             },
         }))

@@ -223,12 +223,94 @@ async fn a_restart_in_the_middle_neither_loses_nor_doubles() {
     .await;
 }
 
+/// A run of five minutes whose upload comes at the end of it.
+fn long_run(minute: i64, upload: Outcome) -> RunReport {
+    run(at(minute * 60))
+        .took(Duration::from_secs(300))
+        .step("Sign in", "sign-in", Outcome::Passed)
+        .step("First upload", "upload", Outcome::Passed)
+        .begun_after(Duration::from_secs(100))
+        .step("Second upload", "upload", upload)
+        .begun_after(Duration::from_secs(240))
+        .done()
+}
+
+#[tokio::test]
+async fn an_outage_of_long_runs_begins_and_ends_at_the_deciding_step() {
+    each_store(|db| async move {
+        let detector = detector(&db.store);
+        for (minute, letter) in [(0, 'P'), (10, 'F'), (20, 'F'), (30, 'P'), (40, 'P')] {
+            detector
+                .record(long_run(minute, outcome(letter)))
+                .await
+                .unwrap();
+        }
+        let found = all_outages(&db.store).await.remove(0);
+        assert_eq!(found.began_at, at(600 + 240));
+        assert_eq!(found.ended_at, Some(at(1800 + 240)));
+        assert_eq!(found.down_ms, 1_200_000);
+        // What failed lies within it.
+        let (from, until) = (found.began_at, found.ended_at.unwrap());
+        let failures = db
+            .store
+            .read(move |mut conn| {
+                Box::pin(async move {
+                    runs::failures(&mut conn, &component("upload"), from, until).await
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!((failures.len(), failures[0].times), (1, 2));
+        // Runs are told apart by their own start.
+        detector.record(long_run(10, FAILED)).await.unwrap();
+        assert_eq!(count(&db.store, "SELECT COUNT(*) FROM runs").await, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn observations_of_before_were_decided_when_their_run_started() {
+    each_store(|db| async move {
+        detector(&db.store)
+            .record(long_run(10, FAILED))
+            .await
+            .unwrap();
+        let observations = || async {
+            let read = db.store.read(|mut conn| {
+                Box::pin(async move {
+                    runs::observations(&mut conn, &component("upload"), Moment(0), 10).await
+                })
+            });
+            read.await.unwrap().remove(0)
+        };
+        let seen = observations().await;
+        assert_eq!((seen.started_at, seen.decided_at), (at(600), at(840)));
+        db.store
+            .write(|mut conn| {
+                Box::pin(async move {
+                    conn.execute("UPDATE observations SET decided_at = NULL", vec![])
+                        .await
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(observations().await.decided_at, at(600));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn replay_of_what_is_stored_gives_the_same_outages() {
     each_store(|db| async move {
         let detector = detector(&db.store);
         let letters = "PPFFPFFPPSSPPFFFFPFPFPFPFPPPPPPPPPPPPFFSSPPFF";
-        detector.record_all(story(0, letters)).await.unwrap();
+        let mut story = story(0, letters);
+        for (number, report) in story.iter_mut().enumerate() {
+            // The deciding step begins anywhere within the run.
+            let after = Duration::from_millis(u64::try_from(number * 977 % 2000).unwrap());
+            report.steps[0].started_at = report.started_at + after;
+        }
+        detector.record_all(story).await.unwrap();
         let stored = db
             .store
             .read(|mut conn| {

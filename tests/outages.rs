@@ -475,6 +475,7 @@ fn many_vantages() -> impl Strategy<Value = Vec<Observation>> {
                 now += pause;
                 Observation {
                     vantage: format!("v{vantage}"),
+                    decided_at: at(now + (took * 7 + pause) % (took + 1)),
                     flow: ["extension", "extension", "public"][flow].to_owned(),
                     engine: [Engine::Http, Engine::Browser, Engine::Http][flow],
                     ended_at: at(now + took),
@@ -724,4 +725,62 @@ proptest! {
             State::Unknown(_) => prop_assert!(!works),
         }
     }
+}
+
+/// Long runs: minutes lie between a run's start and the step that decides.
+#[test]
+fn an_outage_begins_and_ends_at_the_deciding_step() {
+    let deciding = |minute: i64, after: i64, letter: char| Observation {
+        decided_at: at(minute * MINUTE + after),
+        ended_at: at(minute * MINUTE + 400),
+        ..observation(at(minute * MINUTE), outcome(letter))
+    };
+    let story = [
+        deciding(0, 300, 'P'),
+        deciding(10, 240, 'F'),
+        deciding(20, 30, 'F'),
+        deciding(30, 360, 'P'),
+        deciding(40, 10, 'P'),
+    ];
+    let effects = fold(&story, &[], &Rules::default());
+    let (began, ended) = (at(10 * MINUTE + 240), at(30 * MINUTE + 360));
+    assert!(
+        matches!(effects[0], Effect::Opened { began: b, .. } if b == began),
+        "{effects:?}"
+    );
+    let Effect::Closed { ended: found, down } = effects[1] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!((found, down), (ended, ended.since(began)));
+}
+
+/// A run of another flow that passed before the failing step began ends nothing too early.
+#[test]
+fn an_end_never_precedes_its_begin() {
+    let rules = Rules {
+        confirm: 1,
+        recover: 1,
+        ..Rules::default()
+    };
+    let seen = |flow: &str, start: i64, decided: i64, end: i64, letter: char| Observation {
+        flow: flow.to_owned(),
+        decided_at: at(decided),
+        ended_at: at(end),
+        ..observation(at(start), outcome(letter))
+    };
+    let effects = fold(
+        &[
+            seen("long", 0, 500, 510, 'F'),
+            // Begun and decided before, told afterwards.
+            seen("other", 400, 410, 520, 'P'),
+            seen("long", 401, 402, 530, 'P'),
+        ],
+        &[],
+        &rules,
+    );
+    assert_lawful(&effects);
+    assert!(
+        matches!(effects[1], Effect::Closed { ended, .. } if ended == at(500)),
+        "{effects:?}"
+    );
 }

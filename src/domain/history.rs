@@ -25,11 +25,11 @@ pub struct Outage {
     pub intermittent: bool,
     /// Whether it lay in announced maintenance.
     pub planned: bool,
-    /// Start of the first failing run.
+    /// Start of the deciding step of the first failing run.
     pub began_at: Moment,
     /// When it was confirmed.
     pub confirmed_at: Moment,
-    /// Start of the first passing run; `None` while it lasts.
+    /// Start of the deciding step of the first passing run; `None` while it lasts.
     pub ended_at: Option<Moment>,
     /// When the end was confirmed.
     pub closed_at: Option<Moment>,

@@ -160,8 +160,11 @@ pub struct Observation {
     pub engine: Engine,
     /// The place it ran from.
     pub vantage: String,
-    /// When the run started.
+    /// When the run started. Runs are told apart and ordered by it.
     pub started_at: Moment,
+    /// When the step started that decided what the run says of the component, never outside the
+    /// run: outages begin and end at it.
+    pub decided_at: Moment,
     /// When the run ended.
     pub ended_at: Moment,
     /// What it found.

@@ -154,7 +154,7 @@ impl Maintenance {
 pub enum Effect {
     /// An outage began.
     Opened {
-        /// Start of the first failing run.
+        /// Start of the deciding step of the first failing run.
         began: Moment,
         /// How bad it is.
         severity: Severity,
@@ -165,7 +165,7 @@ pub enum Effect {
     },
     /// It is worse than it was.
     Worsened {
-        /// Start of the first run that showed it.
+        /// Start of the deciding step of the first run that showed it.
         at: Moment,
         /// How bad it is now.
         severity: Severity,
@@ -174,14 +174,14 @@ pub enum Effect {
     },
     /// It is less bad than it was.
     Eased {
-        /// Start of the first run that showed it.
+        /// Start of the deciding step of the first run that showed it.
         at: Moment,
         /// How bad it is now.
         severity: Severity,
     },
     /// It outlasted the maintenance in which it was confirmed: no longer planned.
     Overran {
-        /// Start of the first run after the maintenance that did not pass.
+        /// Start of the deciding step of the first run after the maintenance that did not pass.
         at: Moment,
         /// How bad it is.
         severity: Severity,
@@ -195,7 +195,7 @@ pub enum Effect {
     },
     /// It ended.
     Closed {
-        /// Start of the first passing run.
+        /// Start of the deciding step of the first passing run.
         ended: Moment,
         /// Of the span from begin to end, the time in which it did not work at all.
         down: Duration,
@@ -216,7 +216,7 @@ pub fn pages(effect: &Effect, planned: bool, in_maintenance: bool) -> bool {
 /// The outage that is open now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// Start of the first failing run.
+    /// Start of the deciding step of the first failing run.
     pub began: Moment,
     /// How bad it is now.
     pub severity: Severity,
@@ -226,7 +226,7 @@ pub struct Open {
     pub intermittent: bool,
     /// Whether it was confirmed inside announced maintenance and has not outlasted it.
     pub planned: bool,
-    /// Start of the first of the newest failing runs, while runs fail.
+    /// Start of the deciding step of the first of the newest failing runs, while runs fail.
     pub down_since: Option<Moment>,
     /// Time from failing runs to the next ones that worked, without the current span.
     pub down: Duration,

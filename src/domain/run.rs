@@ -199,30 +199,44 @@ impl RunReport {
     ///
     /// A component with a step that passed and a later one that was not reached counts as
     /// not reached: nobody saw all of it.
+    ///
+    /// The step that decides is the first of the worst; of a component whose steps have all
+    /// passed it is the last, since only then was it seen to work.
     pub fn observations(&self) -> Vec<Observation> {
-        let mut worst: BTreeMap<&ComponentId, Outcome> = BTreeMap::new();
+        let mut worst: BTreeMap<&ComponentId, &StepReport> = BTreeMap::new();
         for step in self.steps.iter().filter(|step| !step.cleanup) {
+            let decides = |before: &StepReport| {
+                let (before, now) = (gravity(before.outcome), gravity(step.outcome));
+                now > before || now == before && step.outcome == Outcome::Passed
+            };
             worst
                 .entry(&step.component)
-                .and_modify(|outcome| {
-                    if gravity(step.outcome) > gravity(*outcome) {
-                        *outcome = step.outcome;
+                .and_modify(|decisive| {
+                    if decides(decisive) {
+                        *decisive = step;
                     }
                 })
-                .or_insert(step.outcome);
+                .or_insert(step);
         }
         worst
             .into_iter()
-            .map(|(component, outcome)| Observation {
+            .map(|(component, decisive)| Observation {
                 component: component.clone(),
                 flow: self.flow.clone(),
                 engine: self.engine,
                 vantage: self.vantage.clone(),
                 started_at: self.started_at,
+                decided_at: self.moment_of(decisive),
                 ended_at: self.ended_at,
-                outcome,
+                outcome: decisive.outcome,
             })
             .collect()
+    }
+
+    /// When a step started, held within the run: the clock may have been set meanwhile.
+    pub fn moment_of(&self, step: &StepReport) -> Moment {
+        let until = self.ended_at.max(self.started_at);
+        step.started_at.clamp(self.started_at, until)
     }
 }
 

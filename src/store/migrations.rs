@@ -24,6 +24,7 @@ macro_rules! all_migrations {
             3 "staff",
             4 "kept",
             5 "networks",
+            6 "decided",
         }
     };
 }

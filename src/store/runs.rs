@@ -14,8 +14,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (flow, engine, vantage, started_at) DO NOTHING RETURNING id";
     INSERT_OBSERVATION = "INSERT INTO observations
-        (run_id, component, flow, engine, vantage, started_at, ended_at, outcome, detail)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        (run_id, component, flow, engine, vantage, started_at, ended_at, outcome, detail, decided_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     INSERT_FAILURE = "INSERT INTO failures
         (run_id, component, flow, vantage, step, seen_at, fault, status, message, pattern, fingerprint, title, front_end)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
@@ -48,7 +48,8 @@ statements! {
         FROM rollup_days WHERE day >= $1 ORDER BY component, day LIMIT 20000";
     RUNGS = "SELECT step, kind, size, accepted, allowed, seen_at FROM rungs
         WHERE seen_at >= $1 ORDER BY step, kind, size, seen_at LIMIT 1000";
-    OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail
+    OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail,
+            COALESCE(decided_at, started_at) AS decided_at
         FROM observations WHERE component = $1 AND started_at >= $2
         ORDER BY run_id LIMIT $3";
     SIGHTS = "SELECT o.flow, o.engine, o.vantage, o.started_at, o.outcome, o.detail, f.step, f.front_end
@@ -130,7 +131,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
                     &run.flow,
                     &run.vantage,
                     &step.name,
-                    run.started_at,
+                    run.moment_of(step),
                     fault.as_str(),
                     step.status.map(i64::from),
                     step.message.clone(),
@@ -181,7 +182,8 @@ async fn insert_observation(
             observation.started_at,
             observation.ended_at,
             observation.outcome.as_str(),
-            observation.outcome.detail()
+            observation.outcome.detail(),
+            observation.decided_at
         ],
     )
     .await?;
@@ -291,6 +293,7 @@ struct ObservationRow {
     ended_at: i64,
     outcome: String,
     detail: Option<String>,
+    decided_at: i64,
 }
 
 /// Observations of `of` from `since` on, in the order in which they were recorded.
@@ -310,6 +313,7 @@ pub async fn observations(
                 engine: row.engine.parse().map_err(word)?,
                 vantage: row.vantage,
                 started_at: Moment(row.started_at),
+                decided_at: Moment(row.decided_at),
                 ended_at: Moment(row.ended_at),
                 outcome: Outcome::parse(&row.outcome, row.detail.as_deref()).map_err(word)?,
             })

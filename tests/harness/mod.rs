@@ -416,6 +416,7 @@ pub(crate) fn observation(started_at: Moment, outcome: Outcome) -> Observation {
         engine: Engine::Http,
         vantage: "jakarta".to_owned(),
         started_at,
+        decided_at: started_at,
         ended_at: started_at + Duration::from_secs(2),
         outcome,
     }
@@ -476,6 +477,12 @@ impl Run {
             accepted,
             allowed,
         });
+        self
+    }
+    /// Whose last step began so long after the run.
+    pub(crate) fn begun_after(mut self, span: Duration) -> Self {
+        let started_at = self.0.started_at;
+        self.last().started_at = started_at + span;
         self
     }
     /// With one step more; the run's outcome becomes the worst of its steps.

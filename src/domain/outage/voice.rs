@@ -13,23 +13,23 @@ use crate::domain::{Engine, Fault, Moment, Observation, Outcome, Why};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Steady {
     pub(super) on: bool,
-    /// Start of the run that turned it to what it is.
+    /// Start of the step that turned it to what it is.
     pub(super) turned: Moment,
     /// Observations in a row that say the opposite.
     opposing: u32,
-    /// Start of the first of those.
+    /// Deciding moment of the first of those.
     opposing_since: Moment,
 }
 
 impl Steady {
-    /// Hears one observation; `confirm` and `recover` of them in a row turn it.
-    fn see(&mut self, bad: bool, started: Moment, confirm: u32, recover: u32) {
+    /// Hears one observation, decided at this moment; `confirm` and `recover` of them in a row turn it.
+    fn see(&mut self, bad: bool, decided: Moment, confirm: u32, recover: u32) {
         if bad == self.on {
             self.opposing = 0;
             return;
         }
         if self.opposing == 0 {
-            self.opposing_since = started;
+            self.opposing_since = decided;
         }
         self.opposing += 1;
         if self.opposing >= if bad { confirm } else { recover } {
@@ -73,11 +73,11 @@ pub(super) struct Voice {
     flapping: Steady,
     failed: Steady,
     failing: Steady,
-    /// Start and badness of the newest conclusive runs, oldest first.
+    /// Deciding moment and badness of the newest conclusive runs, oldest first.
     recent: VecDeque<(Moment, bool)>,
     /// Conclusive runs in all, up to what is needed to be sure of a recovery.
     runs: u32,
-    /// Start of the newest failing run.
+    /// Deciding moment of the newest failing run.
     pub(super) last_failure: Moment,
     pub(super) last_fault: Option<Fault>,
 }
@@ -113,14 +113,14 @@ impl Voice {
     /// Hears one run. Runs before `last_end`, the end of the last outage, belong to that
     /// one: no later outage begins with them.
     pub(super) fn see(&mut self, observation: &Observation, last_end: Moment, rules: &Rules) {
-        let started = observation.started_at;
-        self.newest = started;
+        let decided = observation.decided_at;
+        self.newest = observation.started_at;
         let (slow, failed) = match observation.outcome {
             Outcome::Passed => (false, false),
             Outcome::Slow => (true, false),
             Outcome::Failed(fault) => {
                 self.last_fault = Some(fault);
-                self.last_failure = started;
+                self.last_failure = decided;
                 (true, true)
             }
             Outcome::NotReached => {
@@ -144,23 +144,23 @@ impl Voice {
         if !failed {
             self.worked = Some(observation.ended_at);
         }
-        self.slow.see(slow, started, rules.confirm, rules.recover);
+        self.slow.see(slow, decided, rules.confirm, rules.recover);
         self.failed
-            .see(failed, started, rules.confirm, rules.recover);
-        self.failing.see(failed, started, 1, 1);
+            .see(failed, decided, rules.confirm, rules.recover);
+        self.failing.see(failed, decided, 1, 1);
         self.runs = self.runs.saturating_add(1).min(rules.recover);
-        self.recent.push_back((started, failed));
+        self.recent.push_back((decided, failed));
         while self.recent.len() > rules.flap_window.max(rules.flap_calm) {
             self.recent.pop_front();
         }
         if !self.flapping.on && failed {
-            self.may_flap(last_end, rules);
+            self.may_flap(decided, last_end, rules);
         } else if self.flapping.on && !failed {
             self.may_be_calm(rules);
         }
     }
 
-    fn may_flap(&mut self, last_end: Moment, rules: &Rules) {
+    fn may_flap(&mut self, decided: Moment, last_end: Moment, rules: &Rules) {
         let outside = self.recent.len().saturating_sub(rules.flap_window);
         let judged = || self.recent.iter().skip(outside);
         let failures = judged().filter(|(_, bad)| *bad).count();
@@ -169,7 +169,7 @@ impl Voice {
             return;
         }
         let first = judged().find(|(start, bad)| *bad && *start >= last_end);
-        self.flapping.turned = first.map_or(self.newest, |(start, _)| *start);
+        self.flapping.turned = first.map_or(decided, |(start, _)| *start);
         self.flapping.on = true;
     }
 
@@ -191,7 +191,7 @@ impl Voice {
             .sum()
     }
 
-    /// Start of the first run after `moment` that worked, among the newest.
+    /// Deciding moment of the first run after `moment` that worked, among the newest.
     pub(super) fn worked_after(&self, moment: Moment) -> Option<Moment> {
         self.recent
             .iter()

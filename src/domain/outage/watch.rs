@@ -119,10 +119,10 @@ impl Watch {
             Outcome::NotReached | Outcome::Inconclusive(_) => return Vec::new(),
             Outcome::Passed | Outcome::Slow | Outcome::Failed(_) => {}
         }
-        self.since.get_or_insert(observation.started_at);
+        self.since.get_or_insert(observation.decided_at);
         let planned = maintenance
             .iter()
-            .any(|window| window.covers(&self.component, observation.started_at));
+            .any(|window| window.covers(&self.component, observation.decided_at));
         match self.open.take() {
             None => self
                 .may_open(observation, index, planned, rules)
@@ -147,13 +147,13 @@ impl Watch {
             .into_iter()
             .filter_map(Turn::yes)
             .min()
-            .unwrap_or(observation.started_at)
+            .unwrap_or(observation.decided_at)
             .max(self.last_end.unwrap_or(Moment(i64::MIN)));
         let fault = self
             .fault(observation)
             .filter(|_| severity > Severity::Degraded);
         let down_since = turns.failing.yes().map(|at| at.max(began));
-        let until = down_since.unwrap_or(observation.started_at);
+        let until = down_since.unwrap_or(observation.decided_at);
         self.open = Some(Open {
             began,
             severity,
@@ -212,14 +212,14 @@ impl Watch {
         if severity > open.severity && told {
             let at = (turns.failed.yes())
                 .or(turns.flapping.yes())
-                .unwrap_or(observation.started_at);
+                .unwrap_or(observation.decided_at);
             effects.push(Effect::Worsened {
                 at: at.max(open.began),
                 severity,
                 fault: self.fault(observation),
             });
         } else if severity < open.severity && told {
-            let at = turns.failed.no().unwrap_or(observation.started_at);
+            let at = turns.failed.no().unwrap_or(observation.decided_at);
             effects.push(Effect::Eased {
                 at: at.max(open.began),
                 severity,
@@ -230,7 +230,7 @@ impl Watch {
         if open.planned && !planned && observation.outcome != Outcome::Passed {
             open.planned = false;
             effects.push(Effect::Overran {
-                at: observation.started_at,
+                at: observation.decided_at.max(open.began),
                 severity,
             });
         }
@@ -276,7 +276,7 @@ impl Watch {
         }
     }
 
-    /// Start of the first run after `moment` that worked, of those that are fresh.
+    /// Deciding moment of the first run after `moment` that worked, of those that are fresh.
     fn worked_after(&self, moment: Moment, now: Moment, rules: &Rules) -> Moment {
         self.voices
             .iter()
