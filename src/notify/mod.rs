@@ -179,7 +179,7 @@ impl Sender {
         let mut changes = self.0.store.changes();
         let mut sending = JoinSet::new();
         let mut failures = 0_i64;
-        while !*stop.borrow_and_update() {
+        while !*stop.borrow() {
             changes.borrow_and_update();
             let pause = match self.claim_what_is_due(&mut sending).await {
                 Ok(pause) => {
@@ -196,7 +196,7 @@ impl Sender {
             };
             let has_room = sending.len() < AT_ONCE && failures == 0;
             tokio::select! {
-                changed = stop.changed() => if changed.is_err() { break },
+                _ = stop.wait_for(|stop| *stop) => break,
                 Some(ended) = sending.join_next() => { note(ended); }
                 _ = changes.changed(), if has_room => {}
                 () = sleep(pause) => {}

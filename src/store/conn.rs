@@ -130,6 +130,9 @@ impl Conn<'_> {
             renumber(sql, all.len(), &mut text);
             all.extend(values);
         }
+        if text.is_empty() {
+            return Ok(());
+        }
         // Made of constants alone.
         let query: Query<'_, Sqlite, SqliteArguments> =
             bind!(sqlx::query(AssertSqlSafe(text)), all);

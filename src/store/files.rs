@@ -87,9 +87,6 @@ pub async fn queued(conn: &mut Conn<'_>, kind: Kind, after: i64) -> Result<Vec<Q
 
 /// Takes from the list what was removed.
 pub async fn unqueue(conn: &mut Conn<'_>, removed: &[i64]) -> Result<(), Error> {
-    if removed.is_empty() {
-        return Ok(());
-    }
     let statements = removed.iter().map(|id| (UNQUEUE, values![*id]));
     conn.execute_all(statements.collect()).await
 }
