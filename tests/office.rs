@@ -8,4 +8,4 @@ mod passwords;
 mod sign_ins;
 pub(crate) mod staff;
 pub(crate) mod trail;
-mod unreadable;
+pub(crate) mod unreadable;

@@ -446,7 +446,9 @@ async fn what_is_erased_is_neither_readable_nor_findable() {
         let again = db
             .store
             .read(|mut conn| {
-                Box::pin(async move { reports::by_idempotency_key(&mut conn, "client-1").await })
+                Box::pin(async move {
+                    reports::by_idempotency_key(&mut conn, &["client-1".to_owned()]).await
+                })
             })
             .await
             .unwrap();

@@ -7,6 +7,7 @@ pub(crate) mod desk;
 mod durable;
 mod judged;
 mod no_room;
+mod repeated;
 mod starved;
 mod taken;
 mod uncertain;

@@ -158,6 +158,24 @@ impl Conn<'_> {
         Ok(())
     }
 
+    /// Waits for transactions that named one of these, and lets others that do wait until this one
+    /// ends. On SQLite there is one writer, so that it is alone already.
+    pub(super) async fn take_turns(&mut self, names: &[String]) -> Result<(), Error> {
+        let Conn::Postgres(conn) = self else {
+            return Ok(());
+        };
+        // In one order, so that no two wait for each other.
+        let mut names: Vec<&String> = names.iter().collect();
+        names.sort_unstable();
+        for name in names {
+            sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+                .bind(name)
+                .execute(&mut **conn)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// All rows of a query. The statement itself bounds their number.
     pub async fn all<T: Record>(
         &mut self,

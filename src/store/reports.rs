@@ -250,9 +250,31 @@ pub struct Answered {
     pub received_at: Moment,
 }
 
-/// The report that came with this idempotency key.
-pub async fn by_idempotency_key(conn: &mut Conn<'_>, key: &str) -> Result<Option<Answered>, Error> {
-    conn.optional(BY_IDEMPOTENCY, values![key]).await
+/// The report that came with an idempotency key, which stands here hashed with each master key.
+pub async fn by_idempotency_key(
+    conn: &mut Conn<'_>,
+    hashes: &[String],
+) -> Result<Option<Answered>, Error> {
+    for hash in hashes {
+        let answered = conn.optional(BY_IDEMPOTENCY, values![hash]).await?;
+        if answered.is_some() {
+            return Ok(answered);
+        }
+    }
+    Ok(None)
+}
+
+/// The same before a report with that key is inserted, in the transaction of that. Of one hash the
+/// unique index sees to it that there is one report; where there are several, another instance may
+/// be inserting it under another of them.
+pub async fn before_insert(
+    conn: &mut Conn<'_>,
+    hashes: &[String],
+) -> Result<Option<Answered>, Error> {
+    if hashes.len() > 1 {
+        conn.take_turns(hashes).await?;
+    }
+    by_idempotency_key(conn, hashes).await
 }
 
 /// Writes a report's row as it stands: when this is committed, all that was committed before

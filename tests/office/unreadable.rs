@@ -59,7 +59,7 @@ async fn shown(
 }
 
 /// Makes the key of `keys` the current one.
-pub(super) async fn make_current(store: &Store, keys: &MasterKeys) {
+pub(crate) async fn make_current(store: &Store, keys: &MasterKeys) {
     let keys = keys.clone();
     store
         .write(|mut conn| {

@@ -19,9 +19,9 @@ use crate::domain::reference::Reference;
 use crate::domain::report::{self, Fields, LeftOut, Report};
 use crate::domain::{Moment, Network, random};
 use crate::pictures::Unfit;
+use crate::store;
 use crate::store::reports::{self, Answered, NewReport};
 use crate::store::seal::MasterKeys;
-use crate::store::{self, Conn};
 use crate::web::Lang;
 use crate::web::client::Client;
 use crate::web::screenshots::{self, Looked};
@@ -261,7 +261,7 @@ async fn settle(
                 Box::pin(async move {
                     // In the same transaction as the insert: on SQLite another with this
                     // key may stand before us in it.
-                    let answered = by_keys(&mut conn, &keys).await?;
+                    let answered = reports::before_insert(&mut conn, &keys).await?;
                     if answered.is_some() {
                         return Ok(answered);
                     }
@@ -316,18 +316,10 @@ async fn answered_or_none(
     state
         .desk
         .store
-        .read(|mut conn| Box::pin(async move { by_keys(&mut conn, &keys).await }))
+        .read(|mut conn| {
+            Box::pin(async move { reports::by_idempotency_key(&mut conn, &keys).await })
+        })
         .await
-}
-
-/// The report that one of these stored keys came with.
-async fn by_keys(conn: &mut Conn<'_>, keys: &[String]) -> Result<Option<Answered>, store::Error> {
-    for key in keys {
-        if let Some(answered) = reports::by_idempotency_key(conn, key).await? {
-            return Ok(Some(answered));
-        }
-    }
-    Ok(None)
 }
 
 /// The answer that the first request with this key got.
