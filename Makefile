@@ -31,7 +31,7 @@ attack:
 	python3 -B scripts/attack target/release/siaga $(ATTACK)
 
 # SIGKILL 200 times in the middle of uploads, on both databases, with the disk filling and with
-# PostgreSQL failing over: is everything there that was acknowledged? A quarter of an hour;
+# PostgreSQL failing over: is everything there that was acknowledged? Six minutes, and the build;
 # SIAGA_KILLS=20 make kill for fewer. The disk that fills takes root.
 kill:
 	@sh scripts/install test

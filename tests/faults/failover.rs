@@ -10,7 +10,9 @@ use tokio::sync::Mutex;
 
 use crate::harness::cluster::{Cluster, Proxy};
 use crate::harness::eventually;
-use crate::harness::processes::{HOME, SOON, Setup, Siaga, Site, picture, report_body};
+use crate::harness::processes::{
+    HOME, SOON, Setup, Siaga, Site, picture, post_report, report_body,
+};
 
 /// How soon reports must be taken again once the address leads to the new primary.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -35,20 +37,14 @@ fn send(siaga: &Siaga, acknowledged: &Acknowledged) -> tokio::task::JoinHandle<(
     tokio::spawn(async move {
         for number in 0.. {
             let passport = format!("P{number:07}");
-            let (kind, body) = report_body(&passport, &picture());
-            let answer = client
-                .post(format!("{url}/api/v1/reports"))
-                .header("accept", "application/json")
-                .header("content-type", kind)
-                .body(body)
-                .send()
+            let report = report_body(&passport, &picture());
+            let (status, body) = post_report(&client, &url, &passport, &report)
                 .await
                 .expect("an answer");
-            if answer.status() == 201 {
-                let body = answer.json().await.expect("JSON");
+            if status == 201 {
                 acknowledged.lock().await.insert(passport, body);
             } else {
-                assert_eq!(answer.status(), 503);
+                assert_eq!(status, 503);
             }
         }
     })

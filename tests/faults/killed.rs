@@ -13,7 +13,7 @@ use siaga::system::SystemClock;
 use sqlx::Connection as _;
 
 use crate::harness::processes::{
-    HOME, SOON, Setup, Site, picture, postgres_address_of_its_own, report_body,
+    HOME, SOON, Setup, Site, picture, post_acknowledged, postgres_address_of_its_own, report_body,
 };
 use crate::harness::{eventually, sqlite_address};
 
@@ -44,27 +44,6 @@ fn report(key: &str) -> (String, Vec<u8>) {
     report_body(key, &screenshot)
 }
 
-async fn send(
-    client: &reqwest::Client,
-    url: &str,
-    key: &str,
-    (kind, body): (String, Vec<u8>),
-) -> Option<Value> {
-    let answer = client
-        .post(format!("{url}/api/v1/reports"))
-        .header("accept", "application/json")
-        .header("content-type", kind)
-        .header("idempotency-key", key)
-        .body(body)
-        .send()
-        .await
-        .ok()?;
-    let status = answer.status();
-    let body: Value = answer.json().await.ok()?;
-    assert_eq!(status, 201, "{body}");
-    Some(body)
-}
-
 async fn killed(setup: Setup, postgres: Option<&str>) {
     let setup = setup
         .flows(&[HOME])
@@ -80,7 +59,7 @@ async fn killed(setup: Setup, postgres: Option<&str>) {
                 for n in 0.. {
                     let key = format!("P{sender:02}X{n:04}");
                     let report = report(&key);
-                    let Some(body) = send(&client, &url, &key, report.clone()).await else {
+                    let Some(body) = post_acknowledged(&client, &url, &key, &report).await else {
                         return (key, report);
                     };
                     acknowledged.lock().expect("a list").insert(key, body);
@@ -152,7 +131,7 @@ async fn killed(setup: Setup, postgres: Option<&str>) {
     }
     // Who was not answered sends the same again, and has one report in the end.
     for (key, report) in open.clone() {
-        let body = send(&siaga.client, &siaga.url, &key, report)
+        let body = post_acknowledged(&siaga.client, &siaga.url, &key, &report)
             .await
             .expect("an answer");
         assert!(body["reference"].is_string());

@@ -1,6 +1,7 @@
 //! PostgreSQL servers of a test's own, and standbys of them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -24,15 +25,26 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A server that runs, with the user `siaga` who may do everything.
     pub(crate) fn create() -> Cluster {
-        let cluster = Cluster::empty();
-        cluster.run("initdb", &["--auth=trust", "--username=siaga", "--no-sync"]);
-        cluster.start();
-        cluster
+        Cluster::empty(folder()).initialized()
+    }
+
+    /// The same, with its files below this folder.
+    pub(crate) fn create_in(parent: &Path) -> Cluster {
+        let permissions = fs::Permissions::from_mode(0o711);
+        fs::set_permissions(parent, permissions).expect("others may go through it");
+        let folder = tempfile::tempdir_in(parent).expect("a folder");
+        Cluster::empty(folder).initialized()
+    }
+
+    fn initialized(self) -> Cluster {
+        self.run("initdb", &["--auth=trust", "--username=siaga", "--no-sync"]);
+        self.start();
+        self
     }
 
     /// A standby of this server, called `name`, that runs and follows it.
     pub(crate) fn standby(&self, name: &str) -> Cluster {
-        let standby = Cluster::empty();
+        let standby = Cluster::empty(folder());
         let primary = format!(
             "host=127.0.0.1 port={} user=siaga application_name={name}",
             self.port
@@ -44,9 +56,9 @@ impl Cluster {
         standby
     }
 
-    fn empty() -> Cluster {
+    fn empty(folder: tempfile::TempDir) -> Cluster {
         let cluster = Cluster {
-            folder: folder(),
+            folder,
             programs: programs(),
             port: free_port(),
         };
@@ -193,6 +205,19 @@ impl Cluster {
         let log = self.folder.path().join("server.log");
         let log = log.to_str().expect("a path");
         self.run("pg_ctl", &["-w", "-l", log, "-o", &options, "start"]);
+    }
+
+    /// Waits until it serves; where it gave itself up, as on a full disk, it is started first.
+    pub(crate) async fn start_again(&self) {
+        eventually("PostgreSQL serves", SOON, || async {
+            let serves = PgConnection::connect(&self.address()).await.is_ok();
+            let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+            if !serves && pid.is_err() {
+                self.start();
+            }
+            serves
+        })
+        .await;
     }
 
     /// Ends it at once.

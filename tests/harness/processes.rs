@@ -825,6 +825,39 @@ pub(crate) fn picture() -> Vec<u8> {
     out.into_inner()
 }
 
+/// Sends a report under an idempotency key. Gives the status and what was answered; `None` where
+/// nobody answers any more.
+pub(crate) async fn post_report(
+    client: &Client,
+    url: &str,
+    key: &str,
+    (kind, body): &(String, Vec<u8>),
+) -> Option<(u16, Value)> {
+    let answer = client
+        .post(format!("{url}/api/v1/reports"))
+        .header("accept", "application/json")
+        .header("content-type", kind)
+        .header("idempotency-key", key)
+        .body(body.clone())
+        .send()
+        .await
+        .ok()?;
+    let status = answer.status().as_u16();
+    Some((status, answer.json().await.ok()?))
+}
+
+/// The same of a report that must be acknowledged, where anybody answers.
+pub(crate) async fn post_acknowledged(
+    client: &Client,
+    url: &str,
+    key: &str,
+    report: &(String, Vec<u8>),
+) -> Option<Value> {
+    let (status, body) = post_report(client, url, key, report).await?;
+    assert_eq!(status, 201, "{body}");
+    Some(body)
+}
+
 /// The same report as a body of a request: its type and its bytes.
 pub(crate) fn report_body(passport: &str, screenshot: &[u8]) -> (String, Vec<u8>) {
     let mut body = Vec::new();

@@ -15,7 +15,8 @@ use siaga::system::{SystemClock, SystemRandom};
 use super::rotated::{all_there, fill, passport, states};
 use super::{by_passport, by_reference, execute};
 use crate::harness::processes::{
-    HOME, SOON, Setup, Siaga, Site, picture, postgres_address_of_its_own, report_body,
+    HOME, SOON, Setup, Siaga, Site, picture, post_acknowledged, postgres_address_of_its_own,
+    report_body,
 };
 use crate::harness::{eventually, sqlite_address};
 
@@ -60,24 +61,6 @@ async fn on_key(store: &Store, key: &'static str) -> i64 {
 
 /// A report as it is sent: the passport, which is its idempotency key too, and the body.
 type Sent = (String, (String, Vec<u8>));
-
-/// Sends a report; what was answered.
-async fn send(siaga: (&reqwest::Client, &str), (key, (kind, body)): Sent) -> Option<Value> {
-    let answer = siaga
-        .0
-        .post(format!("{}/api/v1/reports", siaga.1))
-        .header("accept", "application/json")
-        .header("content-type", kind)
-        .header("idempotency-key", key)
-        .body(body)
-        .send()
-        .await
-        .ok()?;
-    let status = answer.status();
-    let body: Value = answer.json().await.ok()?;
-    assert_eq!(status, 201, "{body}");
-    Some(body)
-}
 
 async fn killed(setup: Setup, address: &str) {
     let setup = setup
@@ -128,15 +111,17 @@ async fn killed(setup: Setup, address: &str) {
         tokio::spawn(async move {
             for number in 0.. {
                 let passport = format!("R{number:06}");
-                let report = (passport.clone(), report_body(&passport, &picture()));
+                let report = report_body(&passport, &picture());
                 // The service is killed in between: then the same is sent again.
                 let body = loop {
-                    if let Some(body) = send((&client, &url), report.clone()).await {
+                    let sent = post_acknowledged(&client, &url, &passport, &report).await;
+                    if let Some(body) = sent {
                         break body;
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 };
-                acknowledged.lock().expect("a list").push((report, body));
+                let sent = (passport, report);
+                acknowledged.lock().expect("a list").push((sent, body));
                 if !running.load(Ordering::SeqCst) {
                     return;
                 }
@@ -191,15 +176,15 @@ async fn killed(setup: Setup, address: &str) {
     all_there(&store, &only, COUNT).await;
     let acknowledged = acknowledged.lock().expect("a list").clone();
     assert!(!acknowledged.is_empty());
-    for (report, body) in acknowledged {
-        let key = &report.0.clone();
+    for ((key, report), body) in acknowledged {
+        let key = &key;
         let found = by_passport(&store, &only, key).await;
         assert_eq!(
             found,
             [body["reference"].as_str().expect("a reference")],
             "{key}"
         );
-        let again = send((&siaga.client, &siaga.url), report)
+        let again = post_acknowledged(&siaga.client, &siaga.url, key, &report)
             .await
             .expect("an answer");
         assert_eq!(again["secret"], body["secret"], "{key}");

@@ -18,6 +18,7 @@ use siaga::http_client::HttpClients;
 use siaga::pictures::Drawer;
 use siaga::store::Store;
 use siaga::store::outages;
+use siaga::store::reports::{self as rows, Case, Screenshot};
 use siaga::store::seal::MasterKeys;
 use siaga::system::SystemRandom;
 use siaga::web::archive;
@@ -201,6 +202,23 @@ pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
     let mut out = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut out, image::ImageFormat::Png).unwrap();
     out.into_inner()
+}
+
+/// The report that an answer acknowledges, as it is kept, and its screenshots.
+pub(crate) async fn kept(store: &Store, answer: &Value) -> (Case, Vec<Screenshot>) {
+    let reference = answer["reference"]
+        .as_str()
+        .expect("a reference")
+        .to_owned();
+    let read = store.read(move |mut conn| {
+        Box::pin(async move {
+            let case = rows::by_reference(&mut conn, &reference).await?;
+            let case = case.expect("what was acknowledged is found");
+            let shots = rows::screenshots(&mut conn, &case.id).await?;
+            Ok((case, shots))
+        })
+    });
+    read.await.expect("it is read")
 }
 
 impl Running {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::desk::{fields, fields_with, file, form, png, start, start_with};
+use super::desk::{fields, fields_with, file, form, kept, png, start, start_with};
 use crate::harness::{NOON, SmallDisk, each_store, folder, on_sqlite};
 use siaga::domain::Moment;
 use siaga::pictures::Reader;
@@ -32,18 +32,7 @@ async fn a_screenshot_lies_sealed_and_comes_back_without_its_metadata() {
         let files = desk.files();
         let sealed = std::fs::read(desk.screenshots.join(&files[0])).unwrap();
         assert!(!sealed.windows(4).any(|w| w == b"IHDR"), "sealed");
-        let reference = body["reference"].as_str().unwrap().to_owned();
-        let (case, shots) = desk
-            .store
-            .read(move |mut conn| {
-                Box::pin(async move {
-                    let case = reports::by_reference(&mut conn, &reference).await?.unwrap();
-                    let shots = reports::screenshots(&mut conn, &case.id).await?;
-                    Ok((case, shots))
-                })
-            })
-            .await
-            .unwrap();
+        let (case, shots) = kept(&desk.store, &body).await;
         assert_eq!((shots[0].width, shots[0].height), (50, 40));
         let key = case.data_key(&desk.keys).unwrap().unwrap();
         let picture = screenshots::open(&desk.screenshots, &case.id, &shots[0], &key).unwrap();

@@ -7,11 +7,11 @@ use reqwest::Response;
 use serde_json::Value;
 use siaga::app::files::{Folders, sweep};
 use siaga::domain::Clock as _;
-use siaga::store::{Error, Store, monitor, reports};
+use siaga::store::{Error, Store, monitor};
 use siaga::system::SystemClock;
 use siaga::web::screenshots;
 
-use super::desk::{Running, fields, file, form, png, start};
+use super::desk::{Running, fields, file, form, kept, png, start};
 use crate::harness::cluster::Cluster;
 use crate::harness::processes::SOON;
 use crate::harness::{eventually, folder};
@@ -32,18 +32,7 @@ async fn report(desk: &Running) -> Response {
 async fn assert_whole(desk: &Running, answer: Response) {
     assert_eq!(answer.status(), 201);
     let body: Value = answer.json().await.unwrap();
-    let reference = body["reference"].as_str().unwrap().to_owned();
-    let (case, shots) = desk
-        .store
-        .read(move |mut conn| {
-            Box::pin(async move {
-                let case = reports::by_reference(&mut conn, &reference).await?.unwrap();
-                let shots = reports::screenshots(&mut conn, &case.id).await?;
-                Ok((case, shots))
-            })
-        })
-        .await
-        .unwrap();
+    let (case, shots) = kept(&desk.store, &body).await;
     let key = case.data_key(&desk.keys).unwrap().unwrap();
     assert_eq!(shots.len(), 1);
     screenshots::open(&desk.screenshots, &case.id, &shots[0], &key).unwrap();
