@@ -312,7 +312,11 @@ impl Detector {
         let longest = rules.fresh_for.values().copied().max();
         let since = now - longest.unwrap_or_default().max(rules.fresh_for_default) * 2;
         let sights = runs::sights(conn, watch.component(), since, MOST_SIGHTS).await?;
-        let found = diagnosis::diagnose(&sights, now, fresh_for);
+        let mut elsewhere = Vec::new();
+        for flow in diagnosis::asks_elsewhere(&sights) {
+            elsewhere.extend(runs::plain_runs(conn, &flow, since, MOST_SIGHTS).await?);
+        }
+        let found = diagnosis::diagnose(&sights, &elsewhere, now, fresh_for);
         let Some(found) = diagnosis::next(record.diagnosis.as_ref(), found) else {
             return Ok(None);
         };

@@ -331,5 +331,6 @@ fn simulate(
         outcome,
         steps,
         rung: None,
+        may_be_left: None,
     }
 }

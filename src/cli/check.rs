@@ -509,10 +509,8 @@ fn summary(report: &RunReport) -> String {
         report.name,
         steps().count()
     );
-    let left = report.steps.iter().filter(|step| step.cleanup);
-    let left = left.filter(|step| step.outcome.detail().is_some()).count();
-    if left > 0 && passed > 0 {
-        line.push_str("; cleanup failed, so something may be left on the site");
+    if let Some(left) = &report.may_be_left {
+        line.push_str(&format!("; something may be left on the site: {left}"));
     }
     if let Some(rung) = &report.rung {
         let verb = if rung.accepted { "takes" } else { "refuses" };

@@ -297,8 +297,13 @@ pub fn next(before: Option<&Diagnosis>, found: Option<Diagnosis>) -> Option<Diag
 /// Runs are held against each other only where flow and vantage are the same, and a pass
 /// against a failure only where it is of the same time: it started no earlier than the
 /// failures in a row began, is near their newest, and no failure of its own engine is.
+///
+/// `elsewhere` are whole runs over plain HTTP of the same flows. Where these have no step of the
+/// component at all, and a script that is missing or breaks stops the browser, their passes show
+/// that the server is well.
 pub fn diagnose(
     sights: &[Sight],
+    elsewhere: &[Sight],
     now: Moment,
     fresh_for: impl Fn(&str, Engine) -> Duration,
 ) -> Option<Diagnosis> {
@@ -315,16 +320,34 @@ pub fn diagnose(
     }
     // Newest verdict last, so that of several alike the newest is given.
     let mut verdicts: Vec<(Moment, Diagnosis)> = Vec::new();
-    for ((flow, _), mut seen) in pairs {
+    for ((flow, vantage), mut seen) in pairs {
+        let beside = elsewhere
+            .iter()
+            .filter(|run| run.flow == flow && run.vantage == vantage);
+        let beside: Vec<&Sight> = beside.collect();
         seen.sort_unstable();
         let limits = Limits {
             http: fresh_for(flow, Engine::Http),
             browser: fresh_for(flow, Engine::Browser),
         };
-        verdicts.extend(of_pair(&seen, now, limits));
+        verdicts.extend(of_pair(&seen, &beside, now, limits));
     }
     verdicts.sort_unstable();
     together(&verdicts)
+}
+
+/// The flows whose runs over plain HTTP have no step of the component, and which are to be asked
+/// for as a whole: those that a script stops in the browser.
+pub fn asks_elsewhere(sights: &[Sight]) -> BTreeSet<String> {
+    let plain: BTreeSet<&str> = (sights.iter())
+        .filter(|sight| sight.engine == Engine::Http)
+        .map(|sight| sight.flow.as_str())
+        .collect();
+    let stopped = sights.iter().filter(|sight| {
+        fault(sight).is_some_and(|met| is_stopped(sight, met))
+            && !plain.contains(sight.flow.as_str())
+    });
+    stopped.map(|sight| sight.flow.clone()).collect()
 }
 
 /// How long a run speaks for the site.
@@ -344,7 +367,12 @@ impl Limits {
 }
 
 /// What the runs of one flow from one vantage show, sorted by time.
-fn of_pair(seen: &[&Sight], now: Moment, limits: Limits) -> Option<(Moment, Diagnosis)> {
+fn of_pair(
+    seen: &[&Sight],
+    beside: &[&Sight],
+    now: Moment,
+    limits: Limits,
+) -> Option<(Moment, Diagnosis)> {
     let failing = |engine: Engine| {
         let newest = seen.iter().rev().find(|sight| sight.engine == engine)?;
         let fresh = now.since(newest.started_at) <= limits.of(engine);
@@ -382,7 +410,21 @@ fn of_pair(seen: &[&Sight], now: Moment, limits: Limits) -> Option<(Moment, Diag
         .min_by_key(|sight| (apart(sight, anchor), std::cmp::Reverse(**sight)))
         .and_then(|sight| Some((*sight, fault(sight)?)));
     let diagnosis = match (nearest, newest) {
-        (None, _) if passed.is_empty() => alone(anchor, met),
+        (None, _) if passed.is_empty() => {
+            let is_well = || {
+                let of_the_time = beside.iter().filter(|run| {
+                    run.started_at >= since
+                        && run.started_at <= now
+                        && apart(run, anchor) <= limits.http
+                });
+                let nearest = of_the_time.min_by_key(|run| apart(run, anchor));
+                nearest.is_some_and(|run| matches!(run.outcome, Outcome::Passed | Outcome::Slow))
+            };
+            match others.is_empty() && is_stopped(anchor, met) && is_well() {
+                true => only(anchor, met),
+                false => alone(anchor, met),
+            }
+        }
         (None, _) => only(anchor, met),
         (Some((failed, fault)), _) if passed.is_empty() => both(anchor, met, failed, fault),
         (Some(_), Some((newest, fault))) if streak(seen, newest).0 >= IN_A_ROW => {
@@ -472,6 +514,12 @@ fn only(failing: &Sight, met: Fault) -> Diagnosis {
             why: Unclear::Disagree,
         },
     }
+}
+
+/// Whether what stops the browser is a part of the page that is missing or breaks.
+fn is_stopped(failing: &Sight, met: Fault) -> bool {
+    let cause = failing.front_end.as_ref().and_then(cause);
+    failing.engine == Engine::Browser && met == Fault::Script && cause.is_some()
 }
 
 /// One engine fails, and nothing is known of the other.

@@ -191,6 +191,9 @@ pub struct RunReport {
     pub steps: Vec<StepReport>,
     /// The ladder's rung of this run, if the flow has one and the run reached it.
     pub rung: Option<Rung>,
+    /// What may be left on the site although the run has cleaned up, for operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_be_left: Option<String>,
 }
 
 impl RunReport {

@@ -453,6 +453,7 @@ impl Page for BrowserPage {
                     url,
                     status,
                     phases,
+                    is_sent: seen::is_sent(request),
                 });
             }
         }

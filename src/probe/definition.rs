@@ -199,6 +199,25 @@ pub enum RequestBody {
     Text(Template),
 }
 
+impl RequestBody {
+    /// The names in it.
+    pub fn names(&self) -> Vec<&Name> {
+        match self {
+            RequestBody::None => Vec::new(),
+            RequestBody::Json(json) => json.names(),
+            RequestBody::Form(fields) => fields.iter().flat_map(|(_, text)| text.names()).collect(),
+            RequestBody::Multipart(parts) => {
+                let texts = parts.iter().filter_map(|(_, part)| match part {
+                    Part::Text(text) => Some(text),
+                    Part::Document(_) => None,
+                });
+                texts.flat_map(Template::names).collect()
+            }
+            RequestBody::Text(text) => text.names().collect(),
+        }
+    }
+}
+
 /// One part of a multipart request.
 #[derive(Clone, Debug)]
 pub enum Part {
@@ -222,6 +241,19 @@ pub enum JsonTemplate {
 }
 
 impl JsonTemplate {
+    /// The names in it.
+    pub fn names(&self) -> Vec<&Name> {
+        match self {
+            JsonTemplate::Text(text) => text.names().collect(),
+            JsonTemplate::Plain(_) => Vec::new(),
+            JsonTemplate::Array(values) => values.iter().flat_map(Self::names).collect(),
+            JsonTemplate::Object(entries) => entries
+                .iter()
+                .flat_map(|(_, value)| value.names())
+                .collect(),
+        }
+    }
+
     /// The value with every name replaced.
     pub fn expand(&self, scope: &Scope) -> Result<serde_json::Value, NoValue> {
         Ok(match self {

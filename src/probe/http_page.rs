@@ -269,6 +269,7 @@ impl HttpPage {
                     url: going.url.clone(),
                     status: None,
                     phases: Phases::default(),
+                    is_sent: true,
                 },
                 started_at: self.clock.now(),
                 took: Duration::ZERO,
@@ -289,7 +290,7 @@ impl HttpPage {
                 if going.has_file {
                     self.delivery = Delivery::Answered(Answer {
                         status: response.status().as_u16(),
-                        request: request_line(going),
+                        request: going.line(),
                         is_page: true,
                         text: String::new(),
                     });
@@ -315,6 +316,7 @@ impl HttpPage {
                     self.delivery = self.not_delivered(going, &error, &trouble);
                 }
                 if let Some(under_way) = &mut self.under_way {
+                    under_way.heard.exchange.is_sent = !error.is_connect();
                     under_way.heard.failed = Some(trouble.message().to_owned());
                 }
                 self.settle(None);
@@ -333,7 +335,7 @@ impl HttpPage {
         match trouble {
             Trouble::Site(Fault::Connect, _) if failure::is_reset(error, is_cut) => Delivery::Reset,
             _ => Delivery::Broken {
-                request: request_line(going),
+                request: going.line(),
                 why: trouble.message().to_owned(),
             },
         }
@@ -410,6 +412,7 @@ impl HttpPage {
         let mut heard = under_way.heard;
         heard.exchange.status = heard.exchange.status.or(status);
         heard.exchange.phases = phases;
+        heard.exchange.is_sent &= !heard.is_kept_back();
         heard.took = now.saturating_sub(under_way.since);
         self.spent.phases += phases;
         self.spent.exchanges.push(heard.exchange.clone());
@@ -546,10 +549,6 @@ impl Page for HttpPage {
         spent.certificate_expires_at = self.applicant.timeline.certificate_expires_at();
         spent
     }
-}
-
-fn request_line(going: &Going) -> String {
-    format!("{} {}", going.method, going.url.path())
 }
 
 /// Whether `http-equiv` occurs, in whatever case; sought by its rarest letter.

@@ -80,6 +80,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// Where the time went.
     pub phases: Phases,
+    /// Whether any of it may have reached the server.
+    pub is_sent: bool,
 }
 
 /// A piece of evidence, masked already.

@@ -4,6 +4,7 @@
 //! any case, secrets kept out of the record. A run is tried once; trying again, controls and
 //! intervals are the scheduler's.
 
+mod cleanup;
 mod documents;
 mod evidence;
 mod ladder;
@@ -258,6 +259,7 @@ pub async fn run_on<P: Page>(
         rung: None,
         is_acting: false,
         document: None,
+        senders: BTreeSet::new(),
         done: Vec::with_capacity(flow.steps.len()),
         filled: Vec::new(),
         kept: 0,
@@ -284,7 +286,10 @@ pub async fn run_on<P: Page>(
         run.done.push(report);
     }
     let ended_at = tools.clock.now();
-    run.clean_up(occasion.on_step).await;
+    let may_be_left = run.clean_up(occasion.on_step).await;
+    if let Some(left) = &may_be_left {
+        tracing::warn!(flow = flow.key, left, "something may be left on the site");
+    }
     let steps = run.done;
     RunReport {
         flow: flow.key.clone(),
@@ -296,6 +301,7 @@ pub async fn run_on<P: Page>(
         outcome: worst(&steps),
         steps,
         rung: run.rung,
+        may_be_left,
     }
 }
 
@@ -342,29 +348,14 @@ struct Run<'r, P> {
     is_acting: bool,
     /// The document that is on its way to the site.
     document: Option<PendingDocument>,
+    /// The steps so far that have sent a form, by name; signing in is none.
+    senders: BTreeSet<String>,
     /// The record so far.
     done: Vec<StepReport>,
     /// What was filled in so far.
     filled: Vec<String>,
     /// Bytes of evidence that were kept so far.
     kept: usize,
-}
-
-impl<P: Page> Run<'_, P> {
-    /// Every cleanup step for which there is something to clean up, whatever the others do.
-    async fn clean_up(&mut self, on_step: &mut (dyn FnMut(&StepReport) + Send)) {
-        self.left = CLEANUP_TIME;
-        self.stop = None;
-        for step in &self.flow.cleanup {
-            if !step.runs_on(self.engine) || !step::can_expand(step, &self.scope) {
-                continue;
-            }
-            let mut report = self.step(step).await;
-            report.cleanup = true;
-            on_step(&report);
-            self.done.push(report);
-        }
-    }
 }
 
 async fn run_controls(
@@ -423,6 +414,7 @@ async fn run_controls(
         outcome: outcome.unwrap_or(Outcome::Inconclusive(Why::NotConfigured)),
         steps,
         rung: None,
+        may_be_left: None,
     }
 }
 
@@ -539,5 +531,6 @@ fn inconclusive(
             .map(report)
             .collect(),
         rung: None,
+        may_be_left: None,
     }
 }

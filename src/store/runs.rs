@@ -7,7 +7,7 @@ use super::conn::{statements, values};
 use super::{Conn, Error};
 use crate::domain::diagnosis::Sight;
 use crate::domain::history::Tally;
-use crate::domain::{ComponentId, Moment, Observation, Outcome, RunReport};
+use crate::domain::{ComponentId, Engine, Moment, Observation, Outcome, RunReport};
 
 statements! {
     INSERT_RUN = "INSERT INTO runs (flow, engine, vantage, started_at, ended_at, outcome, detail, report)
@@ -57,6 +57,10 @@ statements! {
         WHERE o.component = $1 AND o.started_at >= $2
             AND o.outcome IN ('passed', 'slow', 'failed')
         ORDER BY o.started_at DESC, o.run_id DESC LIMIT $3";
+    PLAIN_RUNS = "SELECT vantage, started_at, outcome, detail FROM runs
+        WHERE flow = $1 AND engine = 'http' AND started_at >= $2
+            AND outcome IN ('passed', 'slow', 'failed')
+        ORDER BY started_at DESC LIMIT $3";
     SEEN_BETWEEN = "SELECT outcome, COUNT(*) FROM observations
         WHERE component = $1 AND started_at >= $2 AND started_at <= $3 GROUP BY outcome";
     FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
@@ -353,6 +357,39 @@ pub async fn sights(
                 vantage: row.vantage,
                 step: row.step.unwrap_or_default(),
                 front_end: front_end.transpose()?,
+            })
+        })
+        .collect()
+}
+
+#[derive(FromRow)]
+struct PlainRow {
+    vantage: String,
+    started_at: i64,
+    outcome: String,
+    detail: Option<String>,
+}
+
+/// Runs of a flow over plain HTTP as a whole, that started at `since` or later, at most `limit`,
+/// the newest first.
+pub async fn plain_runs(
+    conn: &mut Conn<'_>,
+    flow: &str,
+    since: Moment,
+    limit: i64,
+) -> Result<Vec<Sight>, Error> {
+    let rows: Vec<PlainRow> = conn.all(PLAIN_RUNS, values![flow, since, limit]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let word = |e: crate::domain::fault::UnknownWord| Error::Unreadable(e.to_string());
+            Ok(Sight {
+                started_at: Moment(row.started_at),
+                flow: flow.to_owned(),
+                vantage: row.vantage,
+                engine: Engine::Http,
+                outcome: Outcome::parse(&row.outcome, row.detail.as_deref()).map_err(word)?,
+                step: String::new(),
+                front_end: None,
             })
         })
         .collect()

@@ -288,3 +288,36 @@ async fn what_contradicts_it_takes_it_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_component_of_the_browser_alone_has_a_front_end_too() {
+    each_store(|db| async move {
+        let detector = detector(&db.store);
+        let plain = |second: i64| run(at(second)).step("Sign in", "sign-in", PASSED).done();
+        let real = |second: i64| {
+            let run = run(at(second)).engine(Engine::Browser);
+            let run = run.step("Sign in", "sign-in", PASSED);
+            let mut report = run.step("Timeline", "tracking", SCRIPT).done();
+            report.steps[1].front_end = Some(missing_bundle());
+            report
+        };
+        for report in [plain(0), real(60), plain(65), real(70), plain(75)] {
+            detector.record(report).await.unwrap();
+        }
+        let found = db.store.read(|mut conn| {
+            Box::pin(async move {
+                outages::touching(&mut conn, Moment(0), Moment(i64::MAX), 10).await
+            })
+        });
+        let found = found.await.unwrap().remove(0);
+        assert_eq!(found.component, component("tracking"));
+        assert!(
+            matches!(
+                &found.diagnosis,
+                Some(Diagnosis::FrontEnd { step, cause: Some(Cause::MissingAsset(_)) }) if step == "Timeline"
+            ),
+            "{found:#?}"
+        );
+    })
+    .await;
+}

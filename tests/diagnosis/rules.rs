@@ -49,7 +49,7 @@ fn sight(text: &str) -> Sight {
 
 fn judged(sights: &[Sight]) -> Option<Diagnosis> {
     let newest = sights.iter().map(|sight| sight.started_at).max().unwrap();
-    diagnose(sights, newest + Duration::from_secs(5), fresh_for)
+    diagnose(sights, &[], newest + Duration::from_secs(5), fresh_for)
 }
 
 /// In a word or two.
@@ -379,22 +379,22 @@ proptest! {
 
     #[test]
     fn it_is_the_same_in_any_order(sights in sights(), seed in any::<u64>(), now in 0_i64..2_500) {
-        let told = diagnose(&sights, at(now), fresh_for);
+        let told = diagnose(&sights, &[], at(now), fresh_for);
         let mut shuffled = sights.clone();
         let mut state = seed;
         for index in (1..shuffled.len()).rev() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             shuffled.swap(index, usize::try_from(state >> 33).unwrap() % (index + 1));
         }
-        prop_assert_eq!(&diagnose(&shuffled, at(now), fresh_for), &told);
+        prop_assert_eq!(&diagnose(&shuffled, &[], at(now), fresh_for), &told);
         let doubled = [sights.as_slice(), &sights].concat();
         // What is delivered twice is no second failure in a row; the store refuses it.
-        let _ = diagnose(&doubled, at(now), fresh_for);
+        let _ = diagnose(&doubled, &[], at(now), fresh_for);
     }
 
     #[test]
     fn the_front_end_needs_a_pass_of_the_same_flow_place_and_time(sights in sights(), now in 0_i64..2_500) {
-        let Some(Diagnosis::FrontEnd { step, .. }) = diagnose(&sights, at(now), fresh_for) else {
+        let Some(Diagnosis::FrontEnd { step, .. }) = diagnose(&sights, &[], at(now), fresh_for) else {
             return Ok(());
         };
         let near = |a: Moment, b: Moment| a.max(b).since(a.min(b)) <= HTTP_FRESH;
@@ -414,7 +414,7 @@ proptest! {
 
     #[test]
     fn the_network_needs_every_engine_that_fails_to_say_so(sights in sights(), now in 0_i64..2_500) {
-        let Some(Diagnosis::Network { .. }) = diagnose(&sights, at(now), fresh_for) else {
+        let Some(Diagnosis::Network { .. }) = diagnose(&sights, &[], at(now), fresh_for) else {
             return Ok(());
         };
         // The newest word of each, where it is fresh and a failure.
@@ -436,7 +436,7 @@ proptest! {
 
     #[test]
     fn something_is_said_exactly_where_something_fails(sights in sights(), now in 0_i64..2_500) {
-        let told = diagnose(&sights, at(now), fresh_for);
+        let told = diagnose(&sights, &[], at(now), fresh_for);
         let failing = sights.iter().any(|sight| {
             matches!(sight.outcome, Outcome::Failed(_))
                 && sight.started_at <= at(now)
@@ -447,7 +447,7 @@ proptest! {
 
     #[test]
     fn a_diagnosis_is_kept_and_read_as_it_was(sights in sights(), now in 0_i64..2_500) {
-        let told = diagnose(&sights, at(now), fresh_for);
+        let told = diagnose(&sights, &[], at(now), fresh_for);
         let text = serde_json::to_string(&told).unwrap();
         let read: Option<Diagnosis> = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&read, &told);
@@ -456,4 +456,50 @@ proptest! {
             prop_assert_eq!(next(Some(&told), Some(told.clone())), None);
         }
     }
+}
+
+/// A component that only the browser tries: what plain HTTP found elsewhere in the flow tells
+/// whether the server is well.
+#[test]
+fn a_missing_bundle_is_the_front_ends_where_only_the_browser_tries_the_component() {
+    let stopped = |second: i64, seen: Option<FrontEnd>| Sight {
+        front_end: seen,
+        ..sight(&format!("browser {second} script Timeline"))
+    };
+    let judged = |seen: &[Sight], elsewhere: &[&str]| {
+        let elsewhere: Vec<Sight> = elsewhere.iter().map(|text| sight(text)).collect();
+        brief(diagnose(seen, &elsewhere, at(100), fresh_for).as_ref())
+    };
+    for seen in [missing_bundle(), throwing()] {
+        let seen = [stopped(10, Some(seen))];
+        assert_eq!(judged(&seen, &["http 20 passed"]), "front_end");
+        assert_eq!(judged(&seen, &["http 20 slow"]), "front_end");
+        // The server is not well, nobody looked, or only before.
+        for elsewhere in [
+            &["http 20 error_page"][..],
+            &[],
+            &["http 5 passed"],
+            &["http 20 passed", "http 11 status"],
+        ] {
+            assert_eq!(judged(&seen, elsewhere), "browser only", "{elsewhere:?}");
+        }
+    }
+    // Nothing is known to stop the page; or it is not the page that fails.
+    assert_eq!(
+        judged(&[stopped(10, None)], &["http 20 passed"]),
+        "browser only"
+    );
+    let other = Sight {
+        front_end: Some(missing_bundle()),
+        ..sight("browser 10 error_page")
+    };
+    assert_eq!(judged(&[other], &["http 20 passed"]), "browser only");
+    // Another vantage, another flow.
+    let mut elsewhere = sight("http 20 passed");
+    elsewhere.vantage = "surabaya".to_owned();
+    let seen = [stopped(10, Some(missing_bundle()))];
+    assert_eq!(
+        brief(diagnose(&seen, &[elsewhere], at(100), fresh_for).as_ref()),
+        "browser only"
+    );
 }

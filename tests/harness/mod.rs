@@ -438,6 +438,7 @@ pub(crate) fn run(started_at: Moment) -> Run {
         outcome: Outcome::Passed,
         steps: Vec::new(),
         rung: None,
+        may_be_left: None,
     })
 }
 

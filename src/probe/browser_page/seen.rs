@@ -83,6 +83,24 @@ pub(super) fn begun(request: &Request, complete: bool) -> Option<Snapshot> {
     ))
 }
 
+/// Whether any of a request may have reached the server.
+pub(super) fn is_sent(request: &Request) -> bool {
+    const UNSENT: [&str; 10] = [
+        "ERR_ADDRESS_",
+        "ERR_BLOCKED_BY_",
+        "ERR_CERT_",
+        "ERR_CONNECTION_FAILED",
+        "ERR_CONNECTION_REFUSED",
+        "ERR_CONNECTION_TIMED_OUT",
+        "ERR_NAME_",
+        "ERR_PROXY_",
+        "ERR_SSL_",
+        "ERR_UNSAFE_PORT",
+    ];
+    let why = request.failed.as_deref().unwrap_or_default();
+    request.answer.is_some() || !UNSENT.iter().any(|word| why.contains(word))
+}
+
 /// Where a request's time went, by Chromium's `ResourceTiming`.
 pub(super) fn phases(request: &Request) -> Phases {
     if request.answer.is_none() {

@@ -24,6 +24,11 @@ pub(super) struct Going {
 }
 
 impl Going {
+    /// Method and path, for messages.
+    pub(super) fn line(&self) -> String {
+        format!("{} {}", self.method, self.url.path())
+    }
+
     /// As browsers do: 301 and 302 make a `GET` of a `POST`, 303 of anything but `HEAD`, and
     /// 307 and 308 send the same again.
     pub(super) fn follow(&mut self, status: StatusCode, location: Url) {

@@ -39,6 +39,12 @@ pub(super) struct Beginning {
 }
 
 impl Heard {
+    /// Whether nothing of its body has gone: a connection that stands asks for it first.
+    pub(super) fn is_kept_back(&self) -> bool {
+        let body = self.body.as_ref();
+        body.is_some_and(|(size, count)| *size > 0 && count.so_far().taken == 0)
+    }
+
     /// What an archive says of it.
     pub(super) fn entry(&self) -> Entry {
         let kind = if self.navigation { "Document" } else { "Fetch" };

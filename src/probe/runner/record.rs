@@ -35,6 +35,8 @@ impl<P: Page> Run<'_, P> {
             _ => None,
         };
         let spent = self.page.spent();
+        let has_failed = carried_out.is_err();
+        self.remember_for_cleanup(step, has_failed, before, &spent.exchanges);
         let shown = self.page.shown();
         let is_new = match (&shown, before) {
             (Some(shown), Some(before)) => !Arc::ptr_eq(shown, before),

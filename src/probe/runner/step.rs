@@ -1,5 +1,6 @@
 //! Carrying out one step: its actions, then its expectations, then what it remembers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -423,33 +424,39 @@ fn is_secret(template: &Template, secrets: &[String]) -> bool {
         .any(|name| matches!(name, Name::Given(name) if secrets.contains(name)))
 }
 
-/// Whether every name that the step's actions use has a value.
-pub(super) fn can_expand(step: &Step, scope: &Scope) -> bool {
-    let whole = |template: &Template| template.expand(scope).is_ok();
-    step.actions.iter().all(|action| match action {
-        Action::Visit(address) => whole(address),
-        Action::Fill(css, text) => whole(text) && css.expand(scope).is_ok(),
-        Action::Choose(css, Choice::Options(options)) => {
-            options.iter().all(whole) && css.expand(scope).is_ok()
+/// The names without a value that the step's actions use.
+pub(super) fn unknown_names(step: &Step, scope: &Scope) -> BTreeSet<String> {
+    let mut names: Vec<&Name> = Vec::new();
+    for action in &step.actions {
+        match action {
+            Action::Visit(address) => names.extend(address.names()),
+            Action::Fill(css, text) => names.extend(css.names().chain(text.names())),
+            Action::Choose(css, Choice::Options(options)) => {
+                names.extend(css.names().chain(options.iter().flat_map(Template::names)));
+            }
+            Action::Choose(css, Choice::Checked(_))
+            | Action::Upload(css, _)
+            | Action::Submit(css)
+            | Action::Click(css) => names.extend(css.names()),
+            Action::Request(request) => {
+                names.extend(request.path.names());
+                names.extend(request.headers.iter().flat_map(|(_, text)| text.names()));
+                names.extend(request.body.names());
+            }
         }
-        Action::Choose(css, Choice::Checked(_))
-        | Action::Upload(css, _)
-        | Action::Submit(css)
-        | Action::Click(css) => css.expand(scope).is_ok(),
-        Action::Request(request) => {
-            let body = match &request.body {
-                RequestBody::None => true,
-                RequestBody::Json(json) => json.expand(scope).is_ok(),
-                RequestBody::Form(fields) => fields.iter().all(|(_, text)| whole(text)),
-                RequestBody::Multipart(parts) => parts.iter().all(|(_, part)| match part {
-                    Part::Text(text) => whole(text),
-                    Part::Document(_) => true,
-                }),
-                RequestBody::Text(text) => whole(text),
-            };
-            body && whole(&request.path) && request.headers.iter().all(|(_, text)| whole(text))
-        }
-    })
+    }
+    let is_unknown = |name: &&Name| match name {
+        Name::Given(name) => !scope.given.contains_key(name),
+        Name::Captured(name) => !scope.captured.contains_key(name),
+        Name::Run | Name::Today(_) => false,
+    };
+    let unknown = names.into_iter().filter(is_unknown);
+    unknown
+        .filter_map(|name| match name {
+            Name::Given(name) | Name::Captured(name) => Some(name.clone()),
+            Name::Run | Name::Today(_) => None,
+        })
+        .collect()
 }
 
 /// Drawing a document takes a while the first time, so it is not done on the runtime's threads.
