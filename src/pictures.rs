@@ -23,9 +23,12 @@ pub use draw::{DrawError, draw};
 const MAX_SIDE: u32 = 20_000;
 /// Most pixels taken: a telephone's photograph of a screen at its finest.
 const MAX_PIXELS: u64 = 50_000_000;
-/// What all pictures that are drawn at one time may take together, in KiB: the largest of the
-/// dearest format, and beside it some of a telephone's screen.
-const MEMORY_KIB: u32 = 832 * 1024;
+/// What large pictures that are drawn at one time may take together, in KiB: the largest of the
+/// dearest format.
+const LARGE_KIB: u32 = 768 * 1024;
+/// What small ones may take, which never wait for large ones, in KiB. A telephone's screen is
+/// charged about 50 MB, and a wide screen of a desk 120 MB.
+const SMALL_KIB: u32 = 128 * 1024;
 /// What a decoder takes for a picture of any size, in bytes: its tables, its buffers, and an
 /// animation as small as a moving picture of a screen is.
 const DECODER_BYTES: u64 = 16 << 20;
@@ -194,7 +197,8 @@ pub enum PictureError {
 #[derive(Clone, Debug)]
 pub struct Drawer {
     program: Arc<Path>,
-    memory: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    small: Arc<Semaphore>,
 }
 
 impl Default for Drawer {
@@ -208,7 +212,8 @@ impl Drawer {
     pub fn new(program: impl AsRef<Path>) -> Self {
         Drawer {
             program: program.as_ref().into(),
-            memory: Arc::new(Semaphore::new(MEMORY_KIB as usize)),
+            large: Arc::new(Semaphore::new(LARGE_KIB as usize)),
+            small: Arc::new(Semaphore::new(SMALL_KIB as usize)),
         }
     }
 
@@ -222,10 +227,12 @@ impl Drawer {
     pub async fn draw(&self, picture: Vec<u8>, reader: Reader) -> Result<Drawn, PictureError> {
         let header = Header::read(&picture)?;
         let charged = header.charged_kib(reader, picture.len() as u64);
-        if charged > MEMORY_KIB {
-            return Err(Unfit::TooManyPixels.into());
-        }
-        let taking = Arc::clone(&self.memory).acquire_many_owned(charged);
+        let memory = match charged {
+            ..=SMALL_KIB => &self.small,
+            ..=LARGE_KIB => &self.large,
+            _ => return Err(Unfit::TooManyPixels.into()),
+        };
+        let taking = Arc::clone(memory).acquire_many_owned(charged);
         let Ok(Ok(memory)) = timeout(MEMORY_TIMEOUT, taking).await else {
             return Err(PictureError::Busy);
         };

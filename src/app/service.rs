@@ -171,8 +171,7 @@ impl Service {
         // Before anything uses the keys, so that a rotation waits for this process too.
         keeper.look().await?;
         life.spawn("master keys", keeper.run(life.stop()));
-        let listener = TcpListener::bind(self.config.server.listen)
-            .await
+        let listener = serve::listen(self.config.server.listen)
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
         self.start_pages(life, listener)?;
@@ -356,9 +355,8 @@ impl Service {
 
     /// Metrics and health on a listener of their own.
     async fn start_operations(&self, life: &mut Life, listen: SocketAddr) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("cannot listen on {listen}"))?;
+        let listener =
+            serve::listen(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let site = Arc::new(settings::site(&self.config)?);
         let server = Arc::new(serve::Server::new(
             Arc::default(),

@@ -4,7 +4,8 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -90,6 +91,8 @@ pub const MAX_REFUSALS: usize = 64;
 /// Requests without a place whose bodies are read away at one time, so that a browser gets to
 /// see why; beyond that they are answered at once.
 const MAX_DRAINS: usize = 64;
+/// Connections that the kernel may hold until they are taken.
+const MAX_BACKLOG: u32 = 65_535;
 
 /// The places in the router. Those for health and metrics and those for staff are kept free of
 /// everything else, so that both go on while the public's pages are attacked.
@@ -146,6 +149,21 @@ pub struct Server {
     /// The page for who finds no place, in each language: a crowd must not cost a rendering
     /// each.
     busy: [Bytes; Lang::COUNT],
+}
+
+/// Listens on an address. Connections that are not taken yet wait in a queue of the kernel, as long as
+/// `net.core.somaxconn` allows: where it is full, whoever comes tries again a whole second later.
+///
+/// # Errors
+/// When the address is taken, not ours, or not allowed.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(MAX_BACKLOG)
 }
 
 impl Server {
@@ -466,7 +484,7 @@ async fn refuse(mut stream: TcpStream) {
                 read => left = left.saturating_sub(read),
             }
         }
-        std::io::Result::Ok(())
+        io::Result::Ok(())
     };
     let _ = tokio::time::timeout(Duration::from_secs(2), say).await;
 }

@@ -186,7 +186,7 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
             .await
             .unwrap();
         let shot = form(&fields()).part("screenshot", file("a.png", png(30, 20)));
-        let body: serde_json::Value = desk.report(shot).await.json().await.unwrap();
+        let body: Value = desk.report(shot).await.json().await.unwrap();
         let reference = body["reference"].as_str().unwrap();
         let made = officer(&desk, "made@imigrasi.example", "ngurah-rai").await;
         let page = made.text(&format!("/office/cases/{reference}")).await;
@@ -374,7 +374,7 @@ async fn a_screenshot_that_is_only_a_head_does_not_break_the_case() {
             201,
             "what it is good for, the office decides"
         );
-        let body: serde_json::Value = answer.json().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
         let reference = body["reference"].as_str().unwrap();
         let made = officer(&desk, "made@imigrasi.example", "ngurah-rai").await;
         desk.clock.advance(Duration::from_secs(60));
