@@ -3,6 +3,7 @@
 
 mod cleaned;
 mod downgrade;
+mod files;
 mod pressed;
 mod refused;
 mod rehearsed;

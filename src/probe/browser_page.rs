@@ -12,6 +12,7 @@ mod looking;
 mod pointer;
 mod seen;
 mod trouble;
+mod upload;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use delivery::Documents;
 const SCRIPT: &str = concat!(
     include_str!("browser_page/page.js"),
     include_str!("browser_page/pointer.js"),
+    include_str!("browser_page/upload.js"),
     include_str!("browser_page/roots.js")
 );
 /// How long something may take to appear, or to come to rest, before it is missing.

@@ -50,6 +50,8 @@ pub struct Network {
     pub requests: Vec<Request>,
     under_way: HashMap<String, usize>,
     page: Option<String>,
+    /// The field whose box for files was opened last, by the browser's own number.
+    chooser: Option<u64>,
 }
 
 impl Network {
@@ -63,6 +65,7 @@ impl Network {
             let mut event = event["message"].take();
             let parameters = event["params"].take();
             match event["method"].as_str().unwrap_or_default() {
+                "Page.fileChooserOpened" => self.chooser = parameters["backendNodeId"].as_u64(),
                 "Page.frameNavigated" => self.navigated(&parameters["frame"]),
                 "Network.requestWillBeSent" => self.sent(parameters),
                 // Only here the size of a body that is sent is told.
@@ -98,6 +101,16 @@ impl Network {
                 _ => {}
             }
         }
+    }
+
+    /// The field whose box for files was opened last, since that was last forgotten.
+    pub fn chooser(&self) -> Option<u64> {
+        self.chooser
+    }
+
+    /// Forgets it.
+    pub fn forget_chooser(&mut self) {
+        self.chooser = None;
     }
 
     /// The last request for the page itself.

@@ -1,6 +1,5 @@
 //! Acting on the page: finding what is meant, waiting until a person could act on it, acting.
 
-use data_encoding::BASE64;
 use reqwest::header;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -12,7 +11,7 @@ use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::definition::Query;
 use crate::probe::dom::in_frames;
-use crate::probe::form::{A_DOWNLOAD, File, FormError, ONLY_BY_ANOTHER, too_long};
+use crate::probe::form::{A_DOWNLOAD, FormError, ONLY_BY_ANOTHER, too_long};
 use crate::probe::page::{Page as _, Trouble};
 use crate::toml_reader::nearest;
 
@@ -192,54 +191,6 @@ impl BrowserPage {
         self.toggle(query, &found["element"]).await
     }
 
-    /// Puts a file on a field, or drops it where the page takes files so.
-    pub(super) async fn upload(&mut self, query: &Query, file: &File) -> Result<(), Trouble> {
-        // Pages often hide the field itself behind something prettier.
-        let found = self.find(query, false, |_| Ok(())).await?;
-        let is_field = found["tag"] == "input";
-        if is_field && found["kind"] != "file" {
-            let message = format!("{}, which takes no file", described(&found));
-            return Err(unfit(query, message));
-        }
-        let session = self.session()?;
-        if is_field && session.is_near() {
-            let Some(element) = session.element(&found["element"]) else {
-                return Err(no_element(query));
-            };
-            self.uploads += 1;
-            let put = self
-                .browser
-                .put(self.uploads, &file.name, file.bytes.clone());
-            let path = put.await.map_err(|error| {
-                let message = format!("a document to upload cannot be written: {error}");
-                Trouble::Ours(Why::Ourselves, message)
-            })?;
-            let path = path.to_string_lossy().into_owned();
-            return match self.session()?.type_in(&element, &path, self.limit).await {
-                Ok(()) => Ok(()),
-                Err(error) => self.get_past(error).await,
-            };
-        }
-        let arguments = vec![
-            found["element"].clone(),
-            json!(file.name),
-            json!(file.media_type),
-            json!(BASE64.encode(&file.bytes)),
-        ];
-        let mut wait = self.waiting();
-        loop {
-            // A drop zone begins to take files once its script has run.
-            if self.call("put", arguments.clone()).await? == true {
-                return Ok(());
-            }
-            if wait.is_over() {
-                let what = format!("{}, where no file can be dropped", described(&found));
-                return Err(unfit(query, what));
-            }
-            wait.pause().await;
-        }
-    }
-
     /// Presses a button or a link; with `submits`, a form or one of its buttons.
     pub(super) async fn press(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
         let fit = |found: &Value| {
@@ -305,7 +256,7 @@ impl BrowserPage {
     }
 
     /// The one element that a selector means, once a person could act on it.
-    async fn find(
+    pub(super) async fn find(
         &mut self,
         query: &Query,
         seen: bool,
@@ -501,11 +452,11 @@ fn missing(query: &Query, found: &Value) -> Trouble {
     form_trouble(&FormError::Missing(query.text.clone(), hint))
 }
 
-fn described(found: &Value) -> &str {
+pub(super) fn described(found: &Value) -> &str {
     found["name"].as_str().unwrap_or_default()
 }
 
-fn unfit(query: &Query, what: String) -> Trouble {
+pub(super) fn unfit(query: &Query, what: String) -> Trouble {
     form_trouble(&FormError::Unfit(query.text.clone(), what))
 }
 
