@@ -1,6 +1,6 @@
 # The commands of the project. `make run` and `make test` install what they need.
 
-.PHONY: run test lint bench attack kill
+.PHONY: run test lint bench attack kill differ
 
 run:
 	@sh scripts/install run
@@ -36,3 +36,9 @@ attack:
 kill:
 	@sh scripts/install test
 	cargo test --locked kills:: -- --ignored --nocapture
+
+# The plain engine against a real browser: cases by seed, on both, which must do the same.
+# make differ SEEDS=5000 (about half an hour), SEEDS=1200..1300 for some of them again.
+differ:
+	@sh scripts/install test
+	SIAGA_SEEDS="$(SEEDS)" cargo test --locked differ:: -- --nocapture

@@ -30,6 +30,10 @@ use crate::domain::{Clock, Network};
 /// The longest that a call to others waits for a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// The most header lines of a site's answer. Browsers count bytes only, 256 KiB of them; so do we
+/// beside this (hyper's own bound of a head, some 400 KiB).
+const MAX_HEADERS: usize = 1000;
+
 /// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -180,6 +184,11 @@ impl HttpClients {
             .no_proxy()
             .cookie_provider(Arc::clone(&cookies))
             .http1_only()
+            // What is not as the standard has it is passed over, as browsers do.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(MAX_HEADERS)
             .pool_max_idle_per_host(match connections {
                 Connections::Kept => 1,
                 Connections::Closed => 0,

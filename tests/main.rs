@@ -20,6 +20,7 @@ mod conformance;
 mod definitions;
 mod detector;
 mod diagnosis;
+mod differ;
 mod disk;
 mod documents;
 mod domain_rules;

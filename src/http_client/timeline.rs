@@ -35,6 +35,7 @@ struct SoFar {
     resolved_for: Duration,
     hello_at: Option<Duration>,
     certificate_expires_at: Option<Moment>,
+    connections: u64,
 }
 
 /// How long connecting took.
@@ -70,6 +71,11 @@ impl Timeline {
         std::mem::take(&mut self.lock().phases)
     }
 
+    /// How many connections were begun so far.
+    pub fn connections(&self) -> u64 {
+        self.lock().connections
+    }
+
     /// Forgets everything.
     pub(super) fn forget(&self) {
         *self.lock() = SoFar::default();
@@ -97,6 +103,7 @@ impl Timeline {
     fn start_connecting(&self) {
         let now = self.clock.monotonic();
         let mut so_far = self.lock();
+        so_far.connections += 1;
         so_far.connecting_since = Some(now);
         so_far.resolved_for = Duration::ZERO;
         so_far.hello_at = None;

@@ -42,6 +42,40 @@ pub fn content_type(headers: &HeaderMap) -> (String, String) {
     (media_type, charset)
 }
 
+/// Whether a body that comes without a media type begins as pages do (the WHATWG's MIME sniffing).
+pub fn begins_as_html(body: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 17] = [
+        b"<!doctype html",
+        b"<html",
+        b"<head",
+        b"<script",
+        b"<iframe",
+        b"<h1",
+        b"<div",
+        b"<font",
+        b"<table",
+        b"<a",
+        b"<style",
+        b"<title",
+        b"<b",
+        b"<body",
+        b"<br",
+        b"<p",
+        b"<!--",
+    ];
+    let body = body
+        .strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(body)
+        .trim_ascii_start();
+    BEGINNINGS.iter().any(|beginning| {
+        let begins = body
+            .get(..beginning.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(beginning));
+        let ends = matches!(body.get(beginning.len()), Some(b' ' | b'>'));
+        begins && (ends || *beginning == b"<!--")
+    })
+}
+
 /// The encoding of a page with this charset in its header. What says nothing is UTF-8 where its
 /// bytes are, else windows-1252; nothing is guessed beyond that. A page of ASCII alone is
 /// windows-1252 to browsers, which only shows in what its forms send.
@@ -56,6 +90,23 @@ pub fn of_page(charset: &str, body: &[u8]) -> &'static Encoding {
             false => WINDOWS_1252,
         }
     })
+}
+
+/// The encoding of a page in XML: by its mark, its header, its first line, else UTF-8.
+pub fn of_xml(charset: &str, body: &[u8]) -> &'static Encoding {
+    if let Some((encoding, _)) = Encoding::for_bom(body) {
+        return encoding;
+    }
+    let declared = || {
+        let line = body.strip_prefix(b"<?xml")?;
+        let end = line.iter().position(|byte| *byte == b'>')?;
+        let line = std::str::from_utf8(&line[..end]).ok()?;
+        let (_, value) = line.split_once("encoding")?;
+        let label = value.split(['"', '\'']).nth(1)?;
+        Encoding::for_label(label.as_bytes())
+    };
+    let named = Encoding::for_label(charset.as_bytes());
+    named.or_else(declared).unwrap_or(UTF_8)
 }
 
 /// What a page says of itself in its head.

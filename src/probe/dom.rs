@@ -69,6 +69,11 @@ pub fn parse(text: &str) -> Html {
     sink::parse(text).0
 }
 
+/// Parses a page that is XML. Where it is not as it must be, what can be read of it is.
+pub fn parse_xml(text: &str) -> Html {
+    sink::parse_xml(text)
+}
+
 /// As [`parse`], with the form that each control belongs to by the parser's word.
 pub fn parse_with_owners(text: &str) -> (Html, Owners) {
     sink::parse(text)

@@ -124,7 +124,7 @@ fn has_css(
     if expect.css.is_empty() {
         return Ok(());
     }
-    let html = dom::parse(page.text());
+    let html = page.dom();
     for css in &expect.css {
         let query = query(css.expand(scope))?;
         if dom::select(&html, &query.selector).next().is_none() {
@@ -150,7 +150,7 @@ fn check_css(
     if expect.not_css.is_empty() {
         return Ok(());
     }
-    let html = dom::parse(page.text());
+    let html = page.dom();
     for css in &expect.not_css {
         let query = query(css.expand(scope))?;
         if let Some(element) = dom::select(&html, &query.selector).next() {
@@ -260,7 +260,7 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
 }
 
 fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
-    let html = dom::parse(page.text());
+    let html = page.dom();
     let Some(element) = dom::select(&html, &query.selector).next() else {
         return Err(format!("the page has no element `{}`", query.text));
     };

@@ -6,7 +6,10 @@
 
 mod controls;
 mod encoding;
+mod kinds;
+mod validity;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -85,6 +88,9 @@ pub enum FormError {
     /// The select has no such option.
     #[error("`{0}` has no option `{1}`; it has: {2}")]
     NoOption(String, String, String),
+    /// The browser does not send the form like this; behind it why.
+    #[error("the page holds the form `{0}` back: {1}")]
+    Held(String, String),
     /// The address of the form or link is not one.
     #[error("`{0}` leads to `{1}`, which is no address of the web")]
     Address(String, String),
@@ -104,6 +110,15 @@ impl Dom {
     /// Parses a page that came from `url`.
     pub fn parse(text: &str, url: &Url) -> Self {
         let (html, owners) = dom::parse_with_owners(text);
+        Self::new(html, owners, url)
+    }
+
+    /// A page that is parsed already, and in which controls belong to the forms around them.
+    pub fn of_tree(html: Html, url: &Url) -> Self {
+        Self::new(html, dom::Owners::new(), url)
+    }
+
+    fn new(html: Html, owners: dom::Owners, url: &Url) -> Self {
         let base = first(&html, "base[href]")
             .and_then(|element| url.join(element.attr("href")?).ok())
             .unwrap_or_else(|| url.clone());
@@ -126,16 +141,7 @@ impl Dom {
     /// its answer's `Refresh` header says, else by the page.
     pub fn leads_on(&self, header: Option<&str>) -> Option<(Duration, Url)> {
         let in_page = || first(&self.html, "meta[http-equiv=refresh i][content]")?.attr("content");
-        let (delay, address) = header.or_else(in_page)?.split_once([';', ','])?;
-        let delay = Duration::try_from_secs_f64(delay.trim().parse().ok()?).ok()?;
-        let address = address.trim();
-        let address = match address.get(..3) {
-            Some(url) if url.eq_ignore_ascii_case("url") => {
-                address[3..].trim_start().strip_prefix('=')?.trim()
-            }
-            _ => address,
-        };
-        let address = address.trim_matches(['"', '\'']);
+        let (delay, address) = refresh(header.or_else(in_page)?)?;
         let mut url = resolve(self, address)?;
         url.set_fragment(None);
         let elsewhere = url != self.url && delay <= LEADS_ON_WITHIN;
@@ -204,6 +210,9 @@ pub fn submit(
         return Err(unfit(query, "a disabled button"));
     }
     let changed = controls::Changed::new(dom, changes)?;
+    if let Some(held) = changed.held(dom, form, button) {
+        return Err(FormError::Held(query.text.clone(), held));
+    }
     let encoding = encoding_of(dom, form);
     let fields = changed.fields(dom, form, button, encoding);
     let given = |name: &str, override_name: &str| {
@@ -222,8 +231,8 @@ pub fn submit(
             .to_ascii_lowercase()
             .as_str()
         {
-            "multipart/form-data" => Body::Multipart(encoding::encoded(fields, encoding)),
-            "text/plain" => Body::Plain(encoding::plain(&fields)),
+            "multipart/form-data" => Body::multipart(fields, encoding),
+            "text/plain" => Body::plain(&fields, encoding),
             _ => Body::Urlencoded(encoding::urlencoded(&fields, encoding)),
         }
     } else {
@@ -287,6 +296,38 @@ fn encoding_of(dom: &Dom, form: ElementRef<'_>) -> &'static Encoding {
     named.unwrap_or(dom.encoding).output_encoding()
 }
 
+/// The delay and the address of a refresh, by the HTML standard; no address: the page itself.
+fn refresh(text: &str) -> Option<(Duration, &str)> {
+    let text = text.trim_start();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (seconds, rest) = text.split_at(end);
+    if seconds.is_empty() && !rest.starts_with('.') {
+        return None;
+    }
+    let delay = Duration::from_secs(seconds.parse().unwrap_or_default());
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if !rest.is_empty() && !rest.starts_with([';', ',']) && !rest.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let rest = rest.strip_prefix([';', ',']).unwrap_or(rest).trim_start();
+    let named = match rest.get(..3) {
+        Some(url) if url.eq_ignore_ascii_case("url") => rest[3..]
+            .trim_start()
+            .strip_prefix('=')
+            .map(str::trim_start),
+        _ => None,
+    };
+    let address = named.unwrap_or(rest);
+    let quoted = ['"', '\''].into_iter().find_map(|quote| {
+        let inside = address.strip_prefix(quote)?;
+        Some(inside.split(quote).next().unwrap_or_default())
+    });
+    Some((delay, quoted.unwrap_or(address)))
+}
+
 /// An empty address means the page itself, whatever its base.
 fn resolve(dom: &Dom, address: &str) -> Option<Url> {
     let base = if address.is_empty() {
@@ -294,7 +335,15 @@ fn resolve(dom: &Dom, address: &str) -> Option<Url> {
     } else {
         &dom.base
     };
-    let url = base.join(address).ok()?;
+    // What is not ASCII in a query goes in the page's encoding.
+    let encoding = dom.encoding.output_encoding();
+    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> =
+        &|text| Cow::Owned(encoding::in_query(text, encoding));
+    let options = Url::options().base_url(Some(base));
+    let url = options
+        .encoding_override(Some(encode))
+        .parse(address)
+        .ok()?;
     matches!(url.scheme(), "http" | "https").then_some(url)
 }
 

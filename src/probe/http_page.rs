@@ -3,6 +3,7 @@
 //! Owns the requests of one run: cookies, redirects, limits on bodies, and the time of every
 //! phase. Must not know flows.
 
+mod coding;
 mod failure;
 mod going;
 mod heard;
@@ -30,6 +31,7 @@ use super::redact::Redactor;
 use crate::domain::run::Phases;
 use crate::domain::{Clock, Fault, Random, Why, random};
 use crate::http_client::Applicant;
+use coding::CodingError;
 use going::Going;
 use heard::{Beginning, Heard};
 use sending::{Count, Counted};
@@ -247,21 +249,10 @@ impl HttpPage {
         going: &Going,
     ) -> Result<(reqwest::Response, Arc<HeaderMap>), Trouble> {
         let headers = going.browser_headers();
-        let mut counted_body = None;
-        let mut request = self
-            .applicant
-            .client
-            .request(going.method.clone(), going.url.clone())
-            .headers(headers.clone());
-        if let Some((media_type, bytes)) = &going.body {
-            if !going.headers.contains_key(header::CONTENT_TYPE) {
-                request = request.header(header::CONTENT_TYPE, media_type);
-            }
+        let count = going.body.as_ref().map(|(_, bytes)| {
             let count = Count::new(Arc::clone(&self.clock));
-            let counted = Counted::new(bytes.clone(), Arc::clone(&count));
-            counted_body = Some((bytes.len() as u64, count));
-            request = request.body(reqwest::Body::wrap(counted));
-        }
+            (bytes.len() as u64, count)
+        });
         self.under_way = Some(UnderWay {
             heard: Heard {
                 exchange: Exchange {
@@ -274,8 +265,8 @@ impl HttpPage {
                 started_at: self.clock.now(),
                 took: Duration::ZERO,
                 navigation: going.navigation,
-                headers,
-                body: counted_body,
+                headers: headers.clone(),
+                body: count.clone(),
                 answer: None,
                 failed: None,
             },
@@ -285,7 +276,21 @@ impl HttpPage {
         if going.has_file {
             self.delivery = Delivery::UnderWay;
         }
-        match request.send().await {
+        let count = count.map(|(_, count)| count);
+        let connections = self.applicant.timeline.connections();
+        let mut sent = self.prepared(going, &headers, count.as_ref()).send().await;
+        // A kept connection may have ended unseen: browsers then send anything anew, as long as
+        // nothing of an answer has come.
+        if let Err(error) = &sent
+            && self.applicant.timeline.connections() == connections
+            && failure::is_unanswered(error)
+        {
+            if let Some(count) = &count {
+                count.restart();
+            }
+            sent = self.prepared(going, &headers, count.as_ref()).send().await;
+        }
+        match sent {
             Ok(mut response) => {
                 if going.has_file {
                     self.delivery = Delivery::Answered(Answer {
@@ -341,6 +346,28 @@ impl HttpPage {
         }
     }
 
+    fn prepared(
+        &self,
+        going: &Going,
+        headers: &HeaderMap,
+        count: Option<&Arc<Count>>,
+    ) -> reqwest::RequestBuilder {
+        let client = &self.applicant.client;
+        let request = client
+            .request(going.method.clone(), going.url.clone())
+            .header(header::ACCEPT_ENCODING, coding::accepted(&going.url))
+            .headers(headers.clone());
+        let Some(((media_type, bytes), count)) = going.body.as_ref().zip(count) else {
+            return request;
+        };
+        let request = match going.headers.contains_key(header::CONTENT_TYPE) {
+            true => request,
+            false => request.header(header::CONTENT_TYPE, media_type),
+        };
+        let counted = Counted::new(bytes.clone(), Arc::clone(count));
+        request.body(reqwest::Body::wrap(counted))
+    }
+
     /// Reads the body, within the limit, and shows what came of it also where it broke off.
     async fn receive(
         &mut self,
@@ -355,10 +382,13 @@ impl HttpPage {
         };
         let status = response.status().as_u16();
         let mut show = |body: Vec<u8>, complete: bool| {
+            let (body, error) = coding::decoded(&headers, body, limit);
+            let complete = complete && error.is_none();
             let (method, url) = (going.method.clone(), going.url.clone());
             let headers = Arc::clone(&headers);
             let snapshot = Snapshot::new(Some(status), method, url, headers, body, complete);
             self.shown = Some(Arc::new(snapshot));
+            error
         };
         // Shown before the body is read, so that a run broken off meanwhile has the headers.
         show(Vec::new(), false);
@@ -382,8 +412,14 @@ impl HttpPage {
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => {
-                    show(body, true);
-                    return Ok(());
+                    return match show(body, true) {
+                        None => Ok(()),
+                        Some(CodingError::TooLong) => too_long(),
+                        Some(CodingError::Broken(what)) => {
+                            let message = format!("the answer is wrongly encoded: {what}");
+                            Err(Trouble::Site(Fault::Content, message))
+                        }
+                    };
                 }
                 Err(error) => {
                     show(body, false);
@@ -567,16 +603,27 @@ fn redirect_target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Optio
         return None;
     }
     let location = headers.get(header::LOCATION)?;
-    let mut url = from
-        .join(&String::from_utf8_lossy(location.as_bytes()))
-        .ok()?;
+    // Bytes beyond ASCII stand for themselves.
+    let location: String = location
+        .as_bytes()
+        .iter()
+        .map(|byte| match byte.is_ascii() {
+            true => char::from(*byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect();
+    let mut url = from.join(&location).ok()?;
     url.set_fragment(None);
     Some(url)
 }
 
 /// The page as forms and links see it.
 fn dom_of(page: &Snapshot) -> Dom {
-    Dom::parse(page.text(), &page.url).encoded_in(page.encoding())
+    match page.is_xml() {
+        true => Dom::of_tree(page.dom(), &page.url),
+        false => Dom::parse(page.text(), &page.url),
+    }
+    .encoded_in(page.encoding())
 }
 
 fn forbidden(going: &Going, redirects: u32) -> Trouble {

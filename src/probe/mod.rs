@@ -5,6 +5,7 @@ pub mod applicants;
 pub mod browser;
 pub mod browser_page;
 pub mod certificate;
+pub mod charset;
 pub mod complaints;
 pub mod definition;
 pub mod delivery;

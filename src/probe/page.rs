@@ -10,8 +10,10 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use url::Url;
 
+use super::charset;
 use super::definition::Query;
 use super::delivery::Delivery;
+use super::dom;
 use super::form::{Body, Change};
 use super::har::Entry;
 use super::redact::Redactor;
@@ -252,6 +254,9 @@ pub struct Snapshot {
     pub body: Vec<u8>,
     /// Whether it is all there.
     pub complete: bool,
+    /// Whether the engine decoded it, and wrote its markup anew.
+    is_told: bool,
+    encoding: OnceLock<&'static encoding_rs::Encoding>,
     text: OnceLock<String>,
     visible: OnceLock<Arc<VisibleText>>,
 }
@@ -267,7 +272,7 @@ impl Snapshot {
         complete: bool,
     ) -> Self {
         let headers = headers.into();
-        let (text, visible) = (OnceLock::new(), OnceLock::new());
+        let (encoding, text, visible) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Snapshot {
             status,
             method,
@@ -275,6 +280,8 @@ impl Snapshot {
             headers,
             body,
             complete,
+            is_told: false,
+            encoding,
             text,
             visible,
         }
@@ -299,27 +306,27 @@ impl Snapshot {
     /// The same, where the engine decoded the body already.
     pub fn with_text(self, text: String) -> Self {
         let text = OnceLock::from(text);
-        Snapshot { text, ..self }
+        Snapshot {
+            text,
+            is_told: true,
+            ..self
+        }
     }
 
-    /// The encoding that forms of the page are sent in.
+    /// The encoding that the page was sent in, and that its forms and links are sent in.
     pub fn encoding(&self) -> &'static encoding_rs::Encoding {
-        let label = charset_of(self.content_type().as_bytes())
-            .or_else(|| charset_of(self.body.get(..1024).unwrap_or(&self.body)));
-        let encoding = label.and_then(encoding_rs::Encoding::for_label);
-        let (encoding, mark) = (encoding.unwrap_or(encoding_rs::UTF_8), &self.body);
-        encoding_rs::Encoding::for_bom(mark).map_or(encoding, |(encoding, _)| encoding)
+        self.encoding.get_or_init(|| {
+            let (_, charset) = charset::content_type(&self.headers);
+            match self.is_xml() {
+                true => charset::of_xml(&charset, &self.body),
+                false => charset::of_page(&charset, &self.body),
+            }
+        })
     }
 
     /// The media type as the header gives it, without parameters, in lower case.
     pub fn media_type(&self) -> String {
-        let value = self.content_type();
-        value
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
+        charset::content_type(&self.headers).0
     }
 
     /// The media type as the header gives it, with its parameters; empty where there is none.
@@ -332,14 +339,26 @@ impl Snapshot {
 
     /// Whether it is a page rather than data.
     pub fn is_html(&self) -> bool {
-        let media_type = self.content_type().split(';').next().unwrap_or_default();
-        let mut parts = media_type.as_bytes().windows(4);
-        parts.any(|part| part.eq_ignore_ascii_case(b"html"))
-            || media_type.trim().is_empty() && self.body.trim_ascii_start().starts_with(b"<")
+        let media_type = self.media_type();
+        media_type.contains("html") || media_type.is_empty() && charset::begins_as_html(&self.body)
     }
 
-    /// The body as text, in the charset that the header, a byte-order mark or the page itself
-    /// names, else UTF-8; what cannot be decoded becomes U+FFFD.
+    /// Whether it is a page in XML, which has rules of its own. What a browser shows is told as
+    /// HTML.
+    pub fn is_xml(&self) -> bool {
+        !self.is_told && self.media_type() == "application/xhtml+xml"
+    }
+
+    /// The page's tree.
+    pub fn dom(&self) -> scraper::Html {
+        match self.is_xml() {
+            true => dom::parse_xml(self.text()),
+            false => dom::parse(self.text()),
+        }
+    }
+
+    /// The body as text, in the encoding of [`encoding`](Self::encoding); what cannot be decoded
+    /// becomes U+FFFD.
     pub fn text(&self) -> &str {
         self.text
             .get_or_init(|| self.encoding().decode(&self.body).0.into_owned())
@@ -358,7 +377,9 @@ impl Snapshot {
     /// What a person reads.
     pub fn visible(&self) -> &Arc<VisibleText> {
         self.visible.get_or_init(|| {
-            Arc::new(if self.is_html() {
+            Arc::new(if self.is_xml() {
+                VisibleText::of_tree(&self.dom())
+            } else if self.is_html() {
                 VisibleText::of(self.text())
             } else {
                 VisibleText {
@@ -393,23 +414,6 @@ impl Snapshot {
         let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
         visible.text.contains(&folded) || visible.title.contains(&folded)
     }
-}
-
-/// `charset=…` in a content type or in the beginning of a page.
-fn charset_of(text: &[u8]) -> Option<&[u8]> {
-    let mut parts = text.split(|byte| *byte == b'=');
-    parts.find(|name| {
-        let at = name.len().saturating_sub("charset".len());
-        name[at..].eq_ignore_ascii_case(b"charset")
-    })?;
-    let quoted = parts.next()?;
-    let start = quoted.iter().position(|byte| !b"\"'".contains(byte))?;
-    let label = &quoted[start..];
-    let end = label
-        .iter()
-        .position(|byte| !byte.is_ascii_alphanumeric() && !b"-_:".contains(byte));
-    let label = &label[..end.unwrap_or(label.len())];
-    (!label.is_empty()).then_some(label)
 }
 
 /// A text of the site's, for the end of a message.

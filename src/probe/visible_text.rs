@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use memchr::{memchr, memchr_iter};
 use scraper::Html;
 
+use super::dom;
 use rendered::Heading;
 
 /// What a person reads on a page.
@@ -70,10 +71,15 @@ fn kind_of(name: &str) -> Kind {
 }
 
 impl VisibleText {
+    /// Reads a page that is parsed already.
+    pub fn of_tree(page: &Html) -> Self {
+        rendered::read(page)
+    }
+
     /// Reads HTML or plain text; broken markup gives broken text, never an error.
     pub fn of(html: &str) -> Self {
         if rendered::hides_something(html) {
-            return rendered::read(html);
+            return rendered::read(&dom::parse(html));
         }
         let mut found = Found {
             title: "",

@@ -22,7 +22,8 @@ fn sent(html: &str, changes: &[(&str, Change)], button: &str) -> Result<String, 
     let body = match sent.body {
         Body::None => String::new(),
         Body::Urlencoded(text) => format!(" {text}"),
-        Body::Plain(text) => format!(" text/plain {text}"),
+        Body::Plain(text) => format!(" text/plain {}", String::from_utf8_lossy(&text)),
+        Body::MultipartIn(fields, _) => format!(" multipart {}", fields.len()),
         Body::Multipart(fields) => format!(" multipart {}", fields.len()),
         Body::Other(..) => unreachable!("forms send no other"),
     };

@@ -280,6 +280,8 @@ function snapshot(limit, forced, endless) {
       return;
     }
     if (node.nodeType !== Node.ELEMENT_NODE || UNREAD.has(node.nodeName.toUpperCase())) return;
+    // Found by a search of the page only.
+    if (node.hidden === "until-found") return void text.push(" ");
     // What a closed element shows is its summary.
     if (node.localName === "details" && !node.open) {
       text.push(" ");

@@ -10,6 +10,7 @@ use html5ever::tendril::{StrTendril, TendrilSink};
 use html5ever::tree_builder::{ElementFlags, NodeOrText, QuirksMode, TreeBuilderOpts, TreeSink};
 use html5ever::{Attribute, ParseOpts, QualName};
 use scraper::{Html, HtmlTreeSink};
+use xml5ever::driver::XmlParseOpts;
 
 /// The deepest that elements may nest. The parser looks through those that are open for nearly
 /// every tag, so that a page of nothing but start tags would take a time that grows with the square
@@ -35,14 +36,7 @@ pub(super) fn parse(text: &str) -> (Html, Owners) {
         },
         ..ParseOpts::default()
     };
-    let sink = Sink {
-        tree: HtmlTreeSink::new(Html::new_document()),
-        owners: RefCell::default(),
-        depths: RefCell::default(),
-        elements: Cell::new(0),
-        is_too_large: Cell::new(false),
-    };
-    let mut parser = html5ever::parse_document(sink, options);
+    let mut parser = html5ever::parse_document(Sink::new(), options);
     let mut rest = text;
     while !rest.is_empty() && !parser.tokenizer.sink.sink.is_too_large.get() {
         let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
@@ -50,6 +44,18 @@ pub(super) fn parse(text: &str) -> (Html, Owners) {
         rest = behind;
     }
     parser.finish()
+}
+
+/// Parses a page that is XML (`application/xhtml+xml`).
+pub(super) fn parse_xml(text: &str) -> Html {
+    let mut parser = xml5ever::driver::parse_document(Sink::new(), XmlParseOpts::default());
+    let mut rest = text;
+    while !rest.is_empty() && !parser.tokenizer.sink.sink.is_too_large.get() {
+        let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+        parser.process(piece.into());
+        rest = behind;
+    }
+    parser.finish().0
 }
 
 struct Sink {
@@ -61,6 +67,16 @@ struct Sink {
 }
 
 impl Sink {
+    fn new() -> Self {
+        Sink {
+            tree: HtmlTreeSink::new(Html::new_document()),
+            owners: RefCell::default(),
+            depths: RefCell::default(),
+            elements: Cell::new(0),
+            is_too_large: Cell::new(false),
+        }
+    }
+
     /// Notes how deep a node is that comes below another, or beside it.
     fn comes(&self, child: &NodeOrText<NodeId>, place: &NodeId, below: u32) {
         if let NodeOrText::AppendNode(child) = child {

@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use hyper::body::Bytes;
 use scraper::{ElementRef, Selector};
 
+use super::kinds::{is_fillable, kind, sanitized};
 use super::{
     Change, Dom, Field, FieldValue, File, FormError, ONLY_BY_ANOTHER, Query, too_long, unfit, what,
 };
@@ -28,6 +29,7 @@ impl<'c> Changed<'c> {
             checked: HashMap::new(),
             chosen: HashMap::new(),
         };
+        changed.settle_radio_buttons(dom);
         for (query, change) in changes {
             match change {
                 Change::Choose(options) => changed.choose(dom, query, options)?,
@@ -68,6 +70,18 @@ impl<'c> Changed<'c> {
             }
         }
         Ok(changed)
+    }
+
+    /// Of a group of which several are marked, the last stays so.
+    fn settle_radio_buttons(&mut self, dom: &Dom) {
+        let mut last: HashMap<_, NodeId> = HashMap::new();
+        for radio in all(dom, "input[type=radio i][checked][name]") {
+            let name = radio.attr("name").unwrap_or_default();
+            let owner = form_of(dom, radio).map(|form| form.id());
+            if let Some(before) = last.insert((owner, name), radio.id()) {
+                self.checked.insert(before, false);
+            }
+        }
     }
 
     fn check(&mut self, dom: &Dom, element: ElementRef<'_>, on: bool) {
@@ -162,7 +176,7 @@ impl<'c> Changed<'c> {
         encoding: &'static Encoding,
     ) -> Vec<Field> {
         let mut fields = Vec::new();
-        for control in all(dom, "input, select, textarea, button") {
+        for control in listed(dom) {
             let mine = form_of(dom, control).is_some_and(|owner| owner.id() == form.id());
             if mine && !is_disabled(control) && !in_datalist(control) {
                 self.entries(control, button, encoding, &mut fields);
@@ -210,22 +224,18 @@ impl<'c> Changed<'c> {
             }
             "reset" | "button" => {}
             "checkbox" | "radio" => {
-                let default = control.attr("checked").is_some();
-                if self.checked.get(&control.id()).copied().unwrap_or(default) {
+                if self.is_checked(control) {
                     add(FieldValue::Text(
                         control.attr("value").unwrap_or("on").to_owned(),
                     ));
                 }
             }
             "file" => {
-                let file = match self.values.get(&control.id()) {
-                    Some(Change::Upload(file)) => file.clone(),
-                    _ => File {
-                        name: String::new(),
-                        media_type: "application/octet-stream".to_owned(),
-                        bytes: Bytes::new(),
-                    },
-                };
+                let file = self.file(control).cloned().unwrap_or_else(|| File {
+                    name: String::new(),
+                    media_type: "application/octet-stream".to_owned(),
+                    bytes: Bytes::new(),
+                });
                 add(FieldValue::File(file));
             }
             "select" => {
@@ -236,74 +246,137 @@ impl<'c> Changed<'c> {
             "hidden" if name.eq_ignore_ascii_case("_charset_") => {
                 add(FieldValue::Text(encoding.name().to_owned()));
             }
-            _ => {
-                let written = match self.values.get(&control.id()) {
-                    Some(Change::Fill(text)) => Some(text.clone()),
-                    _ => None,
-                };
-                let value = written.unwrap_or_else(|| match control.value().name() {
-                    "textarea" => control.text().collect(),
-                    _ => control.attr("value").unwrap_or_default().to_owned(),
-                });
-                add(FieldValue::Text(sanitized(control, value)));
+            kind => {
+                add(FieldValue::Text(self.value(control)));
+                let direction = control.attr("dirname").unwrap_or_default();
+                let has_direction = !matches!(
+                    kind,
+                    "number"
+                        | "range"
+                        | "color"
+                        | "date"
+                        | "month"
+                        | "week"
+                        | "time"
+                        | "datetime-local"
+                );
+                if has_direction && !direction.is_empty() && !name.is_empty() {
+                    let is = self.direction(control);
+                    fields.push(Field::text(direction, is));
+                }
             }
         }
     }
 
-    /// The values of a select's selected options.
+    /// Whether a radio button or checkbox is set. Of a group marked more than once the last is.
+    pub(super) fn is_checked(&self, control: ElementRef<'_>) -> bool {
+        let default = control.attr("checked").is_some();
+        self.checked.get(&control.id()).copied().unwrap_or(default)
+    }
+
+    /// The file that was put on a field.
+    pub(super) fn file(&self, control: ElementRef<'_>) -> Option<&File> {
+        match self.values.get(&control.id()) {
+            Some(Change::Upload(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Whether something was written into a field.
+    pub(super) fn is_filled(&self, control: ElementRef<'_>) -> bool {
+        matches!(self.values.get(&control.id()), Some(Change::Fill(_)))
+    }
+
+    /// What stands in a field.
+    pub(super) fn value(&self, control: ElementRef<'_>) -> String {
+        let value = match self.values.get(&control.id()) {
+            Some(Change::Fill(text)) => text.clone(),
+            _ if control.value().name() == "textarea" => control.text().collect(),
+            _ => control.attr("value").unwrap_or_default().to_owned(),
+        };
+        sanitized(control, value)
+    }
+
+    /// Whether nothing but the placeholder of a select is chosen.
+    pub(super) fn lacks_choice(&self, select: ElementRef<'_>) -> bool {
+        let options = options(select);
+        let chosen = self.selected_options(select);
+        let Some(first) = chosen.first() else {
+            return true;
+        };
+        let is_single = select.attr("multiple").is_none() && size_of(select) <= 1;
+        is_single
+            && options
+                .first()
+                .is_some_and(|option| option.id() == first.id())
+            && option_value(*first).is_empty()
+            && first
+                .parent()
+                .is_some_and(|parent| parent.id() == select.id())
+    }
+
+    /// The direction in which a field's text runs.
+    fn direction(&self, control: ElementRef<'_>) -> &'static str {
+        let around = std::iter::once(control)
+            .chain(control.ancestors().filter_map(ElementRef::wrap))
+            .find_map(|element| {
+                let given = element.attr("dir")?.to_ascii_lowercase();
+                matches!(&*given, "ltr" | "rtl" | "auto").then_some((given, element))
+            });
+        match around {
+            Some((given, _)) if given == "rtl" => "rtl",
+            // Only the field's own text counts here.
+            Some((given, element)) if given == "auto" && element.id() == control.id() => {
+                let first = self.value(control).chars().find_map(|c| match c {
+                    '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' => {
+                        Some("rtl")
+                    }
+                    c => c.is_alphabetic().then_some("ltr"),
+                });
+                first.unwrap_or("ltr")
+            }
+            _ => "ltr",
+        }
+    }
+
+    /// The values of a select's selected options, as far as they are sent.
     fn selected(&self, select: ElementRef<'_>) -> Vec<String> {
+        let mut selected = self.selected_options(select);
+        selected.retain(|option| !is_disabled_option(*option));
+        selected.into_iter().map(option_value).collect()
+    }
+
+    fn selected_options<'d>(&self, select: ElementRef<'d>) -> Vec<ElementRef<'d>> {
         let options = options(select);
         if let Some(chosen) = self.chosen.get(&select.id()) {
-            let chosen = options
-                .iter()
-                .filter(|option| chosen.contains(&option.id()));
-            return chosen.map(|option| option_value(*option)).collect();
+            let options = options.into_iter();
+            return options
+                .filter(|option| chosen.contains(&option.id()))
+                .collect();
         }
         let marked: Vec<ElementRef<'_>> = options
             .iter()
             .copied()
             .filter(|o| o.attr("selected").is_some())
             .collect();
-        let multiple = select.attr("multiple").is_some();
-        let size = select
-            .attr("size")
-            .and_then(|size| size.parse::<u32>().ok())
-            .unwrap_or(1);
-        let mut selected = match (multiple, marked.last()) {
+        match (select.attr("multiple").is_some(), marked.last()) {
             (true, _) => marked,
             // Of several marked ones, a select for one option keeps the last.
             (false, Some(last)) => vec![*last],
-            (false, None) if size <= 1 => options
+            (false, None) if size_of(select) <= 1 => options
                 .into_iter()
                 .find(|option| !is_disabled_option(*option))
                 .into_iter()
                 .collect(),
             (false, None) => Vec::new(),
-        };
-        selected.retain(|option| !is_disabled_option(*option));
-        selected.into_iter().map(option_value).collect()
+        }
     }
 }
 
-/// What a field makes of a value, by the HTML standard's sanitization.
-fn sanitized(control: ElementRef<'_>, value: String) -> String {
-    if control.value().name() != "input" || kind(control) == "hidden" {
-        return value;
-    }
-    let line = value.replace(['\r', '\n'], "");
-    let only_if = |right: bool| if right { value.clone() } else { String::new() };
-    match kind(control) {
-        "email" | "url" => line.trim_matches([' ', '\t', '\x0c']).to_owned(),
-        "number" => only_if(is_number(&value)),
-        "date" => only_if(value.len() == 10 && value.parse::<jiff::civil::Date>().is_ok()),
-        _ => line,
-    }
-}
-
-/// Whether it is a floating-point number as HTML writes them.
-fn is_number(text: &str) -> bool {
-    let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-    starts && !text.ends_with('.') && text.parse::<f64>().is_ok_and(f64::is_finite)
+/// How many options a select shows.
+fn size_of(select: ElementRef<'_>) -> u32 {
+    let size = select.attr("size").and_then(|size| size.parse().ok());
+    size.filter(|size| *size > 0).unwrap_or(1)
 }
 
 /// A field takes a text only if it keeps it.
@@ -346,39 +419,6 @@ fn all<'d>(dom: &'d Dom, selector: &str) -> Vec<ElementRef<'d>> {
     }
 }
 
-/// What a control is: an input's type (`text` where it is missing or unknown), a button's
-/// type, else the element's name.
-fn kind(element: ElementRef<'_>) -> &'static str {
-    const INPUTS: [&str; 13] = [
-        "hidden", "checkbox", "radio", "file", "submit", "image", "reset", "button", "password",
-        "email", "url", "number", "date",
-    ];
-    let given = element.attr("type").unwrap_or_default();
-    match element.value().name() {
-        "input" => INPUTS
-            .into_iter()
-            .find(|kind| given.eq_ignore_ascii_case(kind))
-            .unwrap_or("text"),
-        "button" if given.eq_ignore_ascii_case("reset") => "reset",
-        "button" if given.eq_ignore_ascii_case("button") => "button",
-        "button" => "submit",
-        "select" => "select",
-        "textarea" => "textarea",
-        _ => "other",
-    }
-}
-
-fn is_fillable(element: ElementRef<'_>) -> bool {
-    match element.value().name() {
-        "textarea" => true,
-        "input" => matches!(
-            kind(element),
-            "text" | "password" | "email" | "url" | "number" | "date"
-        ),
-        _ => false,
-    }
-}
-
 pub(super) fn is_submit_button(element: ElementRef<'_>) -> bool {
     matches!(kind(element), "submit" | "image")
 }
@@ -416,14 +456,19 @@ pub(super) fn is_disabled(control: ElementRef<'_>) -> bool {
     })
 }
 
-fn in_datalist(control: ElementRef<'_>) -> bool {
+/// The controls that forms have, in the page's order.
+pub(super) fn listed(dom: &Dom) -> Vec<ElementRef<'_>> {
+    all(dom, "input, select, textarea, button")
+}
+
+pub(super) fn in_datalist(control: ElementRef<'_>) -> bool {
     control
         .ancestors()
         .filter_map(ElementRef::wrap)
         .any(|a| a.value().name() == "datalist")
 }
 
-fn radio_group<'d>(dom: &'d Dom, radio: ElementRef<'d>) -> Vec<ElementRef<'d>> {
+pub(super) fn radio_group<'d>(dom: &'d Dom, radio: ElementRef<'d>) -> Vec<ElementRef<'d>> {
     let owner = form_of(dom, radio).map(|form| form.id());
     let name = radio.attr("name").unwrap_or_default();
     let mut group = all(dom, "input");

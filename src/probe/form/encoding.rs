@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{EncoderResult, Encoding, UTF_8};
 use hyper::body::Bytes;
 use url::form_urlencoded;
 
@@ -22,8 +22,6 @@ pub struct Field {
 pub enum FieldValue {
     /// Text.
     Text(String),
-    /// Text of a page that is not in UTF-8, as bytes.
-    Encoded(Bytes),
     /// A file, possibly an empty one without a name.
     File(File),
 }
@@ -47,8 +45,10 @@ pub enum Body {
     Urlencoded(String),
     /// `multipart/form-data`; written by [`Body::write`].
     Multipart(Vec<Field>),
+    /// The same, of a page in another encoding than UTF-8.
+    MultipartIn(Vec<Field>, &'static Encoding),
     /// `text/plain`.
-    Plain(String),
+    Plain(Bytes),
     /// Any other: media type and bytes.
     Other(String, Bytes),
 }
@@ -56,11 +56,26 @@ pub enum Body {
 impl Body {
     /// Whether a document is in it.
     pub fn has_file(&self) -> bool {
-        let Body::Multipart(fields) = self else {
+        let (Body::Multipart(fields) | Body::MultipartIn(fields, _)) = self else {
             return false;
         };
         let is_file = |field: &Field| matches!(&field.value, FieldValue::File(file) if !file.bytes.is_empty());
         fields.iter().any(is_file)
+    }
+
+    /// Fields with files, in an encoding.
+    pub(super) fn multipart(fields: Vec<Field>, encoding: &'static Encoding) -> Body {
+        match encoding == UTF_8 {
+            true => Body::Multipart(fields),
+            false => Body::MultipartIn(fields, encoding),
+        }
+    }
+
+    /// Fields as lines of text, in an encoding.
+    pub(super) fn plain(fields: &[Field], encoding: &'static Encoding) -> Body {
+        let line = |field: &Field| format!("{}={}\r\n", line_ends(&field.name), text_of(field));
+        let lines: String = fields.iter().map(line).collect();
+        Body::Plain(encoding.encode(&lines).0.into_owned().into())
     }
 
     /// The content type and the bytes, `None` where there is no body. `boundary` must give
@@ -72,15 +87,35 @@ impl Body {
                 "application/x-www-form-urlencoded".to_owned(),
                 text.clone().into(),
             )),
-            Body::Plain(text) => Some(("text/plain".to_owned(), text.clone().into())),
+            Body::Plain(text) => Some(("text/plain".to_owned(), text.clone())),
             Body::Other(media_type, bytes) => Some((media_type.clone(), bytes.clone())),
-            Body::Multipart(fields) => {
-                let boundary = boundary();
-                let media_type = format!("multipart/form-data; boundary={boundary}");
-                Some((media_type, multipart(fields, &boundary)))
-            }
+            Body::Multipart(fields) => Some(multipart(fields, UTF_8, &boundary())),
+            Body::MultipartIn(fields, encoding) => Some(multipart(fields, encoding, &boundary())),
         }
     }
+}
+
+/// A text in the query of an address: what the encoding lacks is a character reference, itself
+/// written as queries are.
+pub(super) fn in_query(text: &str, encoding: &'static Encoding) -> Vec<u8> {
+    let mut encoder = encoding.new_encoder();
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(room) = encoder.max_buffer_length_from_utf8_without_replacement(rest.len()) {
+        let from = out.len();
+        out.resize(from + room, 0);
+        let (result, read, written) =
+            encoder.encode_from_utf8_without_replacement(rest, &mut out[from..], true);
+        out.truncate(from + written);
+        rest = &rest[read..];
+        match result {
+            EncoderResult::Unmappable(c) => {
+                out.extend_from_slice(format!("%26%23{}%3B", u32::from(c)).as_bytes());
+            }
+            EncoderResult::InputEmpty | EncoderResult::OutputFull => break,
+        }
+    }
+    out
 }
 
 /// Fields as a query or body, file fields by their file's name. What the encoding lacks is
@@ -95,60 +130,39 @@ pub(super) fn urlencoded(fields: &[Field], encoding: &'static Encoding) -> Strin
     out.finish()
 }
 
-/// Fields of a multipart body, in the encoding.
-pub(super) fn encoded(fields: Vec<Field>, encoding: &'static Encoding) -> Vec<Field> {
-    if encoding == UTF_8 {
-        return fields;
-    }
-    let encode = |field: Field| match field.value {
-        FieldValue::Text(text) => Field {
-            value: FieldValue::Encoded(encoding.encode(&line_ends(&text)).0.into_owned().into()),
-            ..field
-        },
-        _ => field,
-    };
-    fields.into_iter().map(encode).collect()
-}
-
-pub(super) fn plain(fields: &[Field]) -> String {
-    let line = |field: &Field| format!("{}={}\r\n", line_ends(&field.name), text_of(field));
-    fields.iter().map(line).collect()
-}
-
 fn text_of(field: &Field) -> String {
     match &field.value {
         FieldValue::Text(text) => line_ends(text),
-        FieldValue::Encoded(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         FieldValue::File(file) => file.name.clone(),
     }
 }
 
-fn multipart(fields: &[Field], boundary: &str) -> Bytes {
+/// The content type and the bytes; names of fields and files are encoded as values are.
+fn multipart(fields: &[Field], encoding: &'static Encoding, boundary: &str) -> (String, Bytes) {
     let mut out = Vec::new();
+    let text = |out: &mut Vec<u8>, text: &str| out.extend_from_slice(&encoding.encode(text).0);
     for Field { name, value } in fields {
         let name = quoted(&line_ends(name));
-        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
-        out.extend_from_slice(head.as_bytes());
+        text(
+            &mut out,
+            &format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\""),
+        );
         match value {
-            FieldValue::Text(text) => {
-                out.extend_from_slice(b"\r\n\r\n");
-                out.extend_from_slice(line_ends(text).as_bytes());
-            }
-            FieldValue::Encoded(bytes) => {
-                out.extend_from_slice(b"\r\n\r\n");
-                out.extend_from_slice(bytes);
-            }
+            FieldValue::Text(value) => text(&mut out, &format!("\r\n\r\n{}", line_ends(value))),
             FieldValue::File(file) => {
                 let (name, kind) = (quoted(&file.name), &file.media_type);
-                let head = format!("; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n");
-                out.extend_from_slice(head.as_bytes());
+                text(
+                    &mut out,
+                    &format!("; filename=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n"),
+                );
                 out.extend_from_slice(&file.bytes);
             }
         }
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    out.into()
+    let media_type = format!("multipart/form-data; boundary={boundary}");
+    (media_type, out.into())
 }
 
 /// As browsers escape names within quotes.

@@ -64,8 +64,15 @@ fn codings(headers: &HeaderMap) -> Vec<Coding> {
     let values: Vec<String> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
         .collect();
-    let names = values.iter().flat_map(|value| value.split(','));
-    let names = names.map(str::trim).filter(|name| !name.is_empty());
+    // Between commas nothing is nothing; a line that says nothing is an unknown coding.
+    let names = values.iter().flat_map(|value| match value.trim() {
+        "" => vec![""],
+        value => value
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .collect(),
+    });
     let known: Option<Vec<Coding>> = names
         .map(|name| match name {
             "gzip" | "x-gzip" => Some(Coding::Gzip),

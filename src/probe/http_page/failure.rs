@@ -95,6 +95,22 @@ pub(super) fn is_reset(error: &reqwest::Error, is_cut: bool) -> bool {
     is_cut || is_reset
 }
 
+/// Whether a connection ended before anything of an answer came.
+pub(super) fn is_unanswered(error: &reqwest::Error) -> bool {
+    use io::ErrorKind as Kind;
+    causes(error).any(|cause| {
+        let http = cause.downcast_ref::<hyper::Error>();
+        let io = cause.downcast_ref::<io::Error>();
+        http.is_some_and(|http| http.is_incomplete_message() || http.is_canceled())
+            || io.is_some_and(|io| {
+                matches!(
+                    io.kind(),
+                    Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
+                )
+            })
+    })
+}
+
 /// Out of sockets or addresses: the monitor's own want, not the site's.
 fn is_ours(error: &reqwest::Error) -> bool {
     const EMFILE: i32 = 24;

@@ -41,6 +41,11 @@ impl Count {
         }
     }
 
+    /// What was taken is sent once more.
+    pub(super) fn restart(&self) {
+        self.taken.store(0, Ordering::Relaxed);
+    }
+
     fn took(&self, bytes: usize) {
         let now = self.clock.monotonic().saturating_sub(self.since);
         self.taken.fetch_add(bytes as u64, Ordering::Relaxed);

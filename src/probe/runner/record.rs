@@ -217,10 +217,7 @@ impl<P: Page> Run<'_, P> {
     pub(super) fn is_sign_in(&self, page: &Snapshot) -> bool {
         self.sign_in.as_ref().is_some_and(|sign_in| {
             let selector = &sign_in.field.selector;
-            page.url.path() == sign_in.path
-                && dom::select(&dom::parse(page.text()), selector)
-                    .next()
-                    .is_some()
+            page.url.path() == sign_in.path && dom::select(&page.dom(), selector).next().is_some()
         })
     }
 

@@ -3,13 +3,14 @@
 //!
 //! Must agree with `snapshot` in `browser_page/page.js`.
 
+use std::sync::LazyLock;
+
 use ego_tree::iter::Edge;
 use memchr::memmem;
-use scraper::{ElementRef, Node};
+use scraper::{ElementRef, Html, Node, Selector};
 
 use super::styles::Styles;
 use super::{Folded, VisibleText};
-use crate::probe::dom;
 
 /// Whether the markup has anything by which a page hides what is in it. May be wrong one way only:
 /// it says yes too often.
@@ -49,23 +50,31 @@ struct Level {
     is_closed: bool,
 }
 
+#[allow(clippy::expect_used, reason = "a constant")]
+static EVERY: LazyLock<Selector> = LazyLock::new(|| Selector::parse("*").expect("a constant"));
+
+/// Whether an element is of a drawing, whose titles are its own.
+fn is_drawing(element: ElementRef<'_>) -> bool {
+    &*element.value().name.ns == "http://www.w3.org/2000/svg"
+}
+
 /// Reads a page from its tree. One walk without recursion: pages may nest as deep as they like.
-pub(super) fn read(html: &str) -> VisibleText {
-    let page = dom::parse(html);
+pub(super) fn read(page: &Html) -> VisibleText {
     let mut styles = Styles::default();
-    for sheet in page.tree.root().descendants().filter_map(ElementRef::wrap) {
-        if sheet.value().name() == "style" && applies(sheet) {
-            let text: String = sheet.text().collect();
-            styles.add(&text);
+    let (mut title, mut embeds) = (None, false);
+    for element in page.select(&EVERY) {
+        match element.value().name() {
+            "style" if applies(element) => styles.add(&element.text().collect::<String>()),
+            "title" if title.is_none() && !is_drawing(element) => {
+                title = Some(element.text().collect::<String>());
+            }
+            name => embeds |= is_embedding(name),
         }
     }
-    let mut text = Folded::with_capacity(html.len() / 2);
-    let mut title = None;
+    let mut text = Folded::with_capacity(0);
     let mut heading = Heading::default();
-    let mut embeds = false;
     let mut levels: Vec<Level> = Vec::new();
     let mut skipped = None;
-    let mut is_svg = 0_u32;
     for edge in page.tree.root().traverse() {
         match edge {
             Edge::Open(node) if skipped.is_none() => match node.value() {
@@ -80,11 +89,6 @@ pub(super) fn read(html: &str) -> VisibleText {
                     let Some(reference) = ElementRef::wrap(node) else {
                         continue;
                     };
-                    embeds |= is_embedding(name);
-                    if name == "title" && is_svg == 0 && title.is_none() {
-                        title = Some(reference.text().collect::<String>());
-                    }
-                    is_svg += u32::from(name == "svg");
                     let parent = levels.last();
                     let is_summary = name == "summary"
                         && !node
@@ -124,10 +128,6 @@ pub(super) fn read(html: &str) -> VisibleText {
                 }
             },
             Edge::Close(node) => {
-                let is_element_of = |name| is_element(node.value(), name);
-                if is_element_of("svg") {
-                    is_svg = is_svg.saturating_sub(1);
-                }
                 let was_skipped = skipped == Some(node.id());
                 if was_skipped {
                     skipped = None;

@@ -1,0 +1,199 @@
+//! What a browser checks before it sends a form, and why it holds one back: the constraint
+//! validation of the HTML standard.
+
+use scraper::ElementRef;
+use url::Url;
+
+use super::Dom;
+use super::controls::{Changed, form_of, is_disabled, listed, radio_group};
+use super::kinds::{kind, moment, number};
+
+/// How far from a whole number of steps a value may be: fractions are not exact.
+const STEP_TOLERANCE: f64 = 1e-6;
+
+impl Changed<'_> {
+    /// What the browser says of the first field that it does not send like this, as
+    /// `` `#field`: why ``.
+    pub(super) fn held(
+        &self,
+        dom: &Dom,
+        form: ElementRef<'_>,
+        button: Option<ElementRef<'_>>,
+    ) -> Option<String> {
+        let unchecked = button.is_some_and(|button| button.attr("formnovalidate").is_some());
+        if unchecked || form.attr("novalidate").is_some() {
+            return None;
+        }
+        listed(dom).into_iter().find_map(|field| {
+            let mine = form_of(dom, field).is_some_and(|owner| owner.id() == form.id());
+            let why = (mine && is_validated(field)).then(|| self.wrong(dom, field))??;
+            let name = match (field.attr("id"), field.attr("name")) {
+                (Some(id), _) => format!("#{id}"),
+                (None, name) => format!("[name={}]", name.unwrap_or_default()),
+            };
+            Some(format!("`{name}`: {why}"))
+        })
+    }
+
+    /// What is wrong with a field's value, in a browser's words.
+    fn wrong(&self, dom: &Dom, field: ElementRef<'_>) -> Option<String> {
+        let has = |name: &str| field.attr(name).is_some();
+        let kind = kind(field);
+        match kind {
+            "checkbox" => {
+                let missing = has("required") && !self.is_checked(field);
+                return missing.then(|| "please check this box".to_owned());
+            }
+            "radio" => {
+                let group = match field.attr("name").unwrap_or_default() {
+                    "" => vec![field],
+                    _ => radio_group(dom, field),
+                };
+                let required = group.iter().any(|radio| radio.attr("required").is_some());
+                let missing = required && !group.iter().any(|radio| self.is_checked(*radio));
+                return missing.then(|| "please select one of these options".to_owned());
+            }
+            "file" => {
+                let missing = has("required") && self.file(field).is_none();
+                return missing.then(|| "please select a file".to_owned());
+            }
+            "select" => {
+                let missing = has("required") && self.lacks_choice(field);
+                return missing.then(|| "please select an item in the list".to_owned());
+            }
+            _ => {}
+        }
+        let value = self.value(field);
+        if value.is_empty() {
+            let is_missing = has("required") && !matches!(kind, "range" | "color");
+            return is_missing.then(|| "please fill out this field".to_owned());
+        }
+        let multiple = kind == "email" && has("multiple");
+        let parts: Vec<&str> = match multiple {
+            true => value.split(',').collect(),
+            false => vec![&value],
+        };
+        // Only what was typed is too short.
+        let least = field.attr("minlength").and_then(|least| least.parse().ok());
+        if let (Some(least), true) = (least, self.is_filled(field))
+            && value.encode_utf16().count() < least
+        {
+            return Some(format!(
+                "please lengthen this text to {least} characters or more"
+            ));
+        }
+        match kind {
+            "email" if !parts.iter().all(|part| is_email(part)) => {
+                return Some("please enter an email address".to_owned());
+            }
+            "url" if Url::parse(&value).is_err() => {
+                return Some("please enter a URL".to_owned());
+            }
+            _ => {}
+        }
+        let takes_pattern = matches!(
+            kind,
+            "text" | "search" | "url" | "tel" | "email" | "password"
+        );
+        if let Some(pattern) = field.attr("pattern").filter(|_| takes_pattern)
+            && !parts.iter().all(|part| fits(pattern, part))
+        {
+            return Some("please match the requested format".to_owned());
+        }
+        out_of_bounds(field, kind, &value)
+    }
+}
+
+/// Whether a field is validated at all.
+fn is_validated(field: ElementRef<'_>) -> bool {
+    let is_kind = !matches!(
+        kind(field),
+        "hidden" | "reset" | "button" | "submit" | "image" | "other"
+    );
+    // Where nothing can be written, nobody can put it right.
+    let takes_readonly = !matches!(
+        kind(field),
+        "checkbox" | "radio" | "file" | "range" | "color" | "select"
+    );
+    let is_readonly = takes_readonly && field.attr("readonly").is_some();
+    is_kind && !is_readonly && !is_disabled(field) && !super::controls::in_datalist(field)
+}
+
+/// `min`, `max` and `step`.
+fn out_of_bounds(field: ElementRef<'_>, kind: &str, value: &str) -> Option<String> {
+    let is_number = matches!(kind, "number" | "range");
+    let read = |text: &str| match is_number {
+        true => number(text),
+        false => moment(kind, text),
+    };
+    let value = read(value)?;
+    let given = |name: &str| read(field.attr(name)?);
+    let (min, max) = (given("min"), given("max"));
+    let (min, max) = match kind {
+        "range" => (min.or(Some(0.0)), max.or(Some(100.0))),
+        _ => (min, max),
+    };
+    // A time of day may go over midnight.
+    let is_reversed = kind == "time" && min.zip(max).is_some_and(|(min, max)| max < min);
+    if let (true, Some(min), Some(max)) = (is_reversed, min, max) {
+        let is_between = value > max && value < min;
+        return is_between.then(|| "the value must be between the bounds".to_owned());
+    }
+    if min.is_some_and(|min| value < min) {
+        return Some("the value must be greater".to_owned());
+    }
+    if max.is_some_and(|max| value > max) {
+        return Some("the value must be less".to_owned());
+    }
+    let step = field.attr("step").unwrap_or_default();
+    if step.eq_ignore_ascii_case("any") {
+        return None;
+    }
+    // The unit of `step`, and what it is where none is given.
+    let (unit, default) = match kind {
+        "date" => (86_400_000.0, 1.0),
+        "week" => (604_800_000.0, 1.0),
+        "time" | "datetime-local" => (1000.0, 60.0),
+        _ => (1.0, 1.0),
+    };
+    let step = number(step).filter(|step| *step > 0.0).unwrap_or(default) * unit;
+    let base = given("min")
+        .or_else(|| given("value"))
+        .unwrap_or(match kind {
+            // Weeks begin on a Monday, and 1970 did on a Thursday.
+            "week" => -259_200_000.0,
+            _ => 0.0,
+        });
+    let steps = (value - base) / step;
+    let is_off = (steps - steps.round()).abs() > STEP_TOLERANCE;
+    is_off.then(|| "please enter a valid value".to_owned())
+}
+
+/// Whether the whole of a text fits a pattern. What our expressions cannot say, such as looking
+/// around, holds nothing back.
+fn fits(pattern: &str, text: &str) -> bool {
+    regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(1 << 20)
+        .build()
+        .map_or(true, |expression| expression.is_match(text))
+}
+
+/// An address of mail as the HTML standard has them, which is narrower and wider than mail has.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let is_local = |c: char| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    // Browsers check a domain in its form for DNS.
+    let domain = match url::Host::parse(domain) {
+        Ok(url::Host::Domain(domain)) if !domain.is_ascii() || !text.is_ascii() => domain,
+        _ => domain.to_owned(),
+    };
+    !local.is_empty() && local.chars().all(is_local) && domain.split('.').all(is_label)
+}
