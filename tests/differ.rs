@@ -272,9 +272,12 @@ async fn the_plain_engine_is_a_browser_without_scripts() {
     println!("{count} seeds in {took:.0?}, {} differ", found.len());
     found.sort_by_key(|found| found.seed);
     for (number, found) in found.iter().enumerate() {
-        println!("── seed {} ({}): {}", found.seed, found.kind, found.what);
         if number < SHRUNK {
-            println!("{}", shrunk(&rig, found.clone()).await);
+            let (seed, kind) = (found.seed, found.kind);
+            println!(
+                "── seed {seed} ({kind})\n{}",
+                shrunk(&rig, found.clone()).await
+            );
         }
     }
     assert!(found.is_empty(), "{} of {count} seeds differ", found.len());
@@ -298,6 +301,9 @@ async fn differs(rig: &Rig, seed: u64, shared: &mut Shared) -> Option<Difference
         None => what,
     };
     let kind = case.kind;
+    if !what.is_empty() {
+        println!("seed {seed} ({kind}) {what}");
+    }
     (!what.is_empty()).then_some(Difference {
         seed,
         kind,

@@ -2,6 +2,7 @@
 //! rehearsal site.
 
 mod applicants;
+mod as_browsers;
 mod command;
 mod forms;
 mod hostile;
