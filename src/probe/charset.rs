@@ -122,12 +122,12 @@ fn by_itself(body: &[u8]) -> Option<&'static Encoding> {
     let text: String = searched.iter().map(|byte| char::from(*byte)).collect();
     let tokenizer = Tokenizer::new(Head::default(), TokenizerOpts::default());
     let input = BufferQueue::default();
-    for (number, piece) in text.as_bytes().chunks(ALWAYS_SEARCHED).enumerate() {
+    for piece in text.as_bytes().chunks(ALWAYS_SEARCHED) {
         let piece = String::from_utf8_lossy(piece).into_owned();
         input.push_back(piece.into());
         let _ = tokenizer.feed(&input);
         let head = &tokenizer.sink;
-        if head.found.borrow().is_some() || head.is_over.get() && number > 0 {
+        if head.found.borrow().is_some() || head.is_over.get() {
             break;
         }
     }

@@ -42,6 +42,8 @@ enum Kind {
     Frame,
     /// The page's title.
     Title,
+    /// Its content is text, whatever it looks like.
+    Plain,
     /// Shows something beside the text.
     Embedding,
     Other,
@@ -61,6 +63,7 @@ fn kind_of(name: &str) -> Kind {
         b"a" | b"abbr" | b"b" | b"code" | b"em" | b"font" | b"i" | b"small" | b"span"
         | b"strong" | b"sub" | b"u" => Kind::Inline,
         b"style" | b"template" | b"datalist" => Kind::Raw,
+        b"textarea" => Kind::Plain,
         b"iframe" => Kind::Frame,
         b"script" => Kind::Script,
         b"title" => Kind::Title,
@@ -115,7 +118,6 @@ impl<'h> Found<'h> {
             self.text.push(&unescaped(&rest[..at]));
             rest = &rest[at..];
             if rest.starts_with("<!--") {
-                self.text.part();
                 rest = after(rest, "-->");
                 continue;
             }
@@ -137,6 +139,12 @@ impl<'h> Found<'h> {
                 Kind::Inline => {
                     rest = behind;
                     continue;
+                }
+                Kind::Plain if opens => {
+                    let (inside, behind) = raw_element(behind, name);
+                    self.text.part();
+                    self.text.push(&unescaped(inside));
+                    rest = behind;
                 }
                 Kind::Raw | Kind::Script | Kind::Title | Kind::Frame if opens => {
                     let (inside, behind) = raw_element(behind, name);

@@ -98,6 +98,25 @@ impl Case {
         })
     }
 
+    /// Whether a page that is not ASCII says nowhere what it is written in.
+    pub(super) fn is_undeclared(&self) -> bool {
+        self.routes.iter().any(|route| {
+            let mut parts = route.body.iter().chain(&route.headers);
+            let is_told = parts.any(|part| part.to_ascii_lowercase().contains("charset"));
+            let is_marked = !matches!(route.encoding, Charset::Of(_));
+            !is_told && !is_marked && !route.body.concat().is_ascii()
+        })
+    }
+
+    /// Whether an answer has a line that names no coding, and a body that is encoded.
+    pub(super) fn says_nothing_coded(&self) -> bool {
+        let mut routes = self.routes.iter();
+        routes.any(|route| {
+            !route.codings.is_empty()
+                && route.headers.iter().any(|line| line == "Content-Encoding:")
+        })
+    }
+
     /// Whether some answer has a status that begins like this.
     pub(super) fn answers(&self, status: &str) -> bool {
         self.routes
@@ -140,7 +159,12 @@ impl Case {
     /// The bytes of the answer to a request.
     pub(super) fn answer(&self, target: &str, host: &str) -> Vec<u8> {
         let path = target.split(['?', '#']).next().unwrap_or_default();
-        let route = self.routes.iter().find(|route| route.path == path);
+        // Where a redirect leads to its own path, it ends there.
+        let is_led = target.ends_with("?v") || target.ends_with("?y");
+        let route = self
+            .routes
+            .iter()
+            .find(|route| route.path == path && !is_led);
         let ended = || Route {
             path: "",
             status: "200 OK",

@@ -509,7 +509,7 @@ pub(super) fn links(choices: &mut Choices) -> Case {
         "?",
         "/t'(x)",
     ];
-    const LOCATIONS: [&str; 16] = [
+    const LOCATIONS: [&str; 15] = [
         "/u",
         "u",
         "?v",
@@ -519,7 +519,6 @@ pub(super) fn links(choices: &mut Choices) -> Case {
         "/u?q=\u{c3}\u{a9}",
         "/\u{e9}",
         "/u v",
-        "",
         "http://x.@HOST@/u",
         " /u ",
         "/u?x=%zz",

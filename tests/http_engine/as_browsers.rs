@@ -55,7 +55,7 @@ async fn forms_that_browsers_hold_back_are_not_sent() {
         "<input id=a name=a type=url value=x>",
         "<input id=a name=a type=number min=3 value=2>",
         "<input id=a name=a type=number max=3 value=4>",
-        "<input id=a name=a type=number value=1.5>",
+        "<input id=a name=a type=number min=0 value=1.5>",
         "<input id=a name=a type=date min=2024-03-01 value=2024-02-29>",
         "<input id=a name=a type=time value=12:30:15>",
         "<input id=a name=a type=checkbox required>",
@@ -210,7 +210,7 @@ async fn a_kept_connection_that_ends_unseen_is_replaced() {
             "/p" => "<form id=f action=/q method=post><input name=a value=1><button id=done>k</button></form>",
             _ => DONE,
         };
-        let answer = super::server::page(body).replace("Connection: close\r\n", "");
+        let answer = page(body).replace("Connection: close\r\n", "");
         let _ = stream.write_all(answer.as_bytes()).await;
         // Ends when it is used again, without an answer.
         let _ = stream.read(&mut [0; 1]).await;

@@ -56,7 +56,7 @@ fn the_successful_controls_of_a_form() {
         <input type=reset name=z value=z><button type=button name=y value=y>no</button>\
         </form><input name=outside value=1 form=f><input name=other value=1>";
     let common = "token=a+b&plain=v&empty=&c1=on&r=2&s=2&first=Yes+please&many=a&many=c\
-                  &t=line%0D%0Anext&inlegend=1";
+                  &t=line%0D%0Anext&inlegend=1&data=1";
     for (pressed, button) in [
         ("#f", ""),
         ("input[type=submit]", "&b=one"),

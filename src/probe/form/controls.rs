@@ -178,7 +178,7 @@ impl<'c> Changed<'c> {
         let mut fields = Vec::new();
         for control in listed(dom) {
             let mine = form_of(dom, control).is_some_and(|owner| owner.id() == form.id());
-            if mine && !is_disabled(control) && !in_datalist(control) {
+            if mine && !is_disabled(control) {
                 self.entries(control, button, encoding, &mut fields);
             }
         }

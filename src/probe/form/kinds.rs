@@ -236,7 +236,7 @@ fn local(value: &str) -> Option<String> {
     let time_of_day = match (time_of_day.strip_suffix(":00"), fraction) {
         (Some(short), "") if time_of_day.len() == 8 => short.to_owned(),
         (_, "") => time_of_day.to_owned(),
-        _ => format!("{time_of_day}.{fraction:0<3}"),
+        _ => format!("{time_of_day}.{fraction}"),
     };
     Some(format!("{date}T{time_of_day}"))
 }

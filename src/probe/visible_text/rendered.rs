@@ -32,6 +32,10 @@ pub(super) fn hides_something(html: &str) -> bool {
         || found(b"<details")
         || found(b"<dialog")
         || found(b"popover")
+        // A drawing has titles of its own.
+        || memmem::find(bytes, b"<svg").is_some_and(|at| {
+            memmem::find(&bytes[at..], b"<title").is_some()
+        })
         // Written as hardly anybody does: the parser's to judge.
         || found(b"HIDDEN")
         || found(b"Hidden")
@@ -106,7 +110,10 @@ pub(super) fn read(page: &Html) -> VisibleText {
                     if !is_inline(name) {
                         text.part();
                     }
-                    if is_unread(name) || is_behind || !has_box {
+                    let is_for_search = element
+                        .attr("hidden")
+                        .is_some_and(|value| value.eq_ignore_ascii_case("until-found"));
+                    if is_unread(name) || is_behind || !has_box || is_for_search {
                         skipped = Some(node.id());
                         continue;
                     }
