@@ -90,7 +90,7 @@ fn main() -> ExitCode {
                 "memory" => memory::measure().await,
                 "page" => page::measure().await,
                 "reports" => reports::measure().await,
-                "outages" => outages::measure().await,
+                "outages" => Box::pin(outages::measure()).await,
                 "browser" => browser::measure().await,
                 _ => browser::memory().await,
             }

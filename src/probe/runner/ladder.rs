@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Run;
+use crate::domain::Fault;
 use crate::domain::run::Rung;
 use crate::probe::definition::{Action, DocumentSpec, Step};
 use crate::probe::page::{Page, Snapshot, Trouble};
@@ -45,11 +46,14 @@ impl<P: Page> Run<'_, P> {
         };
         let tried = TriedRung { document, rung };
         let carried_out = self.attempt(step, before.as_ref(), Some(&tried)).await;
-        if let Err(trouble) = &carried_out
-            && !allowed
-            && self.is_refusal(step, trouble).await
-        {
-            self.rung = Some(Rung {
+        let Err(trouble) = &carried_out else {
+            return carried_out;
+        };
+        let is_refused = self.is_refusal(step, trouble).await;
+        // A connection that breaks on what is too much tells nothing of whom it is too much for.
+        let is_broken = matches!(trouble, Trouble::Site(Fault::Connect, _));
+        if !allowed && (is_refused || is_broken) {
+            self.rung = is_refused.then_some(Rung {
                 accepted: false,
                 ..tried.rung
             });
