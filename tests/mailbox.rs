@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use siaga::domain::{Clock as _, Moment};
-use siaga::probe::mailbox::{ImapMailbox, MailError, MailQuery};
+use siaga::probe::mailbox::{ImapMailbox, MailError, MailQuery, MailboxPosition};
 use siaga::system::SystemClock;
 use tempfile::TempDir;
 
@@ -147,11 +147,19 @@ fn quick(url: &str) -> ImapMailbox {
         .with_patience(Duration::from_secs(5))
 }
 
-fn query(since: Moment) -> MailQuery {
+fn query(after: MailboxPosition) -> MailQuery {
     MailQuery {
         to: "probe+a1@example.org".into(),
         subject: "kode billing".into(),
-        since,
+        after,
+    }
+}
+
+/// Before the first mail of a mailbox that numbers its mails so.
+fn beginning(uid_validity: u32) -> MailboxPosition {
+    MailboxPosition {
+        uid_validity,
+        uid_next: 1,
     }
 }
 
@@ -173,7 +181,9 @@ async fn the_right_mail_is_found_among_others() {
     let dovecot = Dovecot::start();
     let now = SystemClock.now();
     let right = "probe+a1@example.org";
-    dovecot.deliver("1", &notice(right, "Kode billing 1", "111"), now - HOUR);
+    let mailbox = dovecot.mailbox();
+    dovecot.deliver("1", &notice(right, "Kode billing 1", "111"), now);
+    let before = mailbox.position().await.unwrap();
     dovecot.deliver(
         "2",
         &notice("xprobe+a1@example.org", "Kode billing 2", "222"),
@@ -186,7 +196,8 @@ async fn the_right_mail_is_found_among_others() {
     );
     dovecot.deliver("4", &notice(right, "Selamat datang", "444"), now);
 
-    let missing = dovecot.mailbox().wait_for(&query(now), SHORT).await;
+    let asked = query(before);
+    let missing = mailbox.wait_for(&asked, SHORT).await;
     assert_eq!(
         missing,
         Err(MailError::Missing {
@@ -196,8 +207,6 @@ async fn the_right_mail_is_found_among_others() {
     );
     assert!(missing.unwrap_err().is_missing());
 
-    let mailbox = dovecot.mailbox();
-    let asked = query(now);
     let (found, ()) = tokio::join!(mailbox.wait_for(&asked, LONG), async {
         // While it waits: an encoded subject, capitals in the address.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -214,13 +223,9 @@ async fn the_right_mail_is_found_among_others() {
     let mail = found.unwrap_or_else(|error| panic!("{error}: {}", dovecot.log()));
     assert_eq!(mail.subject, "Permohonan – KODE billing");
     assert_eq!(mail.from, "no-reply@evisa.example");
-    assert_eq!(mail.to, right);
-    assert!(
-        mail.text.contains("820210806000123 – bayar"),
-        "{}",
-        mail.text
-    );
-    assert!(mail.received_at.0 >= now.0 - 1000);
+    assert_eq!(mail.texts.len(), 1);
+    let text = &mail.texts[0];
+    assert!(text.contains("820210806000123 – bayar"), "{text}");
 
     // Looking changes nothing: the mail is found again, and still unread.
     assert_eq!(mailbox.wait_for(&asked, LONG).await.unwrap(), mail);
@@ -233,53 +238,142 @@ async fn the_right_mail_is_found_among_others() {
 }
 
 #[tokio::test]
-async fn the_second_of_since_still_counts_and_the_one_before_does_not() {
+async fn no_clock_decides_which_mail_is_new() {
     let dovecot = Dovecot::start();
-    let second = Moment(SystemClock.now().0 / 1000 * 1000);
-    let text = notice("probe+a1@example.org", "Kode billing", "1");
-    dovecot.deliver("1", &text, second);
     let mailbox = dovecot.mailbox();
-    let within = query(second + Duration::from_millis(900));
-    assert!(mailbox.wait_for(&within, LONG).await.is_ok());
-    let after = query(second + Duration::from_millis(1000));
-    assert!(
-        mailbox
-            .wait_for(&after, SHORT)
-            .await
-            .unwrap_err()
-            .is_missing()
-    );
+    let now = SystemClock.now();
+    let text = |billing| notice("probe+a1@example.org", "Kode billing", billing);
+    // There before, by a clock that is ahead of ours; then one by a clock that is behind.
+    dovecot.deliver("1", &text("111"), now + HOUR);
+    let before = mailbox.position().await.unwrap();
+    let missing = mailbox.wait_for(&query(before), SHORT).await;
+    assert!(missing.unwrap_err().is_missing());
+    for (name, behind) in [("2", 5), ("3", 60), ("4", 3 * 86_400)] {
+        let before = mailbox.position().await.unwrap();
+        dovecot.deliver(name, &text(name), now - Duration::from_secs(behind));
+        let mail = mailbox.wait_for(&query(before), LONG).await;
+        let mail = mail.unwrap_or_else(|error| panic!("{behind} s behind: {error}"));
+        assert!(
+            mail.texts[0].contains(&format!("Anda: {name} ")),
+            "{mail:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_was_numbered_anew_says_nothing_of_the_site() {
+    let dovecot = Dovecot::start();
+    let mailbox = dovecot.mailbox();
+    let mut before = mailbox.position().await.unwrap();
+    before.uid_validity -= 1;
+    let error = mailbox.wait_for(&query(before), HOUR).await.unwrap_err();
+    assert!(matches!(error, MailError::Unclear(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_recipient_that_only_the_envelope_names_is_found() {
+    let dovecot = Dovecot::start();
+    let mailbox = dovecot.mailbox();
+    let now = SystemClock.now();
+    let with = |header: &str| {
+        let to = notice("undisclosed@example.net", "Kode billing", "1");
+        to.replace("MIME-Version", &format!("{header}\nMIME-Version"))
+    };
+    for (name, header) in [
+        "Envelope-To: probe+a1@example.org",
+        "X-Original-To: Probe+A1@example.org",
+        "Delivered-To: somebody@example.net\nDelivered-To: <probe+a1@example.org>",
+        "Envelope-To: other@example.org,\n probe+a1@example.org",
+        "Cc: Probe <probe+a1@example.org>",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = mailbox.position().await.unwrap();
+        let name = name.to_string();
+        dovecot.deliver(
+            &format!("{name}-other"),
+            &with("X-Note: probe+a1@example.org"),
+            now,
+        );
+        let missing = mailbox.wait_for(&query(before), SHORT).await;
+        assert!(missing.unwrap_err().is_missing(), "{header}");
+        dovecot.deliver(&name, &with(header), now);
+        let found = mailbox.wait_for(&query(before), LONG).await;
+        assert!(found.is_ok(), "{header}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_html_part_says_is_read_too() {
+    let dovecot = Dovecot::start();
+    let mailbox = dovecot.mailbox();
+    let before = mailbox.position().await.unwrap();
+    let both = "From: a@b.example\nTo: probe+a1@example.org\nSubject: Kode billing\n\
+                MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=x\n\n\
+                --x\nContent-Type: text/plain\n\nPlease use an HTML reader.\n\
+                --x\nContent-Type: text/html; charset=utf-8\n\n\
+                <html><head><style>td { color: red }</style></head><body><div>Halo</div>\
+                <table><tr><td>Kode billing</td><td><b>820</b>210</td></tr></table>\
+                <p>Bayar &lt; 24 jam</p></body></html>\n--x--\n";
+    dovecot.deliver("1", both, SystemClock.now());
+    let mail = mailbox.wait_for(&query(before), LONG).await.unwrap();
+    assert_eq!(mail.texts.len(), 2, "{mail:?}");
+    assert!(mail.texts[0].contains("HTML reader"), "{mail:?}");
+    assert!(mail.texts[1].contains("Kode billing 820210\n"), "{mail:?}");
+    assert!(mail.texts[1].contains("Bayar < 24 jam"), "{mail:?}");
+}
+
+#[tokio::test]
+async fn more_mails_than_one_look_reads_hide_none() {
+    let dovecot = Dovecot::start();
+    let mailbox = dovecot.mailbox();
+    let before = mailbox.position().await.unwrap();
+    let now = SystemClock.now();
+    let right = notice("probe+a1@example.org", "Kode billing", "right");
+    dovecot.deliver("0000", &right, now - HOUR);
+    let other = notice("other@example.org", "Kode billing", "other");
+    for number in 1..450 {
+        dovecot.deliver(&format!("{number:04}"), &other, now);
+    }
+    let mail = mailbox.wait_for(&query(before), LONG).await.unwrap();
+    assert!(mail.texts[0].contains("right"), "{mail:?}");
 }
 
 #[tokio::test]
 async fn html_and_huge_mails_are_read_within_bounds() {
     let dovecot = Dovecot::start();
-    let now = SystemClock.now();
+    let (mailbox, now) = (dovecot.mailbox(), SystemClock.now());
+    let before = mailbox.position().await.unwrap();
     let html = notice("probe+a1@example.org", "Kode billing", "1")
         .replace("text/plain", "text/html")
         .replace("Anda: 1", "<b>777</b>");
     let huge = html + &"<p>x</p>\n".repeat(400_000);
     dovecot.deliver("1", &huge, now);
-    let mail = dovecot.mailbox().wait_for(&query(now), LONG).await.unwrap();
-    assert!(mail.text.contains("777"), "{}", &mail.text[..80]);
-    assert!(mail.text.len() < 1_000_000);
+    let mail = mailbox.wait_for(&query(before), LONG).await.unwrap();
+    let text = &mail.texts[0];
+    assert!(text.contains("777"), "{}", &text[..80]);
+    assert!(text.len() < 1_000_000);
 }
 
 #[tokio::test]
 async fn encrypted_with_a_certificate_that_is_trusted_and_not_otherwise() {
     let dovecot = Dovecot::start();
-    let now = SystemClock.now();
+    let before = dovecot.mailbox().position().await.unwrap();
     dovecot.deliver(
         "1",
         &notice("probe+a1@example.org", "Kode billing", "1"),
-        now,
+        SystemClock.now(),
     );
     let url = format!("imaps://probe:{IN_URL}@localhost:{}/INBOX", dovecot.tls);
     let ca = dovecot.folder.path().join("ca.pem");
     let trusting = quick(&format!("{url}?ca={}", ca.display()));
-    let found = trusting.wait_for(&query(now), LONG).await;
+    let found = trusting.wait_for(&query(before), LONG).await;
     assert!(found.is_ok(), "{found:?} {}", dovecot.log());
-    let error = quick(&url).wait_for(&query(now), SHORT).await.unwrap_err();
+    let error = quick(&url)
+        .wait_for(&query(before), SHORT)
+        .await
+        .unwrap_err();
     assert!(matches!(error, MailError::Unreachable(_)), "{error:?}");
 }
 
@@ -287,7 +381,7 @@ async fn encrypted_with_a_certificate_that_is_trusted_and_not_otherwise() {
 async fn a_wrong_password_is_our_fault_and_final() {
     let dovecot = Dovecot::start();
     let url = format!("imap://probe:wrong@127.0.0.1:{}/", dovecot.plain);
-    let (mailbox, asked) = (quick(&url), query(Moment(0)));
+    let (mailbox, asked) = (quick(&url), query(beginning(1)));
     let refused = tokio::time::timeout(LONG, mailbox.wait_for(&asked, HOUR));
     let error = refused
         .await
@@ -296,7 +390,7 @@ async fn a_wrong_password_is_our_fault_and_final() {
     assert!(matches!(error, MailError::Refused(_)), "{error:?}");
     let url = format!("imap://probe:{IN_URL}@127.0.0.1:{}/Nowhere", dovecot.plain);
     let error = quick(&url)
-        .wait_for(&query(Moment(0)), HOUR)
+        .wait_for(&query(beginning(1)), HOUR)
         .await
         .unwrap_err();
     assert!(matches!(error, MailError::Refused(_)), "{error:?}");
@@ -306,7 +400,7 @@ async fn a_wrong_password_is_our_fault_and_final() {
 async fn a_server_that_goes_away_for_good_is_our_fault() {
     let mut dovecot = Dovecot::start();
     let mailbox = dovecot.mailbox();
-    let asked = query(SystemClock.now());
+    let asked = query(mailbox.position().await.unwrap());
     let waiting =
         tokio::spawn(async move { mailbox.wait_for(&asked, Duration::from_secs(3)).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -322,7 +416,7 @@ async fn a_server_that_never_answers_is_our_fault_and_does_not_hold_us() {
     let port = listener.local_addr().unwrap().port();
     let mailbox =
         quick(&format!("imap://a:b@127.0.0.1:{port}/")).with_patience(Duration::from_millis(300));
-    let asked = query(Moment(0));
+    let asked = query(beginning(1));
     let waiting = mailbox.wait_for(&asked, SHORT);
     let error = tokio::time::timeout(LONG, waiting)
         .await
@@ -374,7 +468,7 @@ async fn an_address_that_would_change_the_search_is_refused() {
     for to in ["a@b\r\nA1 DELETE INBOX", "a@b\" ALL", "nobody", "Ж@b"] {
         let asked = MailQuery {
             to: to.into(),
-            ..query(Moment(0))
+            ..query(beginning(1))
         };
         let error = mailbox.wait_for(&asked, SHORT).await.unwrap_err();
         assert!(matches!(error, MailError::Unusable(_)), "{error:?}");
@@ -401,6 +495,10 @@ fn scripted(answer_to_search: &'static str) -> ImapMailbox {
                     }
                     break;
                 }
+                if command.starts_with("EXAMINE") {
+                    let numbers = "* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 1] ok\r\n";
+                    connection.write_all(numbers.as_bytes()).unwrap();
+                }
                 let done = format!("{tag} OK done\r\n");
                 connection.write_all(done.as_bytes()).unwrap();
             }
@@ -411,7 +509,7 @@ fn scripted(answer_to_search: &'static str) -> ImapMailbox {
 
 #[tokio::test]
 async fn a_search_that_broke_or_was_refused_did_not_find_nothing() {
-    let asked = query(Moment(0));
+    let asked = query(beginning(1));
     for (answer, refused) in [
         ("", false),
         ("* SEARCH\r\n", false),

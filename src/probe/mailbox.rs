@@ -1,6 +1,8 @@
 //! Owns: waiting for a mail in an IMAP mailbox. It only looks: nothing is marked or moved.
 //! Must not know: flows, and what the mail is good for.
 
+mod mail;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -9,9 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_imap::error::Error;
-use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, Status};
+use async_imap::imap_proto::{MailboxDatum, Response, ResponseCode, Status};
 use async_imap::{Client, Session};
-use mail_parser::{Message, MessageParser};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,7 +21,17 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use crate::domain::Moment;
+pub use mail::Mail;
+
+/// How far a mailbox is filled. Mails that come in later have numbers (UIDs) from `uid_next` on,
+/// whatever the server's clock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailboxPosition {
+    /// The numbering that `uid_next` belongs to: UIDVALIDITY.
+    pub uid_validity: u32,
+    /// No mail that is there has this number or a higher one: UIDNEXT.
+    pub uid_next: u32,
+}
 
 /// What mail is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,24 +40,8 @@ pub struct MailQuery {
     pub to: String,
     /// What its subject contains; case does not count. Empty: any subject.
     pub subject: String,
-    /// It arrived no earlier. Mailboxes count in whole seconds, so the second that this
-    /// lies in still counts.
-    pub since: Moment,
-}
-
-/// A mail that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Its subject.
-    pub subject: String,
-    /// The sender's address.
-    pub from: String,
-    /// The address that was asked for.
-    pub to: String,
-    /// Its text; where it has only HTML, the text of that.
-    pub text: String,
-    /// When the mailbox took it in, to the second.
-    pub received_at: Moment,
+    /// It came in after the mailbox was filled so far.
+    pub after: MailboxPosition,
 }
 
 /// Why there is no mail. Only [`Missing`](Self::Missing) says something of the site.
@@ -66,6 +61,9 @@ pub enum MailError {
     /// The mailbox does not let us in, or refuses to be read.
     #[error("the mailbox refuses: {0}")]
     Refused(String),
+    /// The mailbox was read, and whether the mail came cannot be known from it.
+    #[error("the mailbox does not tell whether the mail came: {0}")]
+    Unclear(&'static str),
     /// What was asked for cannot be searched for, or the mailbox's address is none.
     #[error("{0}")]
     Unusable(String),
@@ -80,8 +78,19 @@ impl MailError {
 
 /// The most that is read of one mail, in bytes; what lies behind is cut off.
 pub const LARGEST_MAIL: usize = 1_000_000;
-/// How many of the newest mails are looked at.
-const NEWEST: usize = 50;
+/// The most that is read of a mail's header to judge whether it is the one, in bytes.
+const MAX_HEADER_BYTES: usize = 65_536;
+/// The most mails that one look reads the headers of; further ones are left to the next look.
+const MAX_MAILS_PER_LOOK: usize = 200;
+
+/// What came of one look.
+enum Look {
+    Found(Mail),
+    /// Everything that came in was looked at.
+    Nothing,
+    /// More came in than one look reads.
+    Unfinished,
+}
 
 /// A mailbox on an IMAP server. Its `Debug` shows no password.
 #[derive(Clone)]
@@ -177,11 +186,38 @@ impl ImapMailbox {
         self
     }
 
+    /// How far the mailbox is filled now. What is caused afterwards is found by it. A lost
+    /// connection is made anew once.
+    pub async fn position(&self) -> Result<MailboxPosition, MailError> {
+        let asking = Box::pin(async {
+            match self.ask_position().await {
+                Err(MailError::Unreachable(_)) => {
+                    sleep(self.every).await;
+                    self.ask_position().await
+                }
+                answered => answered,
+            }
+        });
+        let answered = timeout(self.patience * 2, asking).await;
+        answered.unwrap_or_else(|_| Err(self.too_slow()))
+    }
+
+    async fn ask_position(&self) -> Result<MailboxPosition, MailError> {
+        let mut session = self.sign_in().await?;
+        self.examine(&mut session).await
+    }
+
     /// Waits for a mail, looking again and again, and once more when the time is over. A
     /// lost connection is made anew; a refused sign-in is final, lest the account be locked.
     ///
     /// Ends at the latest one look after the deadline.
     pub async fn wait_for(&self, query: &MailQuery, deadline: Duration) -> Result<Mail, MailError> {
+        if !mail::is_address(&query.to) {
+            let to = &query.to;
+            return Err(MailError::Unusable(format!(
+                "`{to}` is not an e-mail address that mail can be awaited for"
+            )));
+        }
         let mut over = pin!(sleep(deadline));
         let mut last = false;
         let mut session = None;
@@ -192,66 +228,144 @@ impl ImapMailbox {
             let looked = timeout(self.patience * 2, look).await.unwrap_or_else(|_| {
                 Err(MailError::Unreachable("it answers too slowly".to_owned()))
             });
+            let mut pause = self.every;
             match looked {
-                Ok(Some(mail)) => return Ok(mail),
-                Err(error @ (MailError::Refused(_) | MailError::Unusable(_))) => return Err(error),
-                Err(error) if last => return Err(error),
-                Ok(None) if last => {
+                Ok(Look::Found(mail)) => return Ok(mail),
+                Ok(Look::Nothing) if last => {
                     return Err(MailError::Missing {
                         subject: query.subject.clone(),
                         waited: deadline,
                     });
                 }
-                Err(_) => session = None,
-                Ok(None) => {}
+                Ok(Look::Unfinished) if last => {
+                    let message = "more mails came in than could be looked through";
+                    return Err(MailError::Unclear(message));
+                }
+                Ok(Look::Nothing) => {}
+                Ok(Look::Unfinished) => pause = Duration::ZERO,
+                Err(error @ MailError::Unreachable(_)) if last => return Err(error),
+                Err(MailError::Unreachable(_)) => session = None,
+                Err(error) => return Err(error),
             }
             tokio::select! {
                 () = &mut over => last = true,
-                () = sleep(self.every) => {}
+                () = sleep(pause) => {}
             }
         }
     }
 
-    /// One look: through the newest mails that could be the one and were not looked at before.
+    /// One look: through the mails that came in and were not looked at before, newest first.
+    /// The server is not asked who they are for: servers know different headers, and some
+    /// search by words where an address is asked for.
     async fn look(
         &self,
         session: &mut Option<Session<Box<dyn Wire>>>,
         query: &MailQuery,
         seen: &mut HashSet<u32>,
-    ) -> Result<Option<Mail>, MailError> {
-        let criteria = criteria(query)?;
+    ) -> Result<Look, MailError> {
         let open = match session {
             Some(open) => open,
             None => session.insert(self.sign_in().await?),
         };
-        let examine = format!("EXAMINE {}", quoted(&self.folder)?);
-        self.exchange(open, &examine, |_| {}).await?;
-        let mut found: Vec<u32> = Vec::new();
-        self.exchange(open, &format!("UID SEARCH {criteria}"), |answer| {
+        let position = self.examine(open).await?;
+        if position.uid_validity != query.after.uid_validity {
+            let message = "its mails were numbered anew since the run began";
+            return Err(MailError::Unclear(message));
+        }
+        let first = query.after.uid_next;
+        let mut new: Vec<u32> = Vec::new();
+        self.exchange(open, &format!("UID SEARCH UID {first}:*"), |answer| {
             if let Response::MailboxData(MailboxDatum::Search(uids)) = answer {
-                found.extend(uids);
+                new.extend(uids);
             }
         })
         .await?;
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.truncate(NEWEST);
-        found.retain(|uid| !seen.contains(uid));
+        // `*` is the last mail, also where that one came before.
+        new.retain(|uid| *uid >= first && !seen.contains(uid));
+        new.sort_unstable_by(|a, b| b.cmp(a));
+        new.dedup();
+        let is_unfinished = new.len() > MAX_MAILS_PER_LOOK;
+        new.truncate(MAX_MAILS_PER_LOOK);
+        if new.is_empty() {
+            return Ok(Look::Nothing);
+        }
 
-        for uid in found {
-            let mut mail = None;
-            let fetch = format!("UID FETCH {uid} (INTERNALDATE BODY.PEEK[]<0.{LARGEST_MAIL}>)");
+        let set: Vec<String> = new.iter().map(u32::to_string).collect();
+        let set = set.join(",");
+        let fetch = format!("UID FETCH {set} (UID BODY.PEEK[HEADER]<0.{MAX_HEADER_BYTES}>)");
+        let mut wanted = Vec::new();
+        self.exchange(open, &fetch, |answer| {
+            if let Response::Fetch(_, attributes) = answer
+                && let Some((uid, header)) = mail::fetched(attributes)
+                && new.contains(&uid)
+                && mail::is_wanted(header, query)
+            {
+                wanted.push(uid);
+            }
+        })
+        .await?;
+        wanted.sort_unstable_by(|a, b| b.cmp(a));
+        for uid in wanted {
+            let fetch = format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{LARGEST_MAIL}>)");
+            let mut found = None;
             self.exchange(open, &fetch, |answer| {
-                if let Response::Fetch(_, attributes) = answer {
-                    mail = mail.take().or_else(|| matching(attributes, query));
+                if let Response::Fetch(_, attributes) = answer
+                    && let Some((number, bytes)) = mail::fetched(attributes)
+                    && number == uid
+                {
+                    found = Mail::parse(bytes);
                 }
             })
             .await?;
-            if mail.is_some() {
-                return Ok(mail);
+            if let Some(mail) = found {
+                return Ok(Look::Found(mail));
             }
-            seen.insert(uid);
         }
-        Ok(None)
+        seen.extend(new);
+        Ok(match is_unfinished {
+            true => Look::Unfinished,
+            false => Look::Nothing,
+        })
+    }
+
+    /// Opens the folder for reading, or looks at it anew, and gives how far it is filled.
+    async fn examine(
+        &self,
+        session: &mut Session<Box<dyn Wire>>,
+    ) -> Result<MailboxPosition, MailError> {
+        let examine = format!("EXAMINE {}", quoted(&self.folder)?);
+        let (mut uid_validity, mut uid_next, mut mails) = (0, None, 0);
+        self.exchange(session, &examine, |answer| match answer {
+            Response::Data { outcome, .. } => match outcome.code {
+                Some(ResponseCode::UidValidity(number)) => uid_validity = number,
+                Some(ResponseCode::UidNext(number)) => uid_next = Some(number),
+                _ => {}
+            },
+            Response::MailboxData(MailboxDatum::Exists(number)) => mails = *number,
+            _ => {}
+        })
+        .await?;
+        let uid_next = match uid_next {
+            Some(number) => number,
+            None if mails == 0 => 1,
+            None => self.last_uid(session).await?.saturating_add(1),
+        };
+        Ok(MailboxPosition {
+            uid_validity,
+            uid_next,
+        })
+    }
+
+    /// The highest number in use, for servers of the old protocol, which do not say the next one.
+    async fn last_uid(&self, session: &mut Session<Box<dyn Wire>>) -> Result<u32, MailError> {
+        let mut last = 0;
+        self.exchange(session, "UID FETCH * (UID)", |answer| {
+            if let Response::Fetch(_, attributes) = answer {
+                last = last.max(mail::uid(attributes).unwrap_or_default());
+            }
+        })
+        .await?;
+        Ok(last)
     }
 
     async fn sign_in(&self) -> Result<Session<Box<dyn Wire>>, MailError> {
@@ -351,27 +465,6 @@ fn told(error: Error) -> MailError {
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Wire for T {}
 
-/// What the server is asked for: a rough choice, since it knows days only, in a zone of its
-/// own, and may read subjects otherwise than we do.
-fn criteria(query: &MailQuery) -> Result<String, MailError> {
-    let to = &query.to;
-    let searchable = to.contains('@')
-        && to.len() <= 254
-        && to
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
-    if !searchable {
-        return Err(MailError::Unusable(format!(
-            "`{to}` is not an e-mail address that can be searched for"
-        )));
-    }
-    const DAY: Duration = Duration::from_secs(86_400);
-    let day = (query.since - DAY).timestamp().strftime("%d-%b-%Y");
-    Ok(format!(
-        "SINCE {day} OR TO \"{to}\" OR CC \"{to}\" HEADER \"Delivered-To\" \"{to}\""
-    ))
-}
-
 fn quoted(folder: &str) -> Result<String, MailError> {
     if folder
         .bytes()
@@ -383,62 +476,6 @@ fn quoted(folder: &str) -> Result<String, MailError> {
     }
     let escaped = folder.replace('\\', "\\\\").replace('"', "\\\"");
     Ok(format!("\"{escaped}\""))
-}
-
-/// The mail that the server sent, if it is the one.
-fn matching(attributes: &[AttributeValue<'_>], query: &MailQuery) -> Option<Mail> {
-    let received_at = attributes.iter().find_map(|attribute| match attribute {
-        AttributeValue::InternalDate(date) => {
-            jiff::Timestamp::strptime("%d-%b-%Y %H:%M:%S %z", date.trim()).ok()
-        }
-        _ => None,
-    });
-    let bytes = attributes.iter().find_map(|attribute| match attribute {
-        AttributeValue::BodySection {
-            data: Some(data), ..
-        } => Some(data),
-        _ => None,
-    });
-    let (received_at, bytes) = (Moment::from(received_at?), bytes?);
-    if received_at.0 < query.since.0 - query.since.0.rem_euclid(1000) {
-        return None;
-    }
-    let message = MessageParser::default().parse(bytes)?;
-    let subject = message.subject().unwrap_or_default();
-    if !subject
-        .to_lowercase()
-        .contains(&query.subject.to_lowercase())
-        || !addressed_to(&message, &query.to)
-    {
-        return None;
-    }
-    let from = message.from().and_then(|from| from.first());
-    Some(Mail {
-        subject: subject.to_owned(),
-        from: from
-            .and_then(|from| from.address())
-            .unwrap_or_default()
-            .to_owned(),
-        to: query.to.clone(),
-        text: message.body_text(0).unwrap_or_default().into_owned(),
-        received_at,
-    })
-}
-
-fn addressed_to(message: &Message<'_>, to: &str) -> bool {
-    let named = [message.to(), message.cc()]
-        .into_iter()
-        .flatten()
-        .flat_map(|list| list.iter())
-        .filter_map(|address| address.address())
-        .any(|address| address.eq_ignore_ascii_case(to));
-    named
-        || message.header_raw("Delivered-To").is_some_and(|address| {
-            address
-                .trim()
-                .trim_matches(['<', '>'])
-                .eq_ignore_ascii_case(to)
-        })
 }
 
 fn connector(ca: Option<&str>) -> Result<TlsConnector, MailError> {

@@ -8,6 +8,7 @@ mod cleanup;
 mod documents;
 mod evidence;
 mod ladder;
+mod mail;
 mod record;
 mod step;
 
@@ -25,7 +26,7 @@ use super::definition::{Action, Flow, Query, Role, Step};
 use super::error_pages::ErrorPages;
 use super::evidence::EvidenceStore;
 use super::http_page::HttpPage;
-use super::mailbox::ImapMailbox;
+use super::mailbox::{ImapMailbox, MailError, MailboxPosition};
 use super::page::{Page, Trouble};
 use super::pinned;
 use super::politeness::Politeness;
@@ -227,18 +228,22 @@ pub async fn run_on<P: Page>(
     tools: &Tools,
     occasion: Occasion<'_>,
 ) -> RunReport {
-    let started_at = tools.clock.now();
     if !flow.steps.iter().any(|step| step.runs_on(engine)) {
         let why = (Why::NotConfigured, "every step needs a browser");
-        return inconclusive(flow, target, engine, started_at, occasion.on_step, why);
+        let now = tools.clock.now();
+        return inconclusive(flow, target, engine, now, occasion.on_step, why);
     }
     let given = match given(flow, target) {
         Ok(given) => given,
         Err(missing) => {
-            let why = (Why::NotConfigured, missing.as_str());
-            return inconclusive(flow, target, engine, started_at, occasion.on_step, why);
+            let (why, now) = ((Why::NotConfigured, missing.as_str()), tools.clock.now());
+            return inconclusive(flow, target, engine, now, occasion.on_step, why);
         }
     };
+    // Before the run: what it causes comes in behind this.
+    let asking = mail::position_before(flow, engine, tools, occasion.stop.as_ref());
+    let mailbox_position = Box::pin(asking).await;
+    let started_at = tools.clock.now();
     let mut run = Run {
         redactor: Redactor::new(secrets(target)),
         scope: Scope {
@@ -253,7 +258,7 @@ pub async fn run_on<P: Page>(
                 .to_zoned(target.time_zone.clone())
                 .date(),
         },
-        started_at,
+        mailbox_position,
         left: flow.timeout,
         sign_in: None,
         rung: None,
@@ -338,7 +343,8 @@ struct Run<'r, P> {
     stop: Option<watch::Receiver<bool>>,
     scope: Scope,
     redactor: Redactor,
-    started_at: Moment,
+    /// How far the mailbox was filled before the run, where it waits for mail.
+    mailbox_position: Option<Result<MailboxPosition, MailError>>,
     /// What is left of the flow's time.
     left: Duration,
     /// Where the run signed in.

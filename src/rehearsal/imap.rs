@@ -221,7 +221,10 @@ impl Session {
         self.line("* FLAGS (\\Seen \\Deleted)");
         self.line(&format!("* {} EXISTS", uids.len()));
         self.line("* 0 RECENT");
-        self.line("* OK [UIDVALIDITY 1] valid for this process");
+        self.line(&format!(
+            "* OK [UIDVALIDITY {}] valid for this process",
+            self.post_office.uid_validity
+        ));
         self.line(&format!(
             "* OK [UIDNEXT {}] next",
             self.post_office.next_uid()
@@ -236,9 +239,9 @@ impl Session {
     fn status(&mut self) -> End {
         let inbox = self.post_office.inbox();
         let unseen = inbox.iter().filter(|kept| !kept.seen).count();
-        let next = self.post_office.next_uid();
+        let (next, validity) = (self.post_office.next_uid(), self.post_office.uid_validity);
         self.line(&format!(
-            "* STATUS INBOX (MESSAGES {} RECENT 0 UIDNEXT {next} UIDVALIDITY 1 UNSEEN {unseen})",
+            "* STATUS INBOX (MESSAGES {} RECENT 0 UIDNEXT {next} UIDVALIDITY {validity} UNSEEN {unseen})",
             inbox.len(),
         ));
         done()

@@ -216,7 +216,7 @@ pub async fn start(
         Arc::clone(&clock),
         Arc::clone(&random),
     ));
-    let post_office = Arc::new(PostOffice::default());
+    let post_office = Arc::new(PostOffice::new(clock.now()));
     let site = Arc::new(Site::new(
         settings,
         Arc::clone(&board),

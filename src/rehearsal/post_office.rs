@@ -48,12 +48,22 @@ struct Shelf {
 }
 
 /// The mailbox.
-#[derive(Default)]
 pub(super) struct PostOffice {
     shelf: Mutex<Shelf>,
+    /// Says that numbers of mails mean the same as before: never the same after a restart, which
+    /// begins to count anew.
+    pub(super) uid_validity: u32,
 }
 
 impl PostOffice {
+    pub(super) fn new(now: Moment) -> Self {
+        let seconds = now.0 / 1000;
+        PostOffice {
+            shelf: Mutex::default(),
+            uid_validity: u32::try_from(seconds).unwrap_or(u32::MAX).max(1),
+        }
+    }
+
     fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }

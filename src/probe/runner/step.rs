@@ -11,14 +11,11 @@ use super::record::signed_out;
 use super::{Run, SignIn};
 use crate::domain::run::StepReport;
 use crate::domain::{Fault, Outcome, Why};
-use crate::probe::definition::{
-    Action, AwaitedMail, Choice, DocumentSpec, Part, Request, RequestBody, Step,
-};
+use crate::probe::definition::{Action, Choice, DocumentSpec, Part, Request, RequestBody, Step};
 use crate::probe::document;
 use crate::probe::error_pages::PageClass;
 use crate::probe::expect;
 use crate::probe::form::{Body, Change, Field, FieldValue, File};
-use crate::probe::mailbox::{MailError, MailQuery};
 use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
 use crate::probe::reach;
 use crate::probe::template::{Name, NoValue, Scope, Template};
@@ -353,42 +350,7 @@ impl<P: Page> Run<'_, P> {
         }
     }
 
-    async fn await_mail(&mut self, awaited: &AwaitedMail) -> Result<(), Trouble> {
-        let Some(mailbox) = &self.tools.mailbox else {
-            let message = "no mailbox is configured".to_owned();
-            return Err(Trouble::Ours(Why::NotConfigured, message));
-        };
-        let query = MailQuery {
-            to: self.expand(&awaited.to)?,
-            subject: self.expand(&awaited.subject)?,
-            since: self.started_at,
-        };
-        let mail = mailbox
-            .wait_for(&query, awaited.within)
-            .await
-            .map_err(|error| match error {
-                MailError::Missing { .. } => Trouble::Site(Fault::MailMissing, error.to_string()),
-                _ => Trouble::Ours(Why::Ourselves, error.to_string()),
-            })?;
-        for text in &awaited.text {
-            let text = self.expand(text)?;
-            if !mail.text.contains(&text) {
-                let message = format!("the mail does not say \"{text}\"");
-                return Err(Trouble::Site(Fault::Content, message));
-            }
-        }
-        for (name, regex) in &awaited.capture {
-            let Some(found) = expect::matched(regex, &mail.text) else {
-                let message =
-                    format!("`{name}` cannot be taken: nothing in the mail fits `{regex}`");
-                return Err(Trouble::Site(Fault::Content, message));
-            };
-            self.scope.captured.insert(name.clone(), found);
-        }
-        Ok(())
-    }
-
-    fn expand(&self, template: &Template) -> Result<String, Trouble> {
+    pub(super) fn expand(&self, template: &Template) -> Result<String, Trouble> {
         template
             .expand(&self.scope)
             .map_err(|error| no_value(&error))
