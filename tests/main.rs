@@ -16,6 +16,7 @@ mod harness;
 mod alerts;
 mod browser_pool;
 mod config_file;
+mod config_keys;
 mod conformance;
 mod definitions;
 mod detector;

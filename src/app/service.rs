@@ -455,7 +455,11 @@ impl Service {
     fn tools(&self) -> anyhow::Result<Tools> {
         let probe = &self.config.probe;
         let mailbox = match &self.config.mailbox.url {
-            Some(url) => Some(Arc::new(ImapMailbox::parse(url.reveal())?)),
+            Some(url) => {
+                let mailbox = ImapMailbox::parse(url.reveal())?;
+                let mailbox = mailbox.looking_every(self.config.mailbox.look_every);
+                Some(Arc::new(mailbox))
+            }
             None => None,
         };
         let rate = politeness::Rate {

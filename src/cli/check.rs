@@ -397,7 +397,13 @@ fn tools(
         None => std::env::var("SIAGA_MAILBOX").ok(),
     };
     let mailbox = match mailbox {
-        Some(url) => Some(Arc::new(ImapMailbox::parse(&url)?)),
+        Some(url) => {
+            let mut mailbox = ImapMailbox::parse(&url)?;
+            if let Some(config) = config {
+                mailbox = mailbox.looking_every(config.mailbox.look_every);
+            }
+            Some(Arc::new(mailbox))
+        }
         None => None,
     };
     let evidence = folder.map(Folder::store).transpose()?;
