@@ -121,6 +121,14 @@ impl<'h> Found<'h> {
                 rest = after(rest, "-->");
                 continue;
             }
+            // Other markup that says nothing is a comment to browsers.
+            let is_bogus = rest[1..].starts_with(['!', '?'])
+                || rest.starts_with("</")
+                    && !rest[2..].starts_with(|c: char| c.is_ascii_alphabetic());
+            if is_bogus {
+                rest = after(rest, ">");
+                continue;
+            }
             let opens = !rest.starts_with("</");
             let name = tag_name(rest[1..].trim_start_matches('/'));
             if name.is_empty() && !rest[1..].starts_with(['/', '!', '?']) {
@@ -151,7 +159,9 @@ impl<'h> Found<'h> {
                     if kind == Kind::Title && self.title.is_empty() {
                         self.title = inside;
                     }
+                    // What has no box parts no words.
                     rest = behind;
+                    continue;
                 }
                 _ => rest = behind,
             }

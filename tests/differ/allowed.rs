@@ -39,6 +39,23 @@ const KNOWN: &[Known] = &[
         why: "bytes that nobody decodes are no text; how noise is shown is no matter",
     },
     Known {
+        of: Case::is_undecodable_error,
+        what: ALL,
+        why: "of an error whose body cannot be decoded Chromium shows a page of its own, and its \
+              status is the site's; to us the body is at fault",
+    },
+    Known {
+        of: |case| case.says("application/xhtml+xml") && case.is_cut(),
+        what: ALL,
+        why: "of XML that breaks off we read what can be read, Chromium shows an error",
+    },
+    Known {
+        of: Case::refreshes_itself,
+        what: ALL,
+        why: "a page that loads itself anew is one page to us; how often it was loaded in a browser \
+              depends on when it was looked at",
+    },
+    Known {
         of: |case| case.says("value='12024-"),
         what: ALL,
         why: "years beyond 9999 are no dates to our library",

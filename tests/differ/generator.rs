@@ -102,10 +102,39 @@ impl Case {
     pub(super) fn is_undeclared(&self) -> bool {
         self.routes.iter().any(|route| {
             let mut parts = route.body.iter().chain(&route.headers);
-            let is_told = parts.any(|part| part.to_ascii_lowercase().contains("charset"));
+            let is_told = parts.any(|part| {
+                let part = part.to_ascii_lowercase().replace("accept-charset", "");
+                part.contains("charset")
+            });
             let is_marked = !matches!(route.encoding, Charset::Of(_));
             !is_told && !is_marked && !route.body.concat().is_ascii()
         })
+    }
+
+    /// Whether an answer with an error status says that it is encoded, and is not.
+    pub(super) fn is_undecodable_error(&self) -> bool {
+        self.routes.iter().any(|route| {
+            let says = |line: &String| line.starts_with("Content-Encoding: gzip");
+            let is_error = route.status.starts_with(['4', '5']);
+            is_error && route.codings.is_empty() && route.headers.iter().any(says)
+        })
+    }
+
+    /// Whether a page loads itself anew.
+    pub(super) fn refreshes_itself(&self) -> bool {
+        self.routes.iter().any(|route| {
+            let lines = ["Refresh: 0", "Refresh: 0;url="];
+            let in_header = route.headers.iter().any(|line| lines.contains(&&**line));
+            let body = route.body.concat();
+            in_header || body.contains("content=\"0\"") || body.contains("content=\"0;url=\"")
+        })
+    }
+
+    /// Whether an answer breaks off.
+    pub(super) fn is_cut(&self) -> bool {
+        self.routes
+            .iter()
+            .any(|route| route.codings.contains(&"cut"))
     }
 
     /// Whether an answer has a line that names no coding, and a body that is encoded.

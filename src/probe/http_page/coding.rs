@@ -11,9 +11,6 @@ const BROTLI_BUFFER: usize = 4096;
 /// The most codings that are undone one after the other.
 const MAX_CODINGS: usize = 4;
 
-/// What gzip begins with.
-const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
-
 #[derive(Clone, Copy)]
 enum Coding {
     Gzip,
@@ -91,8 +88,6 @@ fn codings(headers: &HeaderMap) -> Vec<Coding> {
 
 fn undo(coding: Coding, body: &[u8], limit: u64) -> (Vec<u8>, Option<CodingError>) {
     match coding {
-        // What does not begin as gzip is shown as it came.
-        Coding::Gzip if !body.starts_with(&GZIP_MAGIC) => (body.to_vec(), None),
         Coding::Gzip => read(GzDecoder::new(body), limit),
         Coding::Brotli => read(brotli::Decompressor::new(body, BROTLI_BUFFER), limit),
         // Half of the servers that say so send it without its wrapping.

@@ -107,7 +107,7 @@ pub(super) fn read(page: &Html) -> VisibleText {
                         || shown
                             .display
                             .unwrap_or_else(|| has_box_by_itself(reference));
-                    if !is_inline(name) {
+                    if !is_inline(name) && !is_unread(name) {
                         text.part();
                     }
                     let is_for_search = element
@@ -142,7 +142,7 @@ pub(super) fn read(page: &Html) -> VisibleText {
                 if let Node::Element(element) = node.value()
                     && skipped.is_none()
                 {
-                    if !is_inline(element.name()) {
+                    if !is_inline(element.name()) && !is_unread(element.name()) {
                         text.part();
                     }
                     if !was_skipped {
