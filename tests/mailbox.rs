@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use siaga::domain::{Clock as _, Moment};
@@ -63,6 +64,7 @@ impl Dovecot {
              ssl = yes\nssl_cert = <{run}/cert.pem\nssl_key = <{run}/key.pem\n\
              mail_location = maildir:{run}/mail\nfirst_valid_uid = 1\n{unprivileged}\
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
+             namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n\
              userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={run}/mail\n}}\n\
              service imap-login {{\n  inet_listener imap {{\n    port = {plain}\n  }}\n\
              \x20 inet_listener imaps {{\n    port = {tls}\n  }}\n}}\n",
@@ -378,6 +380,99 @@ async fn encrypted_with_a_certificate_that_is_trusted_and_not_otherwise() {
 }
 
 #[tokio::test]
+async fn starttls_is_demanded_and_nothing_is_said_in_clear() {
+    let dovecot = Dovecot::start();
+    let ca = dovecot.folder.path().join("ca.pem");
+    let url = |port| {
+        let ca = ca.display();
+        format!("imap://probe:{IN_URL}@localhost:{port}/?starttls=1&ca={ca}")
+    };
+    let mailbox = quick(&url(dovecot.plain));
+    let before = mailbox.position().await.unwrap();
+    let text = notice("probe+a1@example.org", "Kode billing", "1");
+    dovecot.deliver("1", &text, SystemClock.now());
+    let found = mailbox.wait_for(&query(before), LONG).await;
+    assert!(found.is_ok(), "{found:?} {}", dovecot.log());
+    // A certificate that is not trusted, and then somebody in between who takes STARTTLS away.
+    let plain = dovecot.plain;
+    let untrusted = format!("imap://probe:{IN_URL}@localhost:{plain}/?starttls=1");
+    let error = quick(&untrusted).position().await.unwrap_err();
+    assert!(matches!(error, MailError::Unreachable(_)), "{error:?}");
+    for greeting in ["* OK ready\r\n", "* PREAUTH welcome\r\n"] {
+        for answer in [
+            "TAG BAD no\r\n",
+            "TAG NO no\r\n",
+            "TAG OK go\r\n* OK go\r\n",
+            "",
+        ] {
+            let (port, said) = without_starttls(greeting, answer);
+            assert!(quick(&url(port)).position().await.is_err(), "{answer:?}");
+            let said = said.lock().unwrap();
+            assert!(said.windows(8).any(|part| part == b"STARTTLS"));
+            let login = said.windows(5).any(|part| part == b"LOGIN");
+            assert!(!login && !String::from_utf8_lossy(&said).contains("p@ss"));
+        }
+    }
+}
+
+/// A server that answers STARTTLS with this and does not encrypt. Gives what it was told.
+fn without_starttls(greeting: &'static str, answer: &'static str) -> (u16, Arc<Mutex<Vec<u8>>>) {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&said);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.write_all(greeting.as_bytes());
+            let mut bytes = [0; 4096];
+            let mut command = String::new();
+            while let Ok(length @ 1..) = connection.read(&mut bytes) {
+                heard.lock().unwrap().extend_from_slice(&bytes[..length]);
+                command += &String::from_utf8_lossy(&bytes[..length]);
+                if !command.ends_with("STARTTLS\r\n") {
+                    continue;
+                }
+                let tag = command.split(' ').next().unwrap();
+                let _ = connection.write_all(answer.replace("TAG", tag).as_bytes());
+                if answer.is_empty() {
+                    break;
+                }
+            }
+        }
+    });
+    (port, said)
+}
+
+#[tokio::test]
+async fn a_folder_may_have_letters_beyond_ascii() {
+    let dovecot = Dovecot::start();
+    // As the server keeps them on disk.
+    for (name, on_disk) in [
+        ("Отправленные", "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-"),
+        ("台北/日本語", "&U,BTFw-.&ZeVnLIqe-"),
+        ("Surat & 😀 café", "Surat &- &2D3eAA- caf&AOk-"),
+    ] {
+        let url = format!("imap://probe:{IN_URL}@127.0.0.1:{}/{name}", dovecot.plain);
+        let missing = quick(&url).position().await.unwrap_err();
+        assert!(
+            matches!(missing, MailError::Refused(_)),
+            "{name}: {missing:?}"
+        );
+        for part in ["", "new", "cur", "tmp"] {
+            let path = dovecot.path(&format!(".{on_disk}"), part);
+            fs::create_dir(&path).unwrap();
+            if fs::metadata(dovecot.folder.path()).unwrap().uid() == 0 {
+                chown(path, Some(65_534), Some(65_534)).unwrap();
+            }
+        }
+        let found = quick(&url).position().await;
+        assert!(found.is_ok(), "{name}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_our_fault_and_final() {
     let dovecot = Dovecot::start();
     let url = format!("imap://probe:wrong@127.0.0.1:{}/", dovecot.plain);
@@ -433,6 +528,7 @@ fn addresses_of_mailboxes_are_read_and_refused_clearly() {
         ImapMailbox::parse(&format!("imap://a:b@{local}/")).unwrap();
     }
     assert!(ImapMailbox::parse("imap://a:b@mail.example.org/?plain=1").is_ok());
+    assert!(ImapMailbox::parse("imap://a:b@mail.example.org/?starttls=1").is_ok());
     for (url, told) in [
         ("imap://me:s3cret@mail.example.org/", "is not encrypted"),
         (
@@ -451,6 +547,18 @@ fn addresses_of_mailboxes_are_read_and_refused_clearly() {
         (
             "imaps://me:s3cret@mail.example.org/?ca=/nowhere.pem",
             "/nowhere.pem",
+        ),
+        (
+            "imaps://me:s3cret@mail.example.org/?starttls=1",
+            "goes with imap://",
+        ),
+        (
+            "imap://me:s3cret@localhost/?starttls=1&plain=1",
+            "without `plain`",
+        ),
+        (
+            "imap://me:s3cret@mail.example.org/?starttls=0",
+            "unknown option",
         ),
         ("s3cret", "is none"),
     ] {

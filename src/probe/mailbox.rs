@@ -1,6 +1,7 @@
 //! Owns: waiting for a mail in an IMAP mailbox. It only looks: nothing is marked or moved.
 //! Must not know: flows, and what the mail is good for.
 
+mod folder;
 mod mail;
 
 use std::collections::HashSet;
@@ -98,6 +99,8 @@ pub struct ImapMailbox {
     host: Host<String>,
     port: u16,
     tls: Option<TlsConnector>,
+    /// Whether TLS begins by a command, after the greeting in clear.
+    starttls: bool,
     user: String,
     password: String,
     folder: String,
@@ -107,7 +110,11 @@ pub struct ImapMailbox {
 
 impl fmt::Debug for ImapMailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls.is_some() { "imaps" } else { "imap" };
+        let scheme = match (&self.tls, self.starttls) {
+            (None, _) => "imap",
+            (Some(_), false) => "imaps",
+            (Some(_), true) => "imap+starttls",
+        };
         let ImapMailbox {
             host, port, folder, ..
         } = self;
@@ -116,9 +123,10 @@ impl fmt::Debug for ImapMailbox {
 }
 
 impl ImapMailbox {
-    /// Reads `imaps://user:password@host[:port]/[folder]`. `imap://` goes unencrypted, and so
-    /// only to this machine, unless `?plain=1` insists. `?ca=FILE` trusts the certificates of
-    /// a PEM file in place of the public ones. No message repeats the password.
+    /// Reads `imaps://user:password@host[:port]/[folder]`. `imap://` with `?starttls=1` encrypts by
+    /// STARTTLS before anything of ours is said, or fails. `imap://` without goes unencrypted,
+    /// and so only to this machine, unless `?plain=1` insists. `?ca=FILE` trusts the certificates
+    /// of a PEM file in place of the public ones. No message repeats the password.
     pub fn parse(url: &str) -> Result<Self, MailError> {
         let wrong = |what: &str| MailError::Unusable(format!("the mailbox's address {what}"));
         let url = Url::parse(url)
@@ -128,10 +136,11 @@ impl ImapMailbox {
             Some(Ok(host)) => host,
             _ => return Err(wrong("has no host")),
         };
-        let (mut plain, mut ca) = (false, None);
+        let (mut plain, mut starttls, mut ca) = (false, false, None);
         for (key, value) in url.query_pairs() {
             match (&*key, &*value) {
                 ("plain", "1") => plain = true,
+                ("starttls", "1") => starttls = true,
                 ("ca", file) => ca = Some(file.to_owned()),
                 _ => return Err(wrong(&format!("has an unknown option `{key}`"))),
             }
@@ -141,10 +150,20 @@ impl ImapMailbox {
             Host::Ipv4(ip) => IpAddr::from(*ip).is_loopback(),
             Host::Ipv6(ip) => IpAddr::from(*ip).is_loopback(),
         };
+        if starttls && (plain || url.scheme() != "imap") {
+            return Err(wrong(
+                "has `starttls`, which goes with imap:// and without `plain`",
+            ));
+        }
         let (tls, usual_port) = match url.scheme() {
+            "imap" if starttls => (Some(connector(ca.as_deref())?), 143),
             "imaps" => (Some(connector(ca.as_deref())?), 993),
             "imap" if local || plain => (None, 143),
-            "imap" => return Err(wrong("is not encrypted: write imaps://, or add ?plain=1")),
+            "imap" => {
+                return Err(wrong(
+                    "is not encrypted: write imaps://, or add ?starttls=1 (or ?plain=1)",
+                ));
+            }
             _ => {
                 return Err(wrong(
                     "must begin with imaps:// (or imap:// to this machine)",
@@ -162,6 +181,7 @@ impl ImapMailbox {
             host,
             port: url.port().unwrap_or(usual_port),
             tls,
+            starttls,
             user,
             password,
             folder: if folder.is_empty() {
@@ -333,7 +353,7 @@ impl ImapMailbox {
         &self,
         session: &mut Session<Box<dyn Wire>>,
     ) -> Result<MailboxPosition, MailError> {
-        let examine = format!("EXAMINE {}", quoted(&self.folder)?);
+        let examine = format!("EXAMINE {}", folder::quoted(&self.folder)?);
         let (mut uid_validity, mut uid_next, mut mails) = (0, None, 0);
         self.exchange(session, &examine, |answer| match answer {
             Response::Data { outcome, .. } => match outcome.code {
@@ -376,24 +396,28 @@ impl ImapMailbox {
             .await
             .map_err(|_| self.too_slow())?
             .map_err(unreachable)?;
-        let wire: Box<dyn Wire> = match &self.tls {
-            None => Box::new(tcp),
-            Some(tls) => {
-                let name = ServerName::try_from(address.0.to_owned())
-                    .map_err(|e| MailError::Unusable(e.to_string()))?;
-                let tls = timeout(self.patience, tls.connect(name, tcp))
+        let client = match &self.tls {
+            None => self.greeted(Box::new(tcp)).await?,
+            Some(tls) if self.starttls => {
+                let mut clear = self.greeted(Box::new(tcp)).await?;
+                let asked = clear.run_command_and_check_ok("STARTTLS", None);
+                timeout(self.patience, asked)
                     .await
                     .map_err(|_| self.too_slow())?
-                    .map_err(unreachable)?;
-                Box::new(tls)
+                    .map_err(|error| match told(error) {
+                        MailError::Refused(words) => {
+                            MailError::Refused(format!("it does not do STARTTLS: {words}"))
+                        }
+                        error => error,
+                    })?;
+                // What came in clear behind the answer is forgotten with this client.
+                Client::new(self.encrypted(tls, clear.into_inner()).await?)
+            }
+            Some(tls) => {
+                let wire = self.encrypted(tls, Box::new(tcp)).await?;
+                self.greeted(wire).await?
             }
         };
-        let mut client = Client::new(wire);
-        timeout(self.patience, client.read_response())
-            .await
-            .map_err(|_| self.too_slow())?
-            .map_err(unreachable)?
-            .ok_or_else(|| MailError::Unreachable("it hangs up at once".to_owned()))?;
         let signed_in = timeout(self.patience, client.login(&self.user, &self.password))
             .await
             .map_err(|_| self.too_slow())?;
@@ -403,6 +427,31 @@ impl ImapMailbox {
             }
             error => told(error),
         })
+    }
+
+    async fn encrypted(
+        &self,
+        tls: &TlsConnector,
+        wire: Box<dyn Wire>,
+    ) -> Result<Box<dyn Wire>, MailError> {
+        let host = self.host.to_string();
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(|e| MailError::Unusable(e.to_string()))?;
+        let tls = timeout(self.patience, tls.connect(name, wire))
+            .await
+            .map_err(|_| self.too_slow())?
+            .map_err(|error| MailError::Unreachable(error.to_string()))?;
+        Ok(Box::new(tls))
+    }
+
+    async fn greeted(&self, wire: Box<dyn Wire>) -> Result<Client<Box<dyn Wire>>, MailError> {
+        let mut client = Client::new(wire);
+        timeout(self.patience, client.read_response())
+            .await
+            .map_err(|_| self.too_slow())?
+            .map_err(|error| MailError::Unreachable(error.to_string()))?
+            .ok_or_else(|| MailError::Unreachable("it hangs up at once".to_owned()))?;
+        Ok(client)
     }
 
     /// One command, with what the server answers before it says that it is done. The ready
@@ -464,19 +513,6 @@ fn told(error: Error) -> MailError {
 
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Wire for T {}
-
-fn quoted(folder: &str) -> Result<String, MailError> {
-    if folder
-        .bytes()
-        .any(|b| b.is_ascii_control() || !b.is_ascii())
-    {
-        return Err(MailError::Unusable(
-            "the mailbox's folder has characters other than ASCII".to_owned(),
-        ));
-    }
-    let escaped = folder.replace('\\', "\\\\").replace('"', "\\\"");
-    Ok(format!("\"{escaped}\""))
-}
 
 fn connector(ca: Option<&str>) -> Result<TlsConnector, MailError> {
     let mut roots = RootCertStore::empty();
