@@ -25,6 +25,8 @@ struct Jar {
     store: cookie_store::CookieStore,
     /// When each was first set, by domain, path and name: the older goes first.
     born: HashMap<(String, String, String), u64>,
+    /// How many were set anew so far.
+    count: u64,
 }
 
 impl Cookies {
@@ -80,11 +82,11 @@ impl Jar {
         let key = (domain, String::from(&cookie.path), cookie.name().to_owned());
         let is_known = self.store.contains(&key.0, &key.1, &key.2);
         if !is_known {
-            let next = self.born.len() as u64;
-            if next >= MAX_COOKIES {
+            if self.count >= MAX_COOKIES {
                 return;
             }
-            self.born.insert(key, next);
+            self.born.insert(key, self.count);
+            self.count += 1;
         }
         let _ = self.store.insert(cookie, url);
     }

@@ -503,10 +503,16 @@ fn options(select: ElementRef<'_>) -> Vec<ElementRef<'_>> {
         .collect()
 }
 
+/// An option's text as browsers take it: only white space of ASCII is folded.
+fn words_of(option: ElementRef<'_>) -> String {
+    let text: String = option.text().collect();
+    text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn option_value(option: ElementRef<'_>) -> String {
     option
         .attr("value")
-        .map_or_else(|| text_of(option), str::to_owned)
+        .map_or_else(|| words_of(option), str::to_owned)
 }
 
 fn option_label(option: ElementRef<'_>) -> String {
