@@ -313,6 +313,7 @@ fn simulate(
                 }),
             evidence: Vec::new(),
             cleanup: false,
+            proves_nothing: false,
         });
         at = at + Duration::from_millis(took);
     }

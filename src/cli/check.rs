@@ -475,6 +475,10 @@ fn took(step: &StepReport) -> String {
     }
 }
 
+/// Below the line of a step that passes whatever becomes of what it does.
+const PROVES_NOTHING: &str = "\n  this proves nothing: all that the step expects was there before it \
+    acted; expect what only comes of it";
+
 /// One step, one line.
 fn line(step: &StepReport, is_said: bool) -> String {
     let (mark, component, took) = (mark(step.outcome), component(step), took(step));
@@ -487,7 +491,11 @@ fn line(step: &StepReport, is_said: bool) -> String {
         }
         line.push_str(&one_line(message));
     }
-    line.trim_end().to_owned()
+    let mut line = line.trim_end().to_owned();
+    if step.proves_nothing {
+        line.push_str(PROVES_NOTHING);
+    }
+    line
 }
 
 /// The run in one sentence.

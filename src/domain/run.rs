@@ -153,6 +153,10 @@ pub struct StepReport {
     pub evidence: Vec<EvidenceRef>,
     /// Whether this step cleans up: it speaks for no component.
     pub cleanup: bool,
+    /// Whether all that it expects held on the page that it began on, so that it would have passed
+    /// where what it did came to nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proves_nothing: bool,
 }
 
 /// One rung of a ladder: which size and kind was tried, and what the site did.

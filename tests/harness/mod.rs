@@ -505,6 +505,7 @@ impl Run {
             front_end: None,
             evidence: Vec::new(),
             cleanup: false,
+            proves_nothing: false,
         });
         let gravity = siaga::domain::run::gravity;
         if gravity(outcome) > gravity(self.0.outcome) {

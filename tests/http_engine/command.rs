@@ -67,6 +67,56 @@ async fn run(text: &str, secret: Option<&str>, arguments: &[&str]) -> Ended {
     }
 }
 
+const MENU: &str = r#"
+name = "Menu"
+every = "1m"
+
+[[step]]
+name = "Home"
+component = "website"
+visit = "/"
+expect = { text = "Menu" }
+
+[[step]]
+name = "Anything"
+component = "website"
+click = "a[href='/']"
+expect = { text = "Menu", status = 200 }
+
+[[step]]
+name = "List"
+component = "website"
+click = "a[href='/list']"
+expect = { text = ["Menu", "Nothing here"] }
+"#;
+
+#[tokio::test]
+async fn an_expectation_that_held_before_the_step_acted_is_told() {
+    let server = plain(|request| match request.path() {
+        "/list" => page("<p>Menu</p><p>Nothing here</p>"),
+        _ => page("<p>Menu</p><a href=/list>List</a><a href=/>Home</a>"),
+    })
+    .await;
+    let told = check(MENU, &server.url, None, &[]).await;
+    assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+    let lines: Vec<&str> = told.out.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", told.out);
+    assert!(lines[1].starts_with("✓ Anything"), "{}", lines[1]);
+    assert!(
+        lines[2].starts_with("  this proves nothing: "),
+        "{}",
+        lines[2]
+    );
+    let json = check(MENU, &server.url, None, &["--json"]).await;
+    let report: RunReport = serde_json::from_str(&json.out).unwrap();
+    let empty: Vec<bool> = report
+        .steps
+        .iter()
+        .map(|step| step.proves_nothing)
+        .collect();
+    assert_eq!(empty, [false, true, false]);
+}
+
 #[tokio::test]
 async fn it_ends_as_the_run_did() {
     let server = plain(

@@ -344,6 +344,7 @@ pub(super) fn untouched(
         front_end: None,
         evidence: Vec::new(),
         cleanup: false,
+        proves_nothing: false,
     }
 }
 

@@ -42,6 +42,7 @@ impl<P: Page> Run<'_, P> {
             .ladder
             .as_ref()
             .is_some_and(|ladder| ladder.step == step.name);
+        let held_before = self.holds_already(step, before.as_deref());
         let carried_out = if is_rung {
             Box::pin(self.climb(step, before.clone())).await
         } else {
@@ -51,10 +52,11 @@ impl<P: Page> Run<'_, P> {
         self.left = self
             .left
             .saturating_sub(took.saturating_sub(step.waiting()));
-        let report = self
+        let mut report = self
             .record(step, carried_out, before.as_ref(), started_at, took)
             .await;
         let passed = matches!(report.outcome, Outcome::Passed | Outcome::Slow);
+        report.proves_nothing = passed && held_before;
         if passed && self.document.is_some() {
             self.settle_document().await;
         }
@@ -62,6 +64,18 @@ impl<P: Page> Run<'_, P> {
             sign_in.done |= passed && signs_in(step, &self.flow.needs);
         }
         report
+    }
+
+    /// Whether what a step expects of what it presses is there before it does. What is visited or
+    /// requested is a page of its own, and a step that only waits may begin where it ends.
+    fn holds_already(&self, step: &Step, before: Option<&Snapshot>) -> bool {
+        let loads = |action: &Action| matches!(action, Action::Visit(_) | Action::Request(_));
+        let presses = !step.actions.is_empty() && !step.actions.iter().any(loads);
+        presses
+            && step.mail.is_none()
+            && !step.expect.is_empty()
+            && before
+                .is_some_and(|page| expect::check(&step.expect, page, None, &self.scope).is_ok())
     }
 
     /// One try of a step, with `rung` in place of the document that it uploads. `before` is the
