@@ -662,7 +662,7 @@ pub(super) fn cookies(choices: &mut Choices) -> Case {
         if choices.once_in(12) {
             page.headers.push(format!(
                 "Set-Cookie: long={}",
-                "x".repeat(choices.pick(&[&4000_usize, &4092, &4093, &5000]) + 0)
+                "x".repeat(*choices.pick(&[&4000_usize, &4092, &4093, &5000]))
             ));
         }
         page
