@@ -33,6 +33,9 @@ const DEFAULT: &str = "info,sqlx=warn,hyper=warn,h2=warn,lettre=warn,html5ever=e
 /// The variable of the environment that changes it, in `tracing`'s own words:
 /// `SIAGA_LOG=debug`, `SIAGA_LOG=info,siaga::probe=trace`.
 pub const VARIABLE: &str = "SIAGA_LOG";
+/// What is never logged, whatever the variable says: this part of the IMAP library writes out
+/// every command that it sends, and so the mailbox's password.
+const NEVER: &str = "async_imap::imap_stream=off";
 
 /// Starts logging to the error stream; every line passes [`redacted`] and
 /// [`one_line`]. Call it once.
@@ -41,9 +44,7 @@ pub const VARIABLE: &str = "SIAGA_LOG";
 /// Where the variable cannot be understood, or logging was started before.
 pub fn init(format: Format) -> anyhow::Result<()> {
     let wanted = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
-    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
-        anyhow::anyhow!("{VARIABLE} is not understood ({error}); write for example `info`")
-    })?;
+    let filter = filter(&wanted)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // Colours would stand between names and values, where they keep `redacted` from seeing them.
@@ -54,6 +55,17 @@ pub fn init(format: Format) -> anyhow::Result<()> {
         Format::Json => lines.json().flatten_event(true).try_init(),
     }
     .map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
+}
+
+/// What is logged where the variable says this.
+///
+/// # Errors
+/// Where it cannot be understood.
+pub fn filter(wanted: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(wanted).map_err(|error| {
+        anyhow::anyhow!("{VARIABLE} is not understood ({error}); write for example `info`")
+    })?;
+    Ok(filter.add_directive(NEVER.parse()?))
 }
 
 /// Where log lines go, redacted on the way, with what would control a terminal written out.

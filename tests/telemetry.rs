@@ -23,7 +23,7 @@ use siaga::domain::printable::one_line;
 use siaga::domain::{Fault, Moment, Outcome, RunReport};
 use siaga::notify::Attempt;
 use siaga::store::outbox;
-use siaga::telemetry::{Metrics, Redacting, redacted};
+use siaga::telemetry::{self, Metrics, Redacting, redacted};
 use siaga::web::operations::{self, Operations, measured, route_class};
 use tower::ServiceExt;
 
@@ -658,4 +658,21 @@ fn log_lines_pass_the_net_and_stay_json() {
         (line["message"].as_str(), line["level"].as_str()),
         (Some("a line with €"), Some("WARN"))
     );
+}
+
+#[test]
+fn what_is_sent_to_a_mailbox_is_never_logged() {
+    for wanted in [
+        "info",
+        "trace",
+        "async_imap=trace",
+        "trace,async_imap::imap_stream=trace",
+    ] {
+        let filter = telemetry::filter(wanted).unwrap().to_string();
+        let (off, on) = (
+            "async_imap::imap_stream=off",
+            "async_imap::imap_stream=trace",
+        );
+        assert!(filter.contains(off) && !filter.contains(on), "{filter}");
+    }
 }
