@@ -227,10 +227,12 @@ impl Drawer {
     pub async fn draw(&self, picture: Vec<u8>, reader: Reader) -> Result<Drawn, PictureError> {
         let header = Header::read(&picture)?;
         let charged = header.charged_kib(reader, picture.len() as u64);
-        let memory = match charged {
-            ..=SMALL_KIB => &self.small,
-            ..=LARGE_KIB => &self.large,
-            _ => return Err(Unfit::TooManyPixels.into()),
+        let memory = if charged <= SMALL_KIB {
+            &self.small
+        } else if charged <= LARGE_KIB {
+            &self.large
+        } else {
+            return Err(Unfit::TooManyPixels.into());
         };
         let taking = Arc::clone(memory).acquire_many_owned(charged);
         let Ok(Ok(memory)) = timeout(MEMORY_TIMEOUT, taking).await else {

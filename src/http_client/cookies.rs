@@ -171,11 +171,14 @@ fn accepted(line: &str, url: &Url) -> Option<String> {
         beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
     };
     let is_trusted = is_trusted(url);
-    let refused = is_secure && !is_trusted
-        || is_everywhere && !is_secure
-        || has_prefix("__Secure-") && !(is_secure && is_trusted)
-        || has_prefix("__Host-") && !(is_secure && is_trusted && domain.is_empty() && path == "/")
-        || name.is_empty() && (has_prefix("__Secure-") || has_prefix("__Host-"));
+    let (is_of_secure, is_of_host) = (has_prefix("__Secure-"), has_prefix("__Host-"));
+    let lacks_security = match is_secure {
+        true => !is_trusted,
+        false => is_everywhere || is_of_secure || is_of_host,
+    };
+    let refused = lacks_security
+        || is_of_host && !(domain.is_empty() && path == "/")
+        || name.is_empty() && (is_of_secure || is_of_host);
     if refused {
         return None;
     }
