@@ -14,7 +14,7 @@ const EFFECTS: &[(&str, &str, &str)] = &[
     (
         "server.listen",
         "app/service.rs",
-        "TcpListener::bind(self.config.server.listen)",
+        "listen(self.config.server.listen)",
     ),
     (
         "server.operations_listen",
