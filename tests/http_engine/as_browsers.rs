@@ -57,7 +57,7 @@ async fn forms_that_browsers_hold_back_are_not_sent() {
         "<input id=a name=a type=number max=3 value=4>",
         "<input id=a name=a type=number min=0 value=1.5>",
         "<input id=a name=a type=date min=2024-03-01 value=2024-02-29>",
-        "<input id=a name=a type=time value=12:30:15>",
+        "<input id=a name=a type=time min=12:00 value=12:30:15>",
         "<input id=a name=a type=checkbox required>",
         "<input id=a name=a type=radio required>",
         "<input id=a name=a type=file required>",

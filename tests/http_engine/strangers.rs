@@ -169,9 +169,13 @@ async fn a_sign_in_that_failed_is_told_in_the_sites_words_and_loses_no_session()
 
 #[tokio::test]
 async fn a_refused_upload_is_told_in_the_sites_words() {
+    const FORM: &str = "<form id=f method=post enctype=multipart/form-data>\
+        <input id=u type=file name=u></form>";
     let server = plain(|request| match request.method() {
-        "POST" => page("<p class=errorlist>This file is too big (300.0 KB).</p>"),
-        _ => page("<form id=f method=post enctype=multipart/form-data><input id=u type=file name=u></form>"),
+        "POST" => page(&format!(
+            "<p class=errorlist>This file is too big (300.0 KB).</p>{FORM}"
+        )),
+        _ => page(FORM),
     })
     .await;
     let steps = r##"
@@ -187,7 +191,7 @@ async fn a_refused_upload_is_told_in_the_sites_words() {
     assert_eq!(report.outcome, Outcome::Failed(Fault::UploadRefused));
     assert_eq!(
         message(&report, 0),
-        "the document was refused: the page has no element `li.success`; \
+        "the document is refused: the page has no element `li.success`; \
          it complains: \"This file is too big (300.0 KB).\""
     );
 }

@@ -162,7 +162,10 @@ impl<P: Page> Run<'_, P> {
         }
         if let (Fault::Status | Fault::Content, Verdict::Complained(complaint)) = (fault, verdict) {
             let complaint = quoted(&complaint);
-            let message = format!("the document is refused: the page says {complaint}; {message}");
+            let message = match message.contains(&complaint) {
+                true => format!("the document is refused: {message}"),
+                false => format!("the document is refused: the page says {complaint}; {message}"),
+            };
             return (Trouble::Site(Fault::UploadRefused, message), None);
         }
         if let (Fault::Content, Some(status)) = (fault, page.status)
