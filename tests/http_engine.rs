@@ -6,6 +6,7 @@ mod as_browsers;
 mod command;
 mod forms;
 mod hostile;
+mod large_pages;
 mod rehearsed;
 mod runs;
 mod scheduled;

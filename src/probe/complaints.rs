@@ -5,9 +5,10 @@
 //! page was acted on: a notice that every page shows complains of nothing. Must not know: what
 //! follows from a complaint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
+use ego_tree::NodeId;
 use regex::Regex;
 use scraper::{ElementRef, Html, Selector};
 
@@ -65,11 +66,13 @@ pub fn new_complaint_about(
     before: &BTreeSet<String>,
     field: &Query,
 ) -> Option<String> {
+    let mut surroundings = None;
     joined(page, before, |html, element, text| {
-        match beside(html, element, field) {
+        let around = surroundings.get_or_insert_with(|| Surroundings::new(html, field));
+        match around.of(element) {
             Beside::Document => true,
             Beside::Another => false,
-            Beside::Unclear => names_document(text) || names_label(html, text, field),
+            Beside::Unclear => names_document(text) || around.is_named_in(text),
         }
     })
 }
@@ -83,7 +86,7 @@ pub fn has_field(page: &Snapshot, field: &Query) -> bool {
 fn joined(
     page: &Snapshot,
     before: &BTreeSet<String>,
-    fits: impl Fn(&Html, ElementRef<'_>, &str) -> bool,
+    mut fits: impl FnMut(&Html, ElementRef<'_>, &str) -> bool,
 ) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     each(page, |html, element, text| {
@@ -135,69 +138,111 @@ enum Beside {
     Unclear,
 }
 
-fn beside(html: &Html, complaint: ElementRef<'_>, field: &Query) -> Beside {
-    let (Some(fields), Some(forms)) = (Selector::parse(FIELDS).ok(), Selector::parse("form").ok())
-    else {
-        return Beside::Unclear;
-    };
-    let targets: Vec<_> = select(html, &field.selector).map(|e| e.id()).collect();
-    if let Some(id) = complaint.attr("id") {
-        let describes = |field: ElementRef<'_>| {
-            let named = |name| field.attr(name).unwrap_or_default().split_whitespace();
-            named("aria-describedby")
-                .chain(named("aria-errormessage"))
-                .any(|named| named == id)
-        };
-        let described = select(html, &fields).find(|field| describes(*field));
-        if let Some(described) = described {
-            return match targets.contains(&described.id()) {
-                true => Beside::Document,
-                false => Beside::Another,
-            };
-        }
-    }
-    let in_form = complaint
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .any(|e| e.value().name() == "form");
-    let around = complaint.ancestors().filter_map(ElementRef::wrap);
-    for (level, around) in around.enumerate() {
-        let name = around.value().name();
-        let is_page = matches!(name, "body" | "main" | "html");
-        if is_page || !in_form && (level >= MAX_LEVELS || around.select(&forms).next().is_some()) {
-            break;
-        }
-        let is_target = |element: ElementRef<'_>| targets.contains(&element.id());
-        let has_target = around
-            .descendants()
-            .any(|node| targets.contains(&node.id()));
-        let has_other = around.select(&fields).any(|field| !is_target(field));
-        match (has_target, has_other) {
-            (true, false) => return Beside::Document,
-            (false, true) => return Beside::Another,
-            (true, true) => return Beside::Unclear,
-            (false, false) if name == "form" => return Beside::Unclear,
-            (false, false) => {}
-        }
-    }
-    Beside::Unclear
+/// Where a page has the document's field and others, gathered once for all complaints of it: pages may
+/// nest deep and be long.
+struct Surroundings {
+    /// The elements that the document's field is, or stands in.
+    of_document: HashSet<NodeId>,
+    /// Those that another field is, or stands in.
+    of_others: HashSet<NodeId>,
+    /// Whether an id describes the document's field, or another; the first that names it counts.
+    described: HashMap<String, bool>,
+    /// The words on the labels of the document's field, in lower case.
+    labels: Vec<String>,
 }
 
-/// Whether a text names the field's own label.
-fn names_label(html: &Html, text: &str, field: &Query) -> bool {
-    let Some(labels) = Selector::parse("label").ok() else {
-        return false;
-    };
-    let text = text.to_lowercase();
-    select(html, &field.selector).any(|target| {
-        let id = target.attr("id");
-        let is_its = |label: &ElementRef<'_>| {
-            id.is_some() && label.attr("for") == id
-                || label.descendants().any(|node| node.id() == target.id())
+impl Surroundings {
+    fn new(html: &Html, field: &Query) -> Self {
+        let mut new = Surroundings {
+            of_document: HashSet::new(),
+            of_others: HashSet::new(),
+            described: HashMap::new(),
+            labels: Vec::new(),
         };
-        let label = select(html, &labels).find(is_its).map(text_of);
-        let label = label.unwrap_or_default().to_lowercase();
-        let label = label.trim_matches([' ', '*', ':']);
-        !label.is_empty() && text.contains(label)
-    })
+        let targets: Vec<_> = select(html, &field.selector).collect();
+        let is_target: HashSet<NodeId> = targets.iter().map(|target| target.id()).collect();
+        for target in &targets {
+            gather(&mut new.of_document, *target);
+        }
+        let fields = Selector::parse(FIELDS).ok();
+        for other in fields.iter().flat_map(|fields| select(html, fields)) {
+            let is_document = is_target.contains(&other.id());
+            if !is_document {
+                gather(&mut new.of_others, other);
+            }
+            for name in ["aria-describedby", "aria-errormessage"] {
+                let ids = other.attr(name).unwrap_or_default().split_whitespace();
+                for id in ids {
+                    new.described.entry(id.to_owned()).or_insert(is_document);
+                }
+            }
+        }
+        let target_ids: HashSet<&str> = targets.iter().filter_map(|e| e.attr("id")).collect();
+        let labels = Selector::parse("label").ok();
+        let labels = labels.iter().flat_map(|labels| select(html, labels));
+        new.labels = labels
+            .filter(|label| {
+                label.attr("for").is_some_and(|id| target_ids.contains(id))
+                    || new.of_document.contains(&label.id())
+            })
+            .take(MAX_MARKED)
+            .map(|label| {
+                let text = text_of(label).to_lowercase();
+                text.trim_matches([' ', '*', ':']).to_owned()
+            })
+            .filter(|label| !label.is_empty())
+            .collect();
+        new
+    }
+
+    fn of(&self, complaint: ElementRef<'_>) -> Beside {
+        let described = complaint.attr("id").and_then(|id| self.described.get(id));
+        match described {
+            Some(true) => return Beside::Document,
+            Some(false) => return Beside::Another,
+            None => {}
+        }
+        let around = || complaint.ancestors().filter_map(ElementRef::wrap);
+        let in_form = around().any(|element| element.value().name() == "form");
+        let forms = Selector::parse("form").ok();
+        for (level, around) in around().enumerate() {
+            let name = around.value().name();
+            let has_form = || {
+                forms
+                    .as_ref()
+                    .is_some_and(|forms| around.select(forms).next().is_some())
+            };
+            let is_page = matches!(name, "body" | "main" | "html");
+            if is_page || !in_form && (level >= MAX_LEVELS || has_form()) {
+                break;
+            }
+            let has_target = self.of_document.contains(&around.id());
+            let has_other = self.of_others.contains(&around.id());
+            match (has_target, has_other) {
+                (true, false) => return Beside::Document,
+                (false, true) => return Beside::Another,
+                (true, true) => return Beside::Unclear,
+                (false, false) if name == "form" => return Beside::Unclear,
+                (false, false) => {}
+            }
+        }
+        Beside::Unclear
+    }
+
+    /// Whether a text names the document's field by its label.
+    fn is_named_in(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.labels.iter().any(|label| text.contains(label))
+    }
+}
+
+/// Adds an element and all that it stands in.
+fn gather(into: &mut HashSet<NodeId>, element: ElementRef<'_>) {
+    // What is known already has its own surroundings in.
+    into.insert(element.id());
+    for around in element.ancestors() {
+        if !into.insert(around.id()) {
+            break;
+        }
+    }
 }

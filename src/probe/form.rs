@@ -5,13 +5,14 @@
 //! not know how requests are sent.
 
 mod controls;
+mod disabled;
 mod encoding;
 mod kinds;
 mod validity;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ego_tree::NodeId;
@@ -101,6 +102,7 @@ pub struct Dom {
     html: Html,
     owners: dom::Owners,
     ids: OnceCell<HashMap<String, NodeId>>,
+    barred: OnceCell<HashSet<NodeId>>,
     url: Url,
     base: Url,
     encoding: &'static Encoding,
@@ -126,6 +128,7 @@ impl Dom {
             html,
             owners,
             ids: OnceCell::new(),
+            barred: OnceCell::new(),
             url: url.clone(),
             base,
             encoding: UTF_8,
@@ -160,6 +163,11 @@ impl Dom {
             ids
         });
         ElementRef::wrap(self.html.tree.get(*ids.get(id)?)?)
+    }
+
+    /// The elements that disabled fieldsets disable.
+    fn barred(&self) -> &HashSet<NodeId> {
+        self.barred.get_or_init(|| disabled::barred(&self.html))
     }
 
     /// The one element that a selector means.
@@ -206,7 +214,7 @@ pub fn submit(
             &format!("{}, neither a form nor a submit button", what(element)),
         ));
     };
-    if button.is_some_and(|button| controls::is_disabled(button)) {
+    if button.is_some_and(|button| disabled::is_disabled(dom, button)) {
         return Err(unfit(query, "a disabled button"));
     }
     let changed = controls::Changed::new(dom, changes)?;

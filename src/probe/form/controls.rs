@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use hyper::body::Bytes;
 use scraper::{ElementRef, Selector};
 
+use super::disabled::is_disabled;
 use super::kinds::{is_fillable, kind, sanitized};
 use super::{
     Change, Dom, Field, FieldValue, File, FormError, ONLY_BY_ANOTHER, Query, too_long, unfit, what,
@@ -38,7 +39,7 @@ impl<'c> Changed<'c> {
                     if !matches!(kind(element), "checkbox" | "radio") {
                         return Err(unfit(query, &format!("{}, no checkbox", what(element))));
                     }
-                    usable(query, element)?;
+                    usable(dom, query, element)?;
                     if !on && kind(element) == "radio" {
                         return Err(unfit(query, ONLY_BY_ANOTHER));
                     }
@@ -52,7 +53,7 @@ impl<'c> Changed<'c> {
                             &format!("{}, which nobody can write into", what(element)),
                         ));
                     }
-                    usable(query, element)?;
+                    usable(dom, query, element)?;
                     if element.attr("readonly").is_some() {
                         return Err(unfit(query, "read-only"));
                     }
@@ -64,7 +65,7 @@ impl<'c> Changed<'c> {
                     if kind(element) != "file" {
                         return Err(unfit(query, &format!("{}, no file field", what(element))));
                     }
-                    usable(query, element)?;
+                    usable(dom, query, element)?;
                     changed.values.insert(element.id(), change);
                 }
             }
@@ -104,7 +105,7 @@ impl<'c> Changed<'c> {
         match found.as_slice() {
             [] => dom.only(query).map(drop),
             [select] if select.value().name() == "select" => {
-                usable(query, *select)?;
+                usable(dom, query, *select)?;
                 self.choose_options(query, *select, wanted)
             }
             buttons
@@ -112,16 +113,17 @@ impl<'c> Changed<'c> {
                     .iter()
                     .all(|b| matches!(kind(*b), "radio" | "checkbox")) =>
             {
+                let labels = labels(dom);
                 for wish in wanted {
                     let button = buttons.iter().find(|button| {
                         button.attr("value").unwrap_or("on") == wish
-                            || label_of(dom, **button).is_some_and(|label| label == *wish)
+                            || label_of(&labels, **button).is_some_and(|label| label == *wish)
                     });
                     let Some(button) = button else {
                         let has = buttons.iter().map(|b| b.attr("value").unwrap_or("on"));
                         return Err(no_option(query, wish, has));
                     };
-                    usable(query, *button)?;
+                    usable(dom, query, *button)?;
                     self.check(dom, *button, true);
                 }
                 Ok(())
@@ -178,7 +180,7 @@ impl<'c> Changed<'c> {
         let mut fields = Vec::new();
         for control in listed(dom) {
             let mine = form_of(dom, control).is_some_and(|owner| owner.id() == form.id());
-            if mine && !is_disabled(control) {
+            if mine && !is_disabled(dom, control) {
                 self.entries(control, button, encoding, &mut fields);
             }
         }
@@ -404,8 +406,8 @@ fn no_option<'o>(query: &Query, wish: &str, has: impl Iterator<Item = &'o str>) 
     FormError::NoOption(query.text.clone(), wish.to_owned(), has.join(", "))
 }
 
-fn usable(query: &Query, element: ElementRef<'_>) -> Result<(), FormError> {
-    if is_disabled(element) {
+fn usable(dom: &Dom, query: &Query, element: ElementRef<'_>) -> Result<(), FormError> {
+    if is_disabled(dom, element) {
         Err(unfit(query, "disabled"))
     } else {
         Ok(())
@@ -440,22 +442,6 @@ pub(super) fn form_of<'d>(dom: &'d Dom, control: ElementRef<'d>) -> Option<Eleme
     })
 }
 
-/// Disabled itself, or in a disabled fieldset outside that fieldset's first legend.
-pub(super) fn is_disabled(control: ElementRef<'_>) -> bool {
-    if control.attr("disabled").is_some() {
-        return true;
-    }
-    let ancestors = control.ancestors().filter_map(ElementRef::wrap);
-    let mut disabled =
-        ancestors.filter(|a| a.value().name() == "fieldset" && a.attr("disabled").is_some());
-    disabled.any(|fieldset| {
-        let legend = fieldset
-            .child_elements()
-            .find(|child| child.value().name() == "legend");
-        !legend.is_some_and(|legend| control.ancestors().any(|a| a.id() == legend.id()))
-    })
-}
-
 /// The controls that forms have, in the page's order.
 pub(super) fn listed(dom: &Dom) -> Vec<ElementRef<'_>> {
     all(dom, "input, select, textarea, button")
@@ -468,7 +454,7 @@ pub(super) fn in_datalist(control: ElementRef<'_>) -> bool {
         .any(|a| a.value().name() == "datalist")
 }
 
-pub(super) fn radio_group<'d>(dom: &'d Dom, radio: ElementRef<'d>) -> Vec<ElementRef<'d>> {
+fn radio_group<'d>(dom: &'d Dom, radio: ElementRef<'d>) -> Vec<ElementRef<'d>> {
     let owner = form_of(dom, radio).map(|form| form.id());
     let name = radio.attr("name").unwrap_or_default();
     let mut group = all(dom, "input");
@@ -481,12 +467,19 @@ pub(super) fn radio_group<'d>(dom: &'d Dom, radio: ElementRef<'d>) -> Vec<Elemen
     group
 }
 
-fn label_of(dom: &Dom, control: ElementRef<'_>) -> Option<String> {
-    let by_id = control.attr("id").and_then(|id| {
-        all(dom, "label")
-            .into_iter()
-            .find(|label| label.attr("for") == Some(id))
-    });
+/// The labels of a page by the id that they are for; the first of each.
+fn labels(dom: &Dom) -> HashMap<&str, ElementRef<'_>> {
+    let mut labels = HashMap::new();
+    for label in all(dom, "label[for]") {
+        labels
+            .entry(label.attr("for").unwrap_or_default())
+            .or_insert(label);
+    }
+    labels
+}
+
+fn label_of(labels: &HashMap<&str, ElementRef<'_>>, control: ElementRef<'_>) -> Option<String> {
+    let by_id = control.attr("id").and_then(|id| labels.get(id).copied());
     let around = || {
         control
             .ancestors()

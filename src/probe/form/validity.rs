@@ -1,15 +1,24 @@
 //! What a browser checks before it sends a form, and why it holds one back: the constraint
 //! validation of the HTML standard.
 
+use std::collections::HashMap;
+
+use regex::{Regex, RegexBuilder};
 use scraper::ElementRef;
 use url::Url;
 
 use super::Dom;
-use super::controls::{Changed, form_of, is_disabled, listed, radio_group};
+use super::controls::{Changed, form_of, in_datalist, listed};
+use super::disabled::is_disabled;
 use super::kinds::{kind, moment, number};
 
 /// How far from a whole number of steps a value may be: fractions are not exact.
 const STEP_TOLERANCE: f64 = 1e-6;
+/// The most patterns of a form that are held against its values: each may take milliseconds to
+/// compile, and a page may have as many as it likes.
+const MAX_PATTERNS: usize = 100;
+/// The most bytes of values that are held against patterns; what is beyond holds nothing back.
+const MAX_PATTERN_TEXT: usize = 20_000;
 
 impl Changed<'_> {
     /// What the browser says of the first field that it does not send like this, as
@@ -24,9 +33,13 @@ impl Changed<'_> {
         if unchecked || form.attr("novalidate").is_some() {
             return None;
         }
-        listed(dom).into_iter().find_map(|field| {
-            let mine = form_of(dom, field).is_some_and(|owner| owner.id() == form.id());
-            let why = (mine && is_validated(field)).then(|| self.wrong(dom, field))??;
+        let mut fields = listed(dom);
+        fields.retain(|field| form_of(dom, *field).is_some_and(|owner| owner.id() == form.id()));
+        let groups = self.radio_groups(&fields);
+        let mut patterns = Patterns::default();
+        fields.into_iter().find_map(|field| {
+            let wrong = || self.wrong(field, &groups, &mut patterns);
+            let why = is_validated(dom, field).then(wrong)??;
             let name = match (field.attr("id"), field.attr("name")) {
                 (Some(id), _) => format!("#{id}"),
                 (None, name) => format!("[name={}]", name.unwrap_or_default()),
@@ -35,8 +48,25 @@ impl Changed<'_> {
         })
     }
 
+    /// The groups of a form's radio buttons, by their name.
+    fn radio_groups<'d>(&self, fields: &[ElementRef<'d>]) -> HashMap<&'d str, RadioGroup> {
+        let mut groups: HashMap<&str, RadioGroup> = HashMap::new();
+        for radio in fields.iter().filter(|field| kind(**field) == "radio") {
+            let name = radio.attr("name").unwrap_or_default();
+            let group = groups.entry(name).or_default();
+            group.is_required |= radio.attr("required").is_some();
+            group.is_checked |= self.is_checked(*radio);
+        }
+        groups
+    }
+
     /// What is wrong with a field's value, in a browser's words.
-    fn wrong(&self, dom: &Dom, field: ElementRef<'_>) -> Option<String> {
+    fn wrong(
+        &self,
+        field: ElementRef<'_>,
+        groups: &HashMap<&str, RadioGroup>,
+        patterns: &mut Patterns,
+    ) -> Option<String> {
         let has = |name: &str| field.attr(name).is_some();
         let kind = kind(field);
         match kind {
@@ -45,12 +75,15 @@ impl Changed<'_> {
                 return missing.then(|| "please check this box".to_owned());
             }
             "radio" => {
+                // One without a name is a group by itself.
                 let group = match field.attr("name").unwrap_or_default() {
-                    "" => vec![field],
-                    _ => radio_group(dom, field),
+                    "" => RadioGroup {
+                        is_required: has("required"),
+                        is_checked: self.is_checked(field),
+                    },
+                    name => groups.get(name).copied().unwrap_or_default(),
                 };
-                let required = group.iter().any(|radio| radio.attr("required").is_some());
-                let missing = required && !group.iter().any(|radio| self.is_checked(*radio));
+                let missing = group.is_required && !group.is_checked;
                 return missing.then(|| "please select one of these options".to_owned());
             }
             "file" => {
@@ -96,7 +129,7 @@ impl Changed<'_> {
             "text" | "search" | "url" | "tel" | "email" | "password"
         );
         if let Some(pattern) = field.attr("pattern").filter(|_| takes_pattern)
-            && !parts.iter().all(|part| fits(pattern, part))
+            && !patterns.fit(pattern, &parts)
         {
             return Some("please match the requested format".to_owned());
         }
@@ -105,7 +138,7 @@ impl Changed<'_> {
 }
 
 /// Whether a field is validated at all.
-fn is_validated(field: ElementRef<'_>) -> bool {
+fn is_validated(dom: &Dom, field: ElementRef<'_>) -> bool {
     let is_kind = !matches!(
         kind(field),
         "hidden" | "reset" | "button" | "submit" | "image" | "other"
@@ -116,7 +149,7 @@ fn is_validated(field: ElementRef<'_>) -> bool {
         "checkbox" | "radio" | "file" | "range" | "color" | "select"
     );
     let is_readonly = takes_readonly && field.attr("readonly").is_some();
-    is_kind && !is_readonly && !is_disabled(field) && !super::controls::in_datalist(field)
+    is_kind && !is_readonly && !is_disabled(dom, field) && !in_datalist(field)
 }
 
 /// `min`, `max` and `step`.
@@ -169,13 +202,38 @@ fn out_of_bounds(field: ElementRef<'_>, kind: &str, value: &str) -> Option<Strin
     is_off.then(|| "please enter a valid value".to_owned())
 }
 
-/// Whether the whole of a text fits a pattern. What our expressions cannot say, such as looking
-/// around, holds nothing back.
-fn fits(pattern: &str, text: &str) -> bool {
-    regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
-        .size_limit(1 << 20)
-        .build()
-        .map_or(true, |expression| expression.is_match(text))
+/// What decides whether one of a group's radio buttons is missing.
+#[derive(Clone, Copy, Default)]
+struct RadioGroup {
+    is_required: bool,
+    is_checked: bool,
+}
+
+/// The patterns of one form, each compiled once.
+#[derive(Default)]
+struct Patterns {
+    /// `None` where our expressions cannot say it.
+    compiled: HashMap<String, Option<Regex>>,
+    /// Bytes that were held against them.
+    compared: usize,
+}
+
+impl Patterns {
+    /// Whether the whole of each text fits a pattern. What our expressions cannot say, such as
+    /// looking around, holds nothing back.
+    fn fit(&mut self, pattern: &str, texts: &[&str]) -> bool {
+        self.compared += texts.iter().map(|text| text.len()).sum::<usize>();
+        let is_known = self.compiled.contains_key(pattern);
+        if self.compared > MAX_PATTERN_TEXT || !is_known && self.compiled.len() >= MAX_PATTERNS {
+            return true;
+        }
+        let compiled = self.compiled.entry(pattern.to_owned()).or_insert_with(|| {
+            let mut whole = RegexBuilder::new(&format!("^(?:{pattern})$"));
+            whole.size_limit(1 << 20).build().ok()
+        });
+        let fits = |expression: &Regex| texts.iter().all(|text| expression.is_match(text));
+        compiled.as_ref().is_none_or(fits)
+    }
 }
 
 /// An address of mail as the HTML standard has them, which is narrower and wider than mail has.

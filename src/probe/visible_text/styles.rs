@@ -3,9 +3,12 @@
 //! Owns the part of the cascade that decides on `display: none` and `visibility`. Must not know
 //! what is read. Sheets of other addresses are not fetched, as a client without them would not.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use cssparser::{
     AtRuleParser, CowRcStr, DeclarationParser, ParseError, Parser, ParserState,
-    QualifiedRuleParser, RuleBodyItemParser, RuleBodyParser, StyleSheetParser, Token,
+    QualifiedRuleParser, RuleBodyItemParser, RuleBodyParser, StyleSheetParser, ToCss, Token,
     parse_important,
 };
 use scraper::ElementRef;
@@ -14,14 +17,15 @@ use selectors::matching::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode,
     SelectorCaches, matches_selector,
 };
-use selectors::parser::{Selector, SelectorParseErrorKind};
+use selectors::parser::{Component, Selector, SelectorParseErrorKind};
 
 /// The width of the window that browsers are started with, in CSS pixels.
 const WINDOW_WIDTH: f32 = 1366.0;
 /// The most selectors of a page that are held against its elements.
 const MAX_SELECTORS: usize = 1000;
-/// The most comparisons of selectors with elements; what is beyond is taken as shown.
-const MAX_COMPARISONS: usize = 4_000_000;
+/// The most comparisons of the parts of selectors with elements, which take milliseconds each
+/// hundred thousand; what is beyond is taken as shown.
+const MAX_COMPARISONS: usize = 10_000_000;
 /// The deepest nesting of rules that is followed.
 const MAX_NESTING: u32 = 8;
 
@@ -46,12 +50,34 @@ struct Rule {
     declared: Declared,
     /// What of several rules decides: importance, then specificity, then the later one.
     rank: (bool, u32),
+    reach: Reach,
+}
+
+/// What a selector looks at.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// How many simple selectors it has.
+    parts: usize,
+    /// Whether it looks at what an element stands in.
+    ancestors: bool,
+    /// Whether it looks at all that stands before an element, or before what that stands in.
+    siblings: bool,
+}
+
+/// The rules by what they ask of an element itself, so that few are held against each.
+#[derive(Default)]
+struct Index {
+    by_id: HashMap<String, Vec<usize>>,
+    by_class: HashMap<String, Vec<usize>>,
+    by_name: HashMap<String, Vec<usize>>,
+    others: Vec<usize>,
 }
 
 /// What the style sheets of one page say of what is shown.
 #[derive(Default)]
 pub(super) struct Styles {
     rules: Vec<Rule>,
+    index: OnceCell<Index>,
     caches: SelectorCaches,
     compared: usize,
 }
@@ -68,6 +94,7 @@ pub(super) struct Shown {
 impl Styles {
     /// Adds a sheet; what comes later counts more.
     pub(super) fn add(&mut self, sheet: &str) {
+        self.index.take();
         let mut input = Parser::new(sheet);
         let mut rules = Rules {
             found: &mut self.rules,
@@ -98,8 +125,17 @@ impl Styles {
         {
             weigh(declared, (is_important, true, 0));
         }
-        if self.compared < MAX_COMPARISONS {
-            self.compared += self.rules.len();
+        let index = self.index.get_or_init(|| Index::new(&self.rules));
+        let before = OnceCell::new();
+        for rule in index.candidates(element) {
+            if self.compared > MAX_COMPARISONS {
+                break;
+            }
+            let rule = &self.rules[rule];
+            self.compared += rule.reach.cost(element, &before);
+            if self.compared > MAX_COMPARISONS {
+                break;
+            }
             let mut context = MatchingContext::new(
                 MatchingMode::Normal,
                 None,
@@ -108,17 +144,88 @@ impl Styles {
                 NeedsSelectorFlags::No,
                 MatchingForInvalidation::No,
             );
-            for rule in &self.rules {
-                if matches_selector(&rule.selector, 0, None, &element, &mut context) {
-                    let (is_important, specificity) = rule.rank;
-                    weigh(rule.declared, (is_important, false, specificity));
-                }
+            if matches_selector(&rule.selector, 0, None, &element, &mut context) {
+                let (is_important, specificity) = rule.rank;
+                weigh(rule.declared, (is_important, false, specificity));
             }
         }
         Shown {
             display: display.and_then(|(value, _)| value),
             visibility: visibility.and_then(|(value, _)| value),
         }
+    }
+}
+
+impl Reach {
+    fn new(selector: &Selector<Simple>) -> Self {
+        // Lists within `:is` and `:not` look around as well.
+        let text = selector.to_css_string();
+        let count = |marks: &[char]| text.matches(marks).count();
+        Reach {
+            parts: 1 + count(&['.', '#', ':', '[', ' ', ',']),
+            ancestors: count(&[' ', '>']) > 0,
+            siblings: count(&['~']) > 0 || text.contains(":nth"),
+        }
+    }
+
+    /// How many comparisons it may take to hold it against an element. `before` keeps how many nodes
+    /// stand before the element and before all that it stands in.
+    fn cost(self, element: ElementRef<'_>, before: &OnceCell<usize>) -> usize {
+        let mut around = 1;
+        if self.ancestors {
+            around += element.ancestors().count();
+        }
+        if self.siblings {
+            around += before.get_or_init(|| {
+                let own = element.prev_siblings().count();
+                let others = element.ancestors().map(|node| node.prev_siblings().count());
+                own + others.sum::<usize>()
+            });
+        }
+        self.parts * around
+    }
+}
+
+impl Index {
+    fn new(rules: &[Rule]) -> Self {
+        let mut new = Index::default();
+        for (at, rule) in rules.iter().enumerate() {
+            let mut place = &mut new.others;
+            // What the element itself must be: everything up to the first combinator.
+            for component in rule.selector.iter() {
+                match component {
+                    Component::ID(id) => {
+                        place = new.by_id.entry(id.0.to_string()).or_default();
+                        break;
+                    }
+                    Component::Class(class) => {
+                        place = new.by_class.entry(class.0.to_string()).or_default();
+                    }
+                    Component::LocalName(name) => {
+                        let name = name.lower_name.0.to_string();
+                        place = new.by_name.entry(name).or_default();
+                    }
+                    _ => {}
+                }
+            }
+            place.push(at);
+        }
+        new
+    }
+
+    /// The rules that may fit an element, in their order.
+    fn candidates(&self, element: ElementRef<'_>) -> Vec<usize> {
+        let element = element.value();
+        let by_id = element.id().and_then(|id| self.by_id.get(id));
+        let by_class = element
+            .classes()
+            .filter_map(|class| self.by_class.get(class));
+        let by_name = self.by_name.get(&element.name().to_ascii_lowercase());
+        let found = by_id.into_iter().chain(by_class).chain(by_name);
+        let mut all: Vec<usize> = found.chain([&self.others]).flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 
@@ -167,6 +274,7 @@ impl<'i> QualifiedRuleParser<'i> for Rules<'_> {
                 selector: selector.clone(),
                 declared,
                 rank: (is_important, selector.specificity()),
+                reach: Reach::new(selector),
             });
             self.found.extend(rules);
         }
