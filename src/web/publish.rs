@@ -57,6 +57,7 @@ pub async fn run(
     let mut publisher = Publisher {
         last: None,
         recorded: Recorded::default(),
+        silence: None,
         rendering: Rendering::default(),
         rendering_stale: Rendering::default(),
         is_ready_for_silence: false,
@@ -94,6 +95,7 @@ struct Publisher {
     /// What was read last.
     last: Option<Arc<Snapshot>>,
     recorded: Recorded,
+    silence: Option<Silence>,
     rendering: Rendering,
     rendering_stale: Rendering,
     /// Whether the cache holds pages that say *unknown* and are otherwise those of `last`.
@@ -112,11 +114,19 @@ impl Publisher {
         };
         let (rules, newest) = (&self.reader.rules, snapshot.recorded_at);
         let unchanged = self.recorded.unchanged_for(newest, asked_at);
-        if unchanged > rules.silent_after() || rules.is_silent(newest, snapshot.as_of) {
-            tracing::error!(
-                recorded_at = ?snapshot.recorded_at,
-                "no run is recorded any more: the pages say unknown"
-            );
+        let silence = match (
+            unchanged > rules.silent_after(),
+            rules.is_silent(newest, snapshot.as_of),
+        ) {
+            (true, _) => Some(Silence::Lasting),
+            (false, true) => Some(Silence::Beginning),
+            (false, false) => None,
+        };
+        if silence != self.silence {
+            tell(silence, newest);
+            self.silence = silence;
+        }
+        if silence.is_some() {
             snapshot = snapshot.gone_stale();
         }
         let snapshot = Arc::new(snapshot);
@@ -146,6 +156,33 @@ impl Publisher {
             }
             Err(cause) => tracing::error!(cause, "the pages of the past could not be rendered"),
         }
+    }
+}
+
+/// That what is recorded is too old to say anything of now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// So far only by the wall clock: nothing ran before this process started, or the clock was set.
+    Beginning,
+    /// Runs were due since, and none was recorded.
+    Lasting,
+}
+
+/// Says in the log that silence began, or ended.
+fn tell(silence: Option<Silence>, newest: Option<Moment>) {
+    let recorded_at = newest.map(|newest| newest.to_string());
+    match silence {
+        Some(Silence::Lasting) => {
+            tracing::error!(
+                recorded_at,
+                "no run is recorded any more: the pages say unknown"
+            );
+        }
+        Some(Silence::Beginning) => tracing::info!(
+            recorded_at,
+            "the newest run is old: the pages say unknown until the next one is recorded"
+        ),
+        None => tracing::info!("runs are recorded: the pages say how the site is"),
     }
 }
 
