@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::detect;
 use crate::domain::disk::Reserve;
 pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
@@ -199,6 +200,8 @@ pub struct Detector {
     pub flap_failures: usize,
     /// Turns between good and bad among those that make an outage intermittent.
     pub flap_turns: usize,
+    /// How long a check for robots keeps a flow out before operators are told.
+    pub blocked_alert_after: Duration,
 }
 
 /// One line of the status page.
@@ -397,6 +400,7 @@ impl Default for Detector {
             flap_window: rules.flap_window,
             flap_failures: rules.flap_failures,
             flap_turns: rules.flap_turns,
+            blocked_alert_after: detect::BLOCKED_ALERT_AFTER,
         }
     }
 }

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::domain::blocked::{BlockedAlert, BlockedChange, BlockedFlow};
 use crate::domain::diagnosis::{self, Diagnosis};
 pub use crate::domain::history::Alert;
 use crate::domain::history::{Outage, Update, date_of};
 use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
+use crate::domain::run::StepReport;
 use crate::domain::{Clock, ComponentId, Moment, Outcome, Random, RunReport, Why, random};
 use crate::store::{self, Conn, Store, monitor, outages, outbox, runs};
 
@@ -24,8 +27,17 @@ pub struct Detector {
     /// Where alerts go: keys of the configured targets.
     targets: Arc<[String]>,
     quiet: bool,
+    /// How long a flow is blocked before operators are told.
+    blocked_alert_after: Duration,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// What came of runs, once they are recorded.
+#[derive(Default)]
+struct Judged {
+    turns: Vec<Turn>,
+    blocked: Vec<BlockedAlert>,
 }
 
 /// An outage as it stood after an effect.
@@ -33,6 +45,9 @@ struct Turn {
     outage: Outage,
     effect: Effect,
 }
+
+/// How long a flow is blocked before operators are told, where nothing else is configured.
+pub const BLOCKED_ALERT_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// The most entries on where the fault lies in one timeline: what keeps changing its face
 /// says nothing more by the next change.
@@ -61,8 +76,18 @@ impl Detector {
             zone,
             targets: targets.into(),
             quiet: false,
+            blocked_alert_after: BLOCKED_ALERT_AFTER,
             clock,
             random,
+        }
+    }
+
+    /// The same detector, telling operators of a flow that has been blocked for so long.
+    #[must_use]
+    pub fn alerting_of_blocked_flows(self, after: Duration) -> Self {
+        Detector {
+            blocked_alert_after: after,
+            ..self
         }
     }
 
@@ -93,14 +118,29 @@ impl Detector {
         self.store
             .write(move |mut conn| Box::pin(async move { this.judge_all(&mut conn, &runs).await }))
             .await
-            .map(|turns| self.tell(&turns))?;
+            .map(|judged| self.tell(&judged))?;
         self.store.announce_change();
         Ok(())
     }
 
     /// Logs what changed, once it is committed.
-    fn tell(&self, turns: &[Turn]) {
-        for turn in turns.iter().filter(|_| !self.quiet) {
+    fn tell(&self, judged: &Judged) {
+        if self.quiet {
+            return;
+        }
+        for alert in &judged.blocked {
+            let (flow, vantage) = (&alert.flow, &alert.vantage);
+            match alert.over_at {
+                None => tracing::warn!(
+                    flow,
+                    vantage,
+                    message = alert.message,
+                    "a check for robots keeps a flow out: it watches nothing"
+                ),
+                Some(_) => tracing::info!(flow, vantage, "a flow is not kept out any more"),
+            }
+        }
+        for turn in &judged.turns {
             let Turn { outage, effect } = turn;
             let (component, id, step) = (&outage.component, &outage.id, &outage.step);
             match effect {
@@ -132,11 +172,12 @@ impl Detector {
         &self,
         conn: &mut Conn<'_>,
         runs: &[RunReport],
-    ) -> Result<Vec<Turn>, store::Error> {
+    ) -> Result<Judged, store::Error> {
         let Some(earliest) = runs.iter().map(|run| run.started_at).min() else {
-            return Ok(Vec::new());
+            return Ok(Judged::default());
         };
         let mut turns = Vec::new();
+        let mut blocked = Vec::new();
         let maintenance: Vec<Maintenance> = monitor::maintenance(conn, earliest)
             .await?
             .into_iter()
@@ -161,6 +202,7 @@ impl Detector {
                 continue;
             }
             self.note_gap(conn, run).await?;
+            blocked.extend(self.note_blocked(conn, run).await?);
             for observation in run.observations() {
                 let Some(watch) = watches.get_mut(&observation.component) else {
                     continue;
@@ -184,7 +226,48 @@ impl Detector {
         for watch in heard.iter().filter_map(|component| watches.get(component)) {
             outages::save_watch(conn, watch, now).await?;
         }
-        Ok(turns)
+        Ok(Judged { turns, blocked })
+    }
+
+    /// Notes whether the flow is blocked, and puts an alert to each target into the outbox where
+    /// operators are to be told: once when it has lasted, once when it is over.
+    async fn note_blocked(
+        &self,
+        conn: &mut Conn<'_>,
+        run: &RunReport,
+    ) -> Result<Option<BlockedAlert>, store::Error> {
+        let name = format!("blocked:{}:{}", run.vantage, run.flow);
+        let kept = monitor::setting(conn, &name).await?;
+        let kept = kept.and_then(|text| serde_json::from_str::<BlockedFlow>(&text).ok());
+        let before = kept.unwrap_or_default();
+        let mut state = before.clone();
+        let span = (run.started_at, run.ended_at);
+        let change = state.see(run.engine, run.outcome, span, self.blocked_alert_after);
+        if state == before {
+            return Ok(None);
+        }
+        monitor::set(conn, &name, &serde_json::to_string(&state)?).await?;
+        let (since, over_at) = match change {
+            None => return Ok(None),
+            Some(BlockedChange::Blocked { since }) => (since, None),
+            Some(BlockedChange::Over { since }) => (since, Some(run.ended_at)),
+        };
+        let is_blocked = |step: &&StepReport| step.outcome == run.outcome && over_at.is_none();
+        let met = run.steps.iter().find(is_blocked);
+        let alert = BlockedAlert {
+            blocked_flow: run.name.clone(),
+            flow: run.flow.clone(),
+            vantage: run.vantage.clone(),
+            since,
+            over_at,
+            message: met.and_then(|step| step.message.clone()),
+        };
+        let payload = serde_json::to_string(&alert)?;
+        for target in self.targets.iter() {
+            let once = format!("{name}/{}/{target}", run.ended_at.0);
+            outbox::put(conn, &once, target, &payload, self.clock.now()).await?;
+        }
+        Ok(Some(alert))
     }
 
     /// A run that the control probes declare cut off opens a gap in our own watch; the

@@ -1,5 +1,6 @@
 //! Alerts: from a run to a webhook and a mail, once, whatever happens on the way.
 
+mod blocked;
 mod disk;
 mod mail_server;
 mod receiver;

@@ -184,6 +184,11 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "app/settings.rs",
         "config.detector.flap_turns",
     ),
+    (
+        "detector.blocked_alert_after",
+        "app/service.rs",
+        "config.detector.blocked_alert_after",
+    ),
     ("component.key", "app/settings.rs", "component.key"),
     ("component.name_id", "app/settings.rs", "component.name_id"),
     ("component.name_en", "app/settings.rs", "component.name_en"),

@@ -48,3 +48,4 @@ mod reports;
 mod store;
 mod telemetry;
 mod uploads;
+mod walls;

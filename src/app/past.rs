@@ -314,6 +314,7 @@ fn simulate(
             evidence: Vec::new(),
             cleanup: false,
             proves_nothing: false,
+            notes: Vec::new(),
         });
         at = at + Duration::from_millis(took);
     }

@@ -118,7 +118,8 @@ impl Service {
             settings::alert_targets(&config),
             Arc::clone(&clock),
             Arc::clone(&random),
-        );
+        )
+        .alerting_of_blocked_flows(config.detector.blocked_alert_after);
         let metrics = Metrics::new()?;
         let browsers = browsers(
             &config,

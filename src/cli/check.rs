@@ -495,6 +495,9 @@ fn line(step: &StepReport, is_said: bool) -> String {
     if step.proves_nothing {
         line.push_str(PROVES_NOTHING);
     }
+    for note in &step.notes {
+        line.push_str(&format!("\n  {}", one_line(note)));
+    }
     line
 }
 

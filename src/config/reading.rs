@@ -390,6 +390,7 @@ fn detector(root: &mut Reader<'_>) -> Detector {
             flap_window,
             flap_failures,
             flap_turns,
+            blocked_alert_after: table.or("blocked_alert_after", default.blocked_alert_after),
         }
     })
     .unwrap_or_default()

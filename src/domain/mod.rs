@@ -2,6 +2,7 @@
 //! values. Nothing here reads a clock, draws a random number or touches the world;
 //! what a rule needs is handed to it.
 
+pub mod blocked;
 pub mod case;
 pub mod component;
 pub mod diagnosis;

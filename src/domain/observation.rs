@@ -57,8 +57,9 @@ pub enum Why {
     Ourselves,
     /// The run was stopped before it could finish.
     Stopped,
-    /// A captcha that the flow may not pass stands in the way by design.
-    Captcha,
+    /// A wall stands in the way that is meant for robots: a captcha, a challenge, a block page of
+    /// somebody in front of the site. People may well get through.
+    Blocked,
 }
 
 impl Why {
@@ -68,7 +69,7 @@ impl Why {
         Why::CutOff,
         Why::Ourselves,
         Why::Stopped,
-        Why::Captcha,
+        Why::Blocked,
     ];
 
     /// The name used in databases, metrics and JSON.
@@ -78,7 +79,7 @@ impl Why {
             Why::CutOff => "cut_off",
             Why::Ourselves => "ourselves",
             Why::Stopped => "stopped",
-            Why::Captcha => "captcha",
+            Why::Blocked => "blocked",
         }
     }
 }

@@ -248,6 +248,8 @@ pub enum Unseen {
     CutOff,
     /// The monitor is at fault.
     Ourselves,
+    /// Something in front of the site takes the monitor for a robot.
+    Blocked,
     /// The first observation failed and is not confirmed yet.
     Confirming,
 }
@@ -262,6 +264,7 @@ impl Unseen {
             Unseen::NotConfigured => "not_configured",
             Unseen::CutOff => "cut_off",
             Unseen::Ourselves => "ourselves",
+            Unseen::Blocked => "blocked",
             Unseen::Confirming => "confirming",
         }
     }

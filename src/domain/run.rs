@@ -157,6 +157,10 @@ pub struct StepReport {
     /// where what it did came to nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proves_nothing: bool,
+    /// What decided nothing and should be known all the same: that a page came from a cache, that
+    /// some of a host's addresses are dead. One sentence each, for operators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One rung of a ladder: which size and kind was tried, and what the site did.

@@ -357,6 +357,7 @@ impl Inner {
         let alert = match payload {
             Payload::Outage(alert) => *alert,
             Payload::Disk(alert) => return Ok(Notice::Disk { once_key, alert }),
+            Payload::Blocked(alert) => return Ok(Notice::Blocked { once_key, alert }),
         };
         let name = self.names.get(&alert.outage.component).cloned();
         Ok(Notice::Outage(Box::new(Subject {

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::words::{self, Subject, disk};
+use super::words::{self, Subject, blocked, disk};
 use crate::domain::Moment;
+use crate::domain::blocked::BlockedAlert;
 use crate::domain::disk::DiskAlert;
 use crate::domain::history::Alert;
 
@@ -15,6 +16,8 @@ pub(super) enum Payload {
     Outage(Box<Alert>),
     /// Of our own disk.
     Disk(DiskAlert),
+    /// Of a flow that is kept out.
+    Blocked(BlockedAlert),
 }
 
 /// A message as it is sent.
@@ -28,6 +31,13 @@ pub(super) enum Notice {
         /// What happened.
         alert: DiskAlert,
     },
+    /// Of a flow that is kept out.
+    Blocked {
+        /// The message's own id, the same at every try.
+        once_key: String,
+        /// What happened.
+        alert: BlockedAlert,
+    },
 }
 
 impl Notice {
@@ -35,7 +45,7 @@ impl Notice {
     pub(super) fn once_key(&self) -> &str {
         match self {
             Notice::Outage(subject) => &subject.once_key,
-            Notice::Disk { once_key, .. } => once_key,
+            Notice::Disk { once_key, .. } | Notice::Blocked { once_key, .. } => once_key,
         }
     }
 
@@ -44,6 +54,7 @@ impl Notice {
         match self {
             Notice::Outage(subject) => ("outage", &subject.alert.outage.id),
             Notice::Disk { alert, .. } => ("disk", &alert.vantage),
+            Notice::Blocked { alert, .. } => ("blocked", &alert.flow),
         }
     }
 
@@ -52,6 +63,7 @@ impl Notice {
         match self {
             Notice::Outage(subject) => words::headline(subject),
             Notice::Disk { alert, .. } => disk::headline(alert),
+            Notice::Blocked { alert, .. } => blocked::headline(alert),
         }
     }
 
@@ -60,6 +72,7 @@ impl Notice {
         match self {
             Notice::Outage(subject) => words::body(subject, now),
             Notice::Disk { alert, .. } => disk::text(alert),
+            Notice::Blocked { alert, .. } => blocked::text(alert),
         }
     }
 }

@@ -32,6 +32,17 @@
 //!     "text_id": "…", "text_en": "…" } }
 //! ```
 //!
+//! Of a flow that a check for robots keeps out there is a document without `outage`, too; its event
+//! is `flow.blocked` or `flow.through`:
+//!
+//! ```json
+//! { "id": "blocked:main:extension/…/webhook:ops", "event": "flow.blocked", "sent_at": "…",
+//!   "flow": {
+//!     "key": "extension", "name": "Stay-permit extension", "vantage": "main",
+//!     "since": "…", "over_at": null, "message": "a challenge of …",
+//!     "text_id": "…", "text_en": "…" } }
+//! ```
+//!
 //! `Siaga-Signature: t=1786000000,v1=6c3f…`: `v1` is the HMAC-SHA256, in lower-case hex, of
 //! `t`, a full stop, and the body's bytes. A receiver compares it in constant time and
 //! refuses a `t` that is older than some minutes.
@@ -52,7 +63,8 @@ use url::Url;
 
 use super::backoff::{Again, Failure};
 use super::notice::Notice;
-use super::words::{Subject, disk, event, one_line, sentences};
+use super::words::{Subject, blocked, disk, event, one_line, sentences};
+use crate::domain::blocked::BlockedAlert;
 use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::disk::DiskAlert;
 use crate::domain::{Clock, Moment, Secret};
@@ -115,7 +127,31 @@ fn body(notice: &Notice, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
     match notice {
         Notice::Outage(subject) => of_outage(subject, now),
         Notice::Disk { once_key, alert } => of_disk(once_key, alert, now),
+        Notice::Blocked { once_key, alert } => of_blocked(once_key, alert, now),
     }
+}
+
+fn of_blocked(
+    once_key: &str,
+    alert: &BlockedAlert,
+    now: Moment,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let (text_id, text_en) = blocked::meaning(alert);
+    serde_json::to_vec(&json!({
+        "id": once_key,
+        "event": if alert.over_at.is_none() { "flow.blocked" } else { "flow.through" },
+        "sent_at": now.to_string(),
+        "flow": {
+            "key": alert.flow,
+            "name": one_line(&alert.blocked_flow, 200),
+            "vantage": alert.vantage,
+            "since": alert.since.to_string(),
+            "over_at": alert.over_at.map(|at| at.to_string()),
+            "message": alert.message.as_ref().map(|message| one_line(message, 500)),
+            "text_id": text_id,
+            "text_en": text_en,
+        },
+    }))
 }
 
 fn of_disk(once_key: &str, alert: &DiskAlert, now: Moment) -> Result<Vec<u8>, serde_json::Error> {

@@ -1,6 +1,7 @@
 //! What alerts say, in Indonesian and English. Whoever reads one was woken by it: the first
 //! line says all. Plain functions; nothing here sends.
 
+pub(super) mod blocked;
 mod diagnosis;
 pub(super) mod disk;
 mod faults;

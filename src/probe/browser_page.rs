@@ -36,6 +36,7 @@ use super::page::{
 };
 use super::reach::{self, ALLOWING, Reach};
 use super::redact::Redactor;
+use super::wall;
 use crate::domain::run::FrontEnd;
 use crate::domain::{Clock, Fault, Why};
 use delivery::Documents;
@@ -470,6 +471,16 @@ impl Page for BrowserPage {
     fn forget_documents(&mut self) {
         self.documents = None;
         self.plain.forget_documents();
+    }
+
+    fn walled_request(&self) -> Option<&'static str> {
+        let requests = self.network.requests.get(self.spent..).unwrap_or_default();
+        let of_scripts = requests
+            .iter()
+            .filter(|request| matches!(request.kind.as_str(), "XHR" | "Fetch"));
+        let answers = of_scripts.filter_map(|request| request.answer.as_ref());
+        let mut walls = answers.map(|answer| wall::in_headers(&seen::headers(answer)));
+        walls.find_map(|wall| wall)
     }
 
     fn remarks(&self) -> Vec<String> {

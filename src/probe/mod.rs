@@ -30,6 +30,7 @@ pub mod runner;
 pub mod scheduler;
 pub mod template;
 pub mod visible_text;
+pub mod wall;
 pub mod waterfall;
 
 pub use crate::evidence;

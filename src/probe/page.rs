@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::charset;
@@ -69,6 +69,8 @@ pub struct Spent {
     pub certificate_expires_at: Option<Moment>,
     /// Every request in order, for the evidence: method, address, status, times.
     pub exchanges: Vec<Exchange>,
+    /// What of the network decided nothing and should be known all the same.
+    pub notes: Vec<String>,
 }
 
 /// One request and its answer.
@@ -155,6 +157,49 @@ pub fn download(headers: &HeaderMap) -> Option<String> {
     (saved || !shown).then(|| name.to_owned())
 }
 
+/// The most characters of a header's value in a note.
+const MAX_NOTED: usize = 80;
+
+/// That a page came from a cache, by what caches say; `None` where none says so. Then it tells of
+/// the cache, and of the site only as it was.
+pub fn cached(page: &Snapshot) -> Option<String> {
+    let values = |name: &'static str| page.headers.get_all(name).into_iter();
+    let says_hit = |value: &&HeaderValue| {
+        let words = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        words
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| matches!(word, "hit" | "stale" | "updating"))
+    };
+    let hit = CACHE_HEADERS
+        .iter()
+        .find_map(|name| Some((name, values(name).find(says_hit)?)));
+    let age = values("age").find_map(|age| age.to_str().ok()?.trim().parse::<u64>().ok());
+    let hit = hit.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let value: String = value
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_NOTED)
+            .collect();
+        format!("{name}: {value}")
+    });
+    let age = age
+        .filter(|age| *age > 0)
+        .map(|age| format!("age: {age} s"));
+    let signs: Vec<String> = hit.into_iter().chain(age).collect();
+    (!signs.is_empty()).then(|| format!("the page came from a cache ({})", signs.join(", ")))
+}
+
+/// Where caches say whether they had what was asked for.
+const CACHE_HEADERS: [&str; 6] = [
+    "x-cache",
+    "cache-status",
+    "cf-cache-status",
+    "x-cache-status",
+    "x-proxy-cache",
+    "x-varnish-cache",
+];
+
 /// What a flow is told whose page turns out to be a download.
 pub fn no_page(name: &str) -> Trouble {
     let named = match name {
@@ -233,6 +278,11 @@ pub trait Page: Send {
     fn delivery(&mut self) -> impl Future<Output = Delivery> + Send;
     /// Forgets them: a later request is another document's.
     fn forget_documents(&mut self);
+    /// Whether a request of the page's scripts met a wall for robots since the last call of
+    /// [`spent`](Self::spent): in whose words.
+    fn walled_request(&self) -> Option<&'static str> {
+        None
+    }
     /// What else happened in this step that explains a failure, in half sentences.
     fn remarks(&self) -> Vec<String> {
         Vec::new()

@@ -81,11 +81,9 @@ statements! {
 /// Writes a run, its observations, failures, evidence, rung and rollups. Gives its id, or
 /// `None` where the same run is there already: then nothing was written.
 pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<Option<i64>, Error> {
-    let passed = run.outcome == Outcome::Passed;
-    let report = if passed {
-        None
-    } else {
-        Some(serde_json::to_string(run)?)
+    let report = match run.outcome {
+        Outcome::Passed => notes(run)?,
+        _ => Some(serde_json::to_string(run)?),
     };
     let row: Option<(i64,)> = conn
         .optional(
@@ -166,6 +164,18 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
         .await?;
     }
     Ok(Some(id))
+}
+
+/// Of a run that passed, the notes of its steps are the whole record; `None` where there are none.
+fn notes(run: &RunReport) -> Result<Option<String>, serde_json::Error> {
+    let noted = run.steps.iter().filter(|step| !step.notes.is_empty());
+    let noted: Vec<serde_json::Value> = noted
+        .map(|step| serde_json::json!({ "name": step.name, "notes": step.notes }))
+        .collect();
+    let record = (!noted.is_empty()).then(|| serde_json::json!({ "steps": noted }));
+    record
+        .map(|record| serde_json::to_string(&record))
+        .transpose()
 }
 
 async fn insert_observation(

@@ -318,7 +318,7 @@ expect = { text = "Maaf" }"##,
         "captcha",
         r##"visit = "/captcha"
 expect = { css = "#permits" }"##,
-        "failed captcha",
+        "inconclusive blocked",
         "`cloudflare-challenge`",
     ),
     (

@@ -506,6 +506,7 @@ impl Run {
             evidence: Vec::new(),
             cleanup: false,
             proves_nothing: false,
+            notes: Vec::new(),
         });
         let gravity = siaga::domain::run::gravity;
         if gravity(outcome) > gravity(self.0.outcome) {

@@ -116,7 +116,7 @@ async fn every_fault_of_the_site_is_told_for_what_it_is() {
         (Kind::ErrorWith200 {}, "failed error_page"),
         (Kind::Maintenance {}, "failed error_page"),
         (Kind::Blank {}, "failed error_page"),
-        (Kind::Captcha {}, "failed captcha"),
+        (Kind::Captcha {}, "inconclusive blocked"),
         (Kind::Redirects {}, "failed status"),
         (Kind::LyingLength { by: 100 }, "failed connect"),
     ] {

@@ -132,7 +132,8 @@ impl Voice {
                 self.silent = Some(match why {
                     Why::NotConfigured => Unseen::NotConfigured,
                     Why::CutOff => Unseen::CutOff,
-                    Why::Ourselves | Why::Stopped | Why::Captcha => Unseen::Ourselves,
+                    Why::Blocked => Unseen::Blocked,
+                    Why::Ourselves | Why::Stopped => Unseen::Ourselves,
                 });
                 self.unheard = self.unheard.saturating_add(1);
                 return;

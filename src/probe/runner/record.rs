@@ -10,11 +10,12 @@ use crate::domain::{ComponentId, Fault, Moment, Outcome, Why, report};
 use crate::probe::definition::Step;
 use crate::probe::delivery::Verdict;
 use crate::probe::dom;
-use crate::probe::error_pages::{Content, Found, Met, Recognised};
+use crate::probe::error_pages::{Content, Extent, Found, Met, PageClass, Recognised};
 use crate::probe::expect;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
-use crate::probe::page::{Page, Snapshot, Trouble, milliseconds, quoted};
+use crate::probe::page::{Page, Snapshot, Trouble, cached, milliseconds, quoted};
+use crate::probe::wall;
 
 /// The most characters of a message.
 const MESSAGE_KEPT: usize = 300;
@@ -30,6 +31,10 @@ impl<P: Page> Run<'_, P> {
         started_at: Moment,
         took: Duration,
     ) -> StepReport {
+        let walled_request = match &carried_out {
+            Err(Trouble::Site(..)) if step.mail.is_none() => self.page.walled_request(),
+            _ => None,
+        };
         let front_end = match &carried_out {
             Err(Trouble::Site(..)) if step.mail.is_none() => self.page.front_end().await,
             _ => None,
@@ -54,7 +59,9 @@ impl<P: Page> Run<'_, P> {
             report.outcome = Outcome::Slow;
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
         }
+        report.notes.clone_from(&spent.notes);
         let Err(trouble) = carried_out else {
+            report.notes.extend(answer.and_then(|page| cached(page)));
             return report;
         };
         let verdict = match &trouble {
@@ -79,8 +86,22 @@ impl<P: Page> Run<'_, P> {
             answer
         };
         let front_end = front_end.map(|seen| self.masked(seen));
-        let (trouble, known) = self.judge(step, trouble, met, verdict, front_end.as_ref());
-        let trouble = self.rightly_refused(trouble);
+        let wall = met.and_then(|page| wall::in_place_of_the_page(page));
+        let (trouble, known) = match (trouble, wall.or(walled_request)) {
+            (Trouble::Site(fault, message), Some(wall)) if step.mail.is_none() => {
+                let message = match fault {
+                    Fault::Captcha => message,
+                    _ => walled(wall, &message),
+                };
+                (Trouble::Site(Fault::Captcha, message), None)
+            }
+            (trouble, _) => self.judge(step, trouble, met, verdict, front_end.as_ref()),
+        };
+        let trouble = match self.rightly_refused(trouble) {
+            // What is there for robots tells nothing of what people meet.
+            Trouble::Site(Fault::Captcha, message) => Trouble::Ours(Why::Blocked, message),
+            trouble => trouble,
+        };
         let (outcome, message) = match trouble {
             Trouble::Site(fault, message) => {
                 let request = spent
@@ -103,17 +124,19 @@ impl<P: Page> Run<'_, P> {
         let remarks = self.page.remarks();
         let message = [vec![message], remarks].concat().join("; ");
         report.message = Some(shortened(&self.redactor.text(&message)));
+        // The page that a script leaves unfinished is the usual one.
+        let is_usual = outcome == Outcome::Failed(Fault::Script);
+        let is_blocked = outcome == Outcome::Inconclusive(Why::Blocked);
+        if let Some(page) = met.filter(|page| page.complete && (on_page && !is_usual || is_blocked))
+        {
+            let (fingerprint, title) = fingerprint_of(page.visible());
+            report.error_page = Some(ErrorPage {
+                pattern: known.map(|known| known.key),
+                fingerprint,
+                title: self.redactor.text(&title),
+            });
+        }
         if matches!(outcome, Outcome::Failed(_)) {
-            // The page that a script leaves unfinished is the usual one.
-            let is_usual = outcome == Outcome::Failed(Fault::Script);
-            if let Some(page) = met.filter(|page| on_page && page.complete && !is_usual) {
-                let (fingerprint, title) = fingerprint_of(page.visible());
-                report.error_page = Some(ErrorPage {
-                    pattern: known.map(|known| known.key),
-                    fingerprint,
-                    title: self.redactor.text(&title),
-                });
-            }
             report.front_end = front_end;
             report.evidence = self.keep(&report, met, &spent).await;
         }
@@ -249,7 +272,14 @@ impl<P: Page> Run<'_, P> {
                 .is_some_and(|status| status >= 400 && step.expect.status.contains(&status)),
             content,
         };
-        let is_met = |found: &Found| met.is_error_page(found.page.class, found.extent);
+        // A captcha in a form that asks for more is a part of the form.
+        let is_wall = |found: &Found| {
+            found.page.class != PageClass::Captcha
+                || found.extent == Extent::Whole
+                || !wall::has_a_form_of_its_own(page)
+        };
+        let is_met =
+            |found: &Found| met.is_error_page(found.page.class, found.extent) && is_wall(found);
         found.into_iter().find(is_met).map(|found| found.page)
     }
 
@@ -272,6 +302,13 @@ impl<P: Page> Run<'_, P> {
         } = self.tools;
         readings.found_on(page, error_pages)
     }
+}
+
+/// What operators read of a step that met a wall for robots; `met` is what else it met, if
+/// anything.
+pub(super) fn walled(wall: &str, met: &str) -> String {
+    let parting = if met.is_empty() { "" } else { "; " };
+    format!("{wall} keeps the monitor out, though perhaps not people{parting}{met}")
 }
 
 /// What operators read of a known error page.
@@ -348,6 +385,7 @@ pub(super) fn untouched(
         evidence: Vec::new(),
         cleanup: false,
         proves_nothing: false,
+        notes: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::ladder::TriedRung;
-use super::record::signed_out;
+use super::record::{known_page, signed_out, walled};
 use super::{Run, SignIn};
 use crate::domain::run::StepReport;
 use crate::domain::{Fault, Outcome, Why};
@@ -19,6 +19,7 @@ use crate::probe::form::{Body, Change, Field, FieldValue, File};
 use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
 use crate::probe::reach;
 use crate::probe::template::{Name, NoValue, Scope, Template};
+use crate::probe::wall;
 
 impl<P: Page> Run<'_, P> {
     /// Carries out a step within its time and reports on it.
@@ -355,11 +356,11 @@ impl<P: Page> Run<'_, P> {
             return Ok(());
         };
         expect::check(&step.expect, &page, before, &self.scope)?;
+        if let Some(wall) = wall::unmistakable(&page) {
+            return Err(Trouble::Site(Fault::Captcha, walled(wall, "")));
+        }
         match self.error_page(step, &page, false) {
-            Some(known) => Err(Trouble::Site(
-                known.fault(),
-                super::record::known_page(&known, &page),
-            )),
+            Some(known) => Err(Trouble::Site(known.fault(), known_page(&known, &page))),
             None => Ok(()),
         }
     }

@@ -243,6 +243,7 @@ pub fn reason(t: Texts, why: Unseen) -> String {
         Unseen::NotConfigured => "reason-not-configured",
         Unseen::CutOff => "reason-cut-off",
         Unseen::Ourselves => "reason-ourselves",
+        Unseen::Blocked => "reason-blocked",
         Unseen::Confirming => "reason-confirming",
     })
 }

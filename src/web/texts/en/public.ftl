@@ -233,6 +233,7 @@ reason-not-reached = A step before it fails, so nobody gets this far.
 reason-not-configured = Not being watched: a test account is missing.
 reason-cut-off = Our own connection to the internet was down.
 reason-ourselves = Something of ours broke.
+reason-blocked = A check for robots keeps our monitor out. People may still get through.
 reason-confirming = The first check failed and is being repeated.
 gap-stopped = Our watch was not running.
 

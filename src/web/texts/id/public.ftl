@@ -218,6 +218,7 @@ reason-not-reached = Langkah sebelumnya gagal, sehingga tidak ada yang sampai ke
 reason-not-configured = Tidak dipantau: akun uji belum ada.
 reason-cut-off = Sambungan internet kami sendiri terputus.
 reason-ourselves = Ada yang rusak di pihak kami.
+reason-blocked = Pemantau kami tertahan pemeriksaan robot. Pengunjung mungkin tetap bisa masuk.
 reason-confirming = Pemeriksaan pertama gagal dan sedang diulang.
 gap-stopped = Pemantauan kami tidak berjalan.
 
