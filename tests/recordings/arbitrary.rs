@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::{carried, change, click};
 use siaga::probe::flow_file;
 use siaga::probe::recording::{Options, translate};
 use siaga::toml_reader::Source;
@@ -138,5 +139,47 @@ proptest! {
     fn any_text_is_answered(text in any::<String>()) {
         let _ = translate(&text, &Options::default());
         let _ = translate(&format!("{{\"steps\": [{text}]}}"), &Options::default());
+    }
+}
+
+/// What a person does on a page that a script answers.
+#[derive(Clone, Debug)]
+enum Deed {
+    Label,
+    Checkbox,
+    Elsewhere,
+    Button,
+    Enter,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        2 => Just(Deed::Label),
+        1 => Just(Deed::Checkbox),
+        1 => Just(Deed::Elsewhere),
+        1 => Just(Deed::Button),
+        1 => Just(Deed::Enter),
+    ]
+}
+
+proptest! {
+    /// What is clicked stands in the flow or in a note. A label's click is that of what it is for, which
+    /// is recorded next, or puts the cursor there.
+    #[test]
+    fn no_click_is_lost_without_a_word(deeds in vec(deed(), 1..8)) {
+        let recorded = deeds.iter().enumerate().map(|(n, deed)| match deed {
+            Deed::Label => click(&json!([[format!("label#l{n}x")]]), None),
+            Deed::Checkbox => click(&json!([[format!("#l{n}x")], ["aria/A[role=\"checkbox\"]"]]), None),
+            Deed::Elsewhere => click(&json!([[format!("div#l{n}x")]]), None),
+            Deed::Button => click(&json!([[format!("button#l{n}x")]]), None),
+            Deed::Enter => change(&json!([[format!("input#l{n}x")]]), "some words"),
+        });
+        let translation = carried(recorded.collect());
+        for (n, deed) in deeds.iter().enumerate() {
+            let is_told = matches!(deed, Deed::Label)
+                && matches!(deeds.get(n + 1), Some(Deed::Checkbox | Deed::Enter));
+            let stands = translation.toml.contains(&format!("#l{n}x"));
+            prop_assert!(stands || is_told, "{n} of {deeds:?}:\n{}", translation.toml);
+        }
     }
 }

@@ -32,9 +32,7 @@ fn it_writes_a_flow_that_validates() {
         "{notes}"
     );
     assert!(
-        notes.contains(
-            "Set these before it runs: PROBE_PASSWORD, PROBE_EMAIL, PROBE_NIK, PROBE_PASSPORT"
-        ),
+        notes.contains("Set these before it runs: PROBE_EMAIL, PROBE_PASSWORD, PROBE_PHONE, "),
         "{notes}"
     );
     assert!(!notes.contains("rehearsal-only"), "{notes}");

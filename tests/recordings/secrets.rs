@@ -19,9 +19,11 @@ fn of_the_recorded_extension() {
     assert_eq!(
         translation.needs,
         [
-            "PROBE_PASSWORD",
             "PROBE_EMAIL",
+            "PROBE_PASSWORD",
+            "PROBE_PHONE",
             "PROBE_NIK",
+            "PROBE_PHONE_2",
             "PROBE_PASSPORT"
         ]
     );
@@ -165,4 +167,41 @@ fn wherever_else_they_stand() {
         "{}",
         translation.toml
     );
+}
+
+#[test]
+fn of_a_person() {
+    for (field, typed, name) in [
+        ("#contact", "ani.wijaya@mail.example", "PROBE_EMAIL"),
+        ("#contact", " Ani+1@mail.co.id ", "PROBE_EMAIL"),
+        ("#contact", "+62 812-3456-7890", "PROBE_PHONE"),
+        ("#nomorHP", "081234567890", "PROBE_PHONE"),
+        ("#no-telp", "(021) 555 0199", "PROBE_PHONE"),
+    ] {
+        let translation = carried(vec![change(&json!([[field]]), typed)]);
+        assert_eq!(translation.needs, [name], "{typed}");
+        nowhere(&translation, typed.trim());
+    }
+    for (field, typed, name) in [
+        ("#namaLengkap", "Ani Wijaya", "PROBE_NAME"),
+        ("[name=surname]", "Wijaya", "PROBE_NAME"),
+        ("#alamat", "Jl. Melati 3", "PROBE_ADDRESS"),
+        ("#tanggal-lahir", "1990-01-31", "PROBE_BIRTH"),
+        ("#billing", "820012345678901", "PROBE_NUMBER"),
+    ] {
+        let translation = carried(vec![change(&json!([[field]]), typed)]);
+        let notes = format!("{:?}", translation.notes);
+        assert!(notes.contains(&format!("${{{name}}}")), "{typed}: {notes}");
+    }
+    for (field, typed) in [
+        ("#purpose", "Work"),
+        ("#months", "12"),
+        ("#until", "2027-01-31"),
+        ("#fee", "1500"),
+    ] {
+        let translation = carried(vec![change(&json!([[field]]), typed)]);
+        assert!(translation.needs.is_empty(), "{typed}");
+        let notes = format!("{:?}", translation.notes);
+        assert!(!notes.contains("real person"), "{typed}: {notes}");
+    }
 }

@@ -108,7 +108,8 @@ impl Element {
             .filter(|part| !part.starts_with("text/"))
             .map(|part| part.split_once('/').map_or(part.as_str(), |(_, rest)| rest))
             .collect();
-        words::words(&told.join(" "))
+        // The attribute's own name says nothing of the field.
+        words::words(&told.join(" ").replace("[name", "["))
     }
 
     pub(super) fn is_toggle(&self) -> bool {
@@ -124,6 +125,14 @@ impl Element {
             Some("checkbox" | "radio" | "switch" | "menuitemcheckbox")
         ) || typed("checkbox")
             || typed("radio")
+    }
+
+    /// Whether it may be a checkbox or a radio button, by what the recording tells of it.
+    pub(super) fn may_be_toggle(&self) -> bool {
+        self.is_toggle()
+            || self.role().is_none()
+                && self.text().is_none()
+                && matches!(self.tag().as_deref(), None | Some("input"))
     }
 
     pub(super) fn is_list(&self) -> bool {

@@ -319,17 +319,22 @@ impl<'e> Carrier<'e> {
                 self.field = Some(element);
                 return;
             }
-            let of_label = next.filter(|next| {
-                let next = &events[*next];
-                matches!(next.deed, Deed::Click)
-                    && next.navigation.is_none()
-                    && !next.element.is_button_or_link()
-                    && !next.element.is_label()
-            });
-            if element.is_label() && of_label.is_some() {
-                // The browser clicks what the label is for; that is recorded next.
-                self.toggled = of_label;
-                return;
+            if element.is_label() {
+                // The browser clicks what the label is for, which is recorded next, or puts the
+                // cursor into it, where something is entered next.
+                let label_of = next.filter(|next| {
+                    let next = &events[*next];
+                    matches!(next.deed, Deed::Click)
+                        && next.navigation.is_none()
+                        && next.element.may_be_toggle()
+                });
+                if label_of.is_some() {
+                    self.toggled = label_of;
+                    return;
+                }
+                if next.is_some_and(|next| matches!(events[next].deed, Deed::Change(_))) {
+                    return;
+                }
             }
         }
         let guessed = !is_toggle
@@ -510,6 +515,12 @@ impl<'e> Carrier<'e> {
                 );
                 self.set(css, Change::Choose(value.to_owned()));
             } else {
+                if let Some(name) = words::personal(&words, value) {
+                    let todo = format!(
+                        "if it is a real person's, write \"${{{name}}}\" in its place and add {name} to `needs`"
+                    );
+                    self.note(number, &called, "what was typed stands in this file", &todo);
+                }
                 if words::is_date(value) {
                     self.note(number, &called, "is set to a fixed day", "where the site wants one near today, write it as `${today-200d}` or `${today+1m}`");
                 }

@@ -5,6 +5,9 @@
 use crate::domain::printable::is_control;
 use crate::probe::document::{DocumentName, Kind};
 
+/// Numbers of so many digits may be somebody's; shorter ones are amounts, years and counts.
+const MIN_DIGITS: usize = 6;
+
 /// The words of a text in lower case, also of `camelCase` and `snake_case`.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -56,7 +59,53 @@ pub(super) fn secret(words: &[String], value: &str) -> Option<&'static str> {
     if any(words, &["cvv", "cvc", "secret", "token"]) {
         return Some("PROBE_SECRET");
     }
+    if is_mail(value) {
+        return Some("PROBE_EMAIL");
+    }
+    if is_telephone(words, value, digits) {
+        return Some("PROBE_PHONE");
+    }
     None
+}
+
+/// Whether the text is an address of mail.
+fn is_mail(text: &str) -> bool {
+    let parts = text.trim().rsplit_once('@');
+    parts.is_some_and(|(local, host)| {
+        !local.is_empty() && host.contains('.') && !text.trim().contains(char::is_whitespace)
+    })
+}
+
+/// Whether the text is a telephone number: by its country's code, or by the field's words.
+fn is_telephone(words: &[String], text: &str, digits: usize) -> bool {
+    let is_dialled = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || " +-().".contains(c));
+    let is_asked = any_with(
+        words,
+        &["phone", "telp", "telepon", "handphone", "whatsapp"],
+    ) || any(words, &["tel", "hp", "wa", "mobile", "seluler"]);
+    (7..=15).contains(&digits) && is_dialled && (is_asked || text.trim_start().starts_with('+'))
+}
+
+/// The variable that what was typed should rather stand in, where it may tell of a person: a
+/// name, an address, a day of birth, a long number.
+pub(super) fn personal(words: &[String], value: &str) -> Option<&'static str> {
+    if value.trim().is_empty() {
+        return None;
+    }
+    let is_birth = any_with(words, &["birth", "lahir"]) || any(words, &["dob"]);
+    if is_birth {
+        return Some("PROBE_BIRTH");
+    }
+    if any_with(words, &["alamat", "address", "street"]) || any(words, &["jalan"]) {
+        return Some("PROBE_ADDRESS");
+    }
+    if any_with(words, &["nama", "name"]) {
+        return Some("PROBE_NAME");
+    }
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    (digits >= MIN_DIGITS && !is_date(value)).then_some("PROBE_NUMBER")
 }
 
 /// Whether a field of these words takes who signs in.
