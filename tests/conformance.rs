@@ -1,6 +1,7 @@
 //! One step language, two engines: the same flows over plain HTTP and in a real browser, with
 //! the same outcomes, the same requests at the site, and the same captures.
 
+mod actions;
 mod cleaned;
 mod downgrade;
 mod files;

@@ -71,16 +71,10 @@ const NOT_IN_DOMAIN: &[&str] = &[
 /// A file that cannot be read in one go is several files.
 const MOST_LINES: usize = 600;
 /// Files that may be longer, with the reason.
-const LONGER: &[(&str, &str)] = &[
-    (
-        "toml_reader.rs",
-        "one reader of values with one set of messages; its length is the list of kinds it reads",
-    ),
-    (
-        "probe/flow_file/parts.rs",
-        "the tables of a flow file, one short function for each",
-    ),
-];
+const LONGER: &[(&str, &str)] = &[(
+    "toml_reader.rs",
+    "one reader of values with one set of messages; its length is the list of kinds it reads",
+)];
 
 struct Source {
     /// Path below `src`.

@@ -31,6 +31,7 @@ use super::delivery::Delivery;
 use super::form::Change;
 use super::har::Entry;
 use super::http_page::HttpPage;
+use super::key::Key;
 use super::page::{
     Exchange, Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble, quoted,
 };
@@ -50,6 +51,8 @@ const SCRIPT: &str = concat!(
 );
 /// How long something may take to appear, or to come to rest, before it is missing.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an element may take to appear without which the step goes on all the same.
+const OPTIONAL_GRACE: Duration = Duration::from_secs(1);
 /// How long until the page is looked at again for the first time; then twice as long …
 const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
 /// … up to this.
@@ -302,6 +305,9 @@ impl Page for BrowserPage {
             return self.plain.change(query, change).await;
         }
         self.here()?;
+        if self.is_left_out(&query).await? {
+            return Ok(());
+        }
         sleep(self.pause).await;
         self.is_stale = true;
         let changed = match change {
@@ -333,6 +339,22 @@ impl Page for BrowserPage {
             return self.answered(clicked).await;
         }
         self.act(query, false).await
+    }
+
+    async fn hover(&mut self, query: &Query) -> Result<(), Trouble> {
+        if self.is_elsewhere {
+            return self.plain.hover(query).await;
+        }
+        self.move_over(query).await
+    }
+
+    async fn press(&mut self, key: Key, query: Option<&Query>) -> Result<(), Trouble> {
+        if self.is_elsewhere {
+            self.lend_cookies().await?;
+            let pressed = self.plain.press(key, query).await;
+            return self.answered(pressed).await;
+        }
+        self.press_key(key, query).await
     }
 
     async fn request(&mut self, request: PlainRequest) -> Result<(), Trouble> {

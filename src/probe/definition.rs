@@ -3,15 +3,15 @@
 //! Owns the values only: `flow_file` makes them from TOML and lets nothing wrong through,
 //! `runner` carries them out. Must not know either.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 use reqwest::Method;
 use reqwest::header::HeaderName;
-use scraper::Selector;
 
 use super::document::{DocumentName, Kind};
+use super::key::Key;
+pub use super::target::{Css, Query, Target};
 use super::template::{Name, NoValue, Scope, Template};
 use crate::domain::{ComponentId, Engine};
 use crate::toml_reader::Problem;
@@ -74,7 +74,7 @@ pub struct Step {
     /// Whether it needs the page's scripts, and so a real browser: over plain HTTP it is left
     /// out.
     pub needs_browser: bool,
-    /// What it does, in order.
+    /// What it does, in the order in which it is done, whatever form it was written in.
     pub actions: Vec<Action>,
     /// The mail that it awaits.
     pub mail: Option<AwaitedMail>,
@@ -138,17 +138,81 @@ pub enum Action {
     /// Opens an address: a path of the site, or a whole address.
     Visit(Template),
     /// Writes into a field.
-    Fill(Css, Template),
+    Fill(Target, Template),
     /// Sets a select, a radio button or a checkbox.
-    Choose(Css, Choice),
+    Choose(Target, Choice),
     /// Puts a made document on a file field.
-    Upload(Css, DocumentSpec),
+    Upload(Target, DocumentSpec),
     /// Submits a form, or presses one of its buttons.
-    Submit(Css),
+    Submit(Target),
     /// Follows a link or presses a button.
-    Click(Css),
+    Click(Target),
+    /// Moves the mouse over an element.
+    Hover(Target),
+    /// Presses a key on an element, or on what has the keyboard.
+    Press(Key, Option<Target>),
     /// Sends what no form sends.
     Request(Box<Request>),
+}
+
+impl Action {
+    /// The element that it acts on, where it acts on one.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Action::Visit(_) | Action::Request(_) => None,
+            Action::Press(_, target) => target.as_ref(),
+            Action::Fill(target, _)
+            | Action::Choose(target, _)
+            | Action::Upload(target, _)
+            | Action::Submit(target)
+            | Action::Click(target)
+            | Action::Hover(target) => Some(target),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Action::Visit(_) | Action::Request(_) => None,
+            Action::Press(_, target) => target.as_mut(),
+            Action::Fill(target, _)
+            | Action::Choose(target, _)
+            | Action::Upload(target, _)
+            | Action::Submit(target)
+            | Action::Click(target)
+            | Action::Hover(target) => Some(target),
+        }
+    }
+
+    /// The names in it.
+    pub fn names(&self) -> Vec<&Name> {
+        let mut names: Vec<&Name> = Vec::new();
+        names.extend(self.target().into_iter().flat_map(Target::names));
+        match self {
+            Action::Visit(address) => names.extend(address.names()),
+            Action::Fill(_, text) => names.extend(text.names()),
+            Action::Choose(_, Choice::Options(options)) => {
+                names.extend(options.iter().flat_map(Template::names));
+            }
+            Action::Request(request) => {
+                names.extend(request.path.names());
+                names.extend(request.headers.iter().flat_map(|(_, text)| text.names()));
+                names.extend(request.body.names());
+            }
+            Action::Choose(_, Choice::Checked(_))
+            | Action::Upload(..)
+            | Action::Submit(_)
+            | Action::Click(_)
+            | Action::Hover(_)
+            | Action::Press(..) => {}
+        }
+        names
+    }
+
+    /// Whether it may send a form.
+    pub fn submits(&self) -> bool {
+        matches!(self, Action::Submit(_)) || matches!(self, Action::Press(key, _) if key.is_enter())
+    }
 }
 
 /// What `choose` sets.
@@ -270,68 +334,6 @@ impl JsonTemplate {
                 .collect::<Result<serde_json::Map<_, _>, _>>()?
                 .into(),
         })
-    }
-}
-
-/// A CSS selector, possibly with names in it.
-#[derive(Clone, Debug)]
-pub struct Css {
-    template: Template,
-    selector: Option<Arc<Selector>>,
-}
-
-impl Css {
-    /// Compiles the selector, unless it has names to expand; the error says what is wrong.
-    pub fn new(template: Template) -> Result<Self, String> {
-        let selector = match template.literal() {
-            Some(text) => Some(compile(text)?),
-            None => None,
-        };
-        Ok(Css { template, selector })
-    }
-
-    /// The names in it.
-    pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.template.names()
-    }
-
-    /// The selector with every name replaced.
-    pub fn expand(&self, scope: &Scope) -> Result<Query, String> {
-        let text = self
-            .template
-            .expand(scope)
-            .map_err(|error| error.to_string())?;
-        let selector = match &self.selector {
-            Some(selector) => Arc::clone(selector),
-            None => compile(&text)?,
-        };
-        Ok(Query { text, selector })
-    }
-}
-
-/// A CSS selector ready for use.
-#[derive(Clone, Debug)]
-pub struct Query {
-    /// As a browser takes it.
-    pub text: String,
-    /// As our own parser takes it.
-    pub selector: Arc<Selector>,
-}
-
-impl Query {
-    /// Compiles a selector; the error says what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
-        Ok(Query {
-            text: text.to_owned(),
-            selector: compile(text)?,
-        })
-    }
-}
-
-fn compile(text: &str) -> Result<Arc<Selector>, String> {
-    match Selector::parse(text) {
-        Ok(selector) => Ok(Arc::new(selector)),
-        Err(error) => Err(format!("`{text}` is no CSS selector: {error}")),
     }
 }
 

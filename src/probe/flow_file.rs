@@ -3,6 +3,7 @@
 //! Owns the format and what is said about every mistake in it. Must not know how a flow is
 //! carried out.
 
+mod actions;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -305,7 +306,8 @@ fn needs_page(step: &Step) -> bool {
         step.actions.first(),
         Some(Action::Visit(_) | Action::Request(_))
     );
-    !opens && (!step.actions.is_empty() || !step.expect.is_empty())
+    let looks = !step.expect.is_empty() || !step.capture.is_empty();
+    !opens && (!step.actions.is_empty() || looks)
 }
 
 fn step(
@@ -340,16 +342,18 @@ fn step(
     let wait = table.optional::<Duration>("wait");
     let reload = reload(&mut table, wait);
     let mail = parts::mail(&mut table, names);
-    let actions = parts::actions(&mut table, names);
+    let actions = actions::actions(&mut table, names);
     if actions.is_empty()
         && mail.is_none()
         && wait.is_none()
         && !table.failed()
         && !has_verb(&mut table)
+        && !table.has("expect")
+        && !table.has("capture")
     {
         table.place().problem_with_hint(
             "the step does nothing",
-            "give it one of: visit, fill, choose, upload, submit, click, request, mail, wait",
+            "give it one of: do, visit, fill, choose, upload, submit, click, request, mail, wait",
         );
     }
     if table.has("mail") {
@@ -453,7 +457,7 @@ fn needs_browser(table: &mut Reader<'_>, control: bool) -> bool {
 
 fn has_verb(table: &mut Reader<'_>) -> bool {
     let verbs = [
-        "visit", "fill", "choose", "upload", "submit", "click", "request", "mail", "wait",
+        "do", "visit", "fill", "choose", "upload", "submit", "click", "request", "mail", "wait",
     ];
     verbs.into_iter().any(|verb| table.has(verb))
 }
@@ -496,7 +500,7 @@ fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<La
                     (Some(spec), None) => document = Some(spec.document),
                     _ => table.place_of("step").problem_with_hint(
                         format!("the step `{name}` does not upload exactly one document"),
-                        "a ladder needs a step with one entry in `upload`",
+                        "a ladder needs a step with one `upload`",
                     ),
                 }
             }
@@ -516,7 +520,7 @@ fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<La
     if let (Some(document), Some(kinds), Some(sizes)) = (document, &kinds, &sizes) {
         for kind in kinds {
             for Size(size) in sizes {
-                parts::check_size(&table.place_of("size"), document, *kind, *size);
+                actions::check_size(&table.place_of("size"), document, *kind, *size);
             }
         }
     }

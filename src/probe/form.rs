@@ -170,6 +170,11 @@ impl Dom {
         self.barred.get_or_init(|| disabled::barred(&self.html))
     }
 
+    /// Whether something is left out, because it is optional and the page has no such element.
+    pub fn lacks_optional(&self, query: &Query) -> bool {
+        query.is_optional && dom::select(&self.html, &query.selector).next().is_none()
+    }
+
     /// The one element that a selector means.
     fn only(&self, query: &Query) -> Result<ElementRef<'_>, FormError> {
         let mut found = dom::select(&self.html, &query.selector);
@@ -218,6 +223,17 @@ pub fn submit(
         return Err(unfit(query, "a disabled button"));
     }
     let changed = controls::Changed::new(dom, changes)?;
+    submission(dom, &changed, query, form, button)
+}
+
+/// What a form sends, `button` being the one that was pressed.
+fn submission(
+    dom: &Dom,
+    changed: &controls::Changed<'_>,
+    query: &Query,
+    form: ElementRef<'_>,
+    button: Option<ElementRef<'_>>,
+) -> Result<Submission, FormError> {
     if let Some(held) = changed.held(dom, form, button) {
         return Err(FormError::Held(query.text.clone(), held));
     }
@@ -270,6 +286,8 @@ pub fn click(
     if controls::is_submit_button(element) {
         return submit(dom, changes, query);
     }
+    // What was written before is lost with the page, but must have had a field.
+    check(dom, changes)?;
     let link = std::iter::once(element)
         .chain(element.ancestors().filter_map(ElementRef::wrap))
         .find(|element| matches!(element.value().name(), "a" | "area"));
@@ -293,6 +311,35 @@ pub fn click(
         url,
         body: Body::None,
     })
+}
+
+/// What pressing Enter on `query` asks for, after `changes`; `None`: nothing.
+pub fn enter(
+    dom: &Dom,
+    changes: &[(Query, Change)],
+    query: &Query,
+) -> Result<Option<Submission>, FormError> {
+    let element = dom.only(query)?;
+    let is_link = element.value().name() == "a" && element.attr("href").is_some();
+    if controls::is_submit_button(element) || is_link {
+        return click(dom, changes, query).map(Some);
+    }
+    if !controls::submits_by_enter(element) {
+        let what = what(element);
+        return Err(unfit(query, &format!("{what}, where Enter sends no form")));
+    }
+    if disabled::is_disabled(dom, element) {
+        return Err(unfit(query, "disabled"));
+    }
+    let changed = controls::Changed::new(dom, changes)?;
+    let Some(form) = controls::form_of(dom, element) else {
+        return Ok(None);
+    };
+    match controls::default_button(dom, form) {
+        Some(button) if disabled::is_disabled(dom, button) => Ok(None),
+        None if controls::needs_button(dom, form) => Ok(None),
+        button => submission(dom, &changed, query, form, button).map(Some),
+    }
 }
 
 /// The encoding that a form names, else the page's.

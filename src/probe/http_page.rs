@@ -23,6 +23,7 @@ use super::definition::Query;
 use super::delivery::Delivery;
 use super::form::{self, Change, Dom, FormError, Submission};
 use super::har::Entry;
+use super::key::Key;
 use super::page::{Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble};
 use super::reach::{self, Reach};
 use super::redact::Redactor;
@@ -38,7 +39,7 @@ pub const MOST_REDIRECTS: u32 = 19;
 const AHEAD: u64 = 64 * 1024;
 
 /// What a form or a link makes of the changes to a page.
-type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Submission, FormError>;
+type Act = fn(&Dom, &[(Query, Change)], &Query) -> Result<Option<Submission>, FormError>;
 
 /// A run's page over plain HTTP.
 pub struct HttpPage {
@@ -98,11 +99,38 @@ impl HttpPage {
     }
 
     /// The page and what was changed on it, handed to a plain function: a parsed page cannot
-    /// be kept while waiting.
-    fn on_form(&self, query: &Query, act: Act) -> Result<Submission, Trouble> {
-        let page = self.page()?;
-        let dom = dom_of(page);
-        act(&dom, &self.changes, query).map_err(|error| wrong_page(page, &error))
+    /// be kept while waiting. `None` where nothing is to be sent.
+    fn on_form(&mut self, query: &Query, act: Act) -> Result<Option<Submission>, Trouble> {
+        let page = Arc::clone(self.page()?);
+        let dom = dom_of(&page);
+        if dom.lacks_optional(query) {
+            return Ok(None);
+        }
+        let acted = act(&dom, &self.changes, query);
+        acted.map_err(|error| self.wrong_page(&page, &error))
+    }
+
+    /// Holds what was changed and is not sent yet against the page.
+    fn check_changes(&mut self) -> Result<(), Trouble> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let page = Arc::clone(self.page()?);
+        let checked = form::check(&dom_of(&page), &self.changes);
+        checked.map_err(|error| self.wrong_page(&page, &error))
+    }
+
+    /// The page is not as the flow expects. What was changed is of no use any more.
+    fn wrong_page(&mut self, page: &Snapshot, error: &FormError) -> Trouble {
+        self.changes.clear();
+        wrong_page(page, error)
+    }
+
+    async fn send_form(&mut self, submission: Option<Submission>) -> Result<(), Trouble> {
+        match submission {
+            Some(submission) if !submission.stays => self.send_submission(submission).await,
+            _ => Ok(()),
+        }
     }
 
     fn page(&self) -> Result<&Arc<Snapshot>, Trouble> {
@@ -253,6 +281,7 @@ impl Page for HttpPage {
     }
 
     async fn visit(&mut self, address: &str) -> Result<(), Trouble> {
+        self.check_changes()?;
         let url = self.reach.address(address)?;
         self.open(url).await
     }
@@ -264,19 +293,35 @@ impl Page for HttpPage {
     }
 
     async fn submit(&mut self, query: &Query) -> Result<(), Trouble> {
-        let submission = self.on_form(query, form::submit)?;
-        self.send_submission(submission).await
+        let submission = self.on_form(query, |dom, changes, query| {
+            form::submit(dom, changes, query).map(Some)
+        })?;
+        self.send_form(submission).await
     }
 
     async fn click(&mut self, query: &Query) -> Result<(), Trouble> {
-        let submission = self.on_form(query, form::click)?;
-        if submission.stays {
-            return Ok(());
+        let submission = self.on_form(query, |dom, changes, query| {
+            form::click(dom, changes, query).map(Some)
+        })?;
+        self.send_form(submission).await
+    }
+
+    async fn hover(&mut self, _: &Query) -> Result<(), Trouble> {
+        Err(needs_browser("`hover`"))
+    }
+
+    async fn press(&mut self, key: Key, query: Option<&Query>) -> Result<(), Trouble> {
+        match query.filter(|_| key.is_enter()) {
+            Some(query) => {
+                let submission = self.on_form(query, form::enter)?;
+                self.send_form(submission).await
+            }
+            None => Err(needs_browser("this `press`")),
         }
-        self.send_submission(submission).await
     }
 
     async fn request(&mut self, request: PlainRequest) -> Result<(), Trouble> {
+        self.check_changes()?;
         let mut headers = HeaderMap::new();
         for (name, value) in request.headers {
             let value = HeaderValue::from_str(&value).map_err(|_| {
@@ -321,11 +366,7 @@ impl Page for HttpPage {
 
     /// What was changed and not sent yet is held against the page all the same.
     async fn settle(&mut self) -> Result<(), Trouble> {
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let page = self.page()?;
-        form::check(&dom_of(page), &self.changes).map_err(|error| wrong_page(page, &error))
+        self.check_changes()
     }
 
     async fn limit_time(&mut self, _: Duration) -> Result<(), Trouble> {
@@ -413,6 +454,11 @@ fn forbidden(going: &Going, redirects: u32) -> Trouble {
         (0, true) => reach::led_astray("the page leads", &going.url),
         _ => reach::led_astray("redirected", &going.url),
     }
+}
+
+fn needs_browser(what: &str) -> Trouble {
+    let message = format!("{what} needs a browser, and so `engine = \"browser\"`");
+    Trouble::Ours(Why::NotConfigured, message)
 }
 
 /// The page is not as the flow expects.

@@ -16,6 +16,7 @@ use super::delivery::Delivery;
 use super::dom;
 use super::form::{Body, Change};
 use super::har::Entry;
+use super::key::Key;
 use super::redact::Redactor;
 use super::visible_text::VisibleText;
 use crate::domain::run::{FrontEnd, Phases};
@@ -232,6 +233,14 @@ pub trait Page: Send {
     fn submit(&mut self, query: &Query) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Follows a link or presses a button.
     fn click(&mut self, query: &Query) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Moves the mouse over an element.
+    fn hover(&mut self, query: &Query) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Presses a key on an element, or on what has the keyboard.
+    fn press(
+        &mut self,
+        key: Key,
+        query: Option<&Query>,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Sends a request without a form; its answer becomes the page.
     fn request(
         &mut self,

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource as _, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
+use fantoccini::actions::{
+    InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle};
@@ -202,6 +204,28 @@ impl Session {
                 button: MOUSE_BUTTON_LEFT,
             });
         let actions = self.client.perform_actions(mouse);
+        self.within(limit + GRACE, actions).await
+    }
+
+    /// Moves the mouse to a point of the window, in CSS pixels from its upper left corner.
+    pub async fn move_mouse_to(
+        &self,
+        (x, y): (f64, f64),
+        limit: Duration,
+    ) -> Result<(), CommandError> {
+        let duration = None;
+        let moved = PointerAction::MoveTo { duration, x, y };
+        let mouse = MouseActions::new("mouse".to_owned()).then(moved);
+        let actions = self.client.perform_actions(mouse);
+        self.within(limit + GRACE, actions).await
+    }
+
+    /// Presses a key on whatever has the keyboard.
+    pub async fn press_key(&self, value: char, limit: Duration) -> Result<(), CommandError> {
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        let actions = self.client.perform_actions(keys);
         self.within(limit + GRACE, actions).await
     }
 

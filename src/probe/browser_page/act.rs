@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use url::Url;
 
 use super::pointer::{NotPressed, cannot_be_pressed};
-use super::{BrowserPage, FROM_KEY_TO_BUTTON, SCRIPT};
+use super::{BrowserPage, FROM_KEY_TO_BUTTON, OPTIONAL_GRACE, SCRIPT};
 use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::definition::Query;
@@ -36,6 +36,39 @@ impl BrowserPage {
     /// Presses what is meant, and looks at what comes of it.
     pub(super) async fn act(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
         self.here()?;
+        if self.is_left_out(query).await? {
+            return Ok(());
+        }
+        self.begin_to_press().await;
+        self.press(query, submits).await?;
+        self.look().await?;
+        self.refuse_download()
+    }
+
+    /// Whether what is optional is not on the page, and does not appear on it soon.
+    pub(super) async fn is_left_out(&mut self, query: &Query) -> Result<bool, Trouble> {
+        if !query.is_optional {
+            return Ok(false);
+        }
+        // What a page shows by itself it shows soon after it came; more than one do not add up.
+        let mut wait = self.waiting();
+        wait.start = self.loaded_at;
+        wait.most = wait.most.min(OPTIONAL_GRACE);
+        loop {
+            let arguments = vec![json!(query.text), json!(false)];
+            let found = self.call("locate", arguments).await?;
+            if found["count"] != 0 || found["frame"].is_string() {
+                return Ok(false);
+            }
+            if wait.is_over() {
+                return Ok(true);
+            }
+            wait.pause().await;
+        }
+    }
+
+    /// What is to be noted before something is pressed that may lead to another page.
+    pub(super) async fn begin_to_press(&mut self) {
         sleep(self.pause).await;
         if let Some(changed_at) = self.changed_at.take() {
             let since = self.clock.monotonic().saturating_sub(changed_at);
@@ -45,9 +78,6 @@ impl BrowserPage {
         self.begun = self.network.requests.len();
         let shown = self.shown.as_ref();
         self.pressed_on_https = shown.is_some_and(|shown| shown.url.scheme() == "https");
-        self.press(query, submits).await?;
-        self.look().await?;
-        self.refuse_download()
     }
 
     /// What came of a request that the browser did not send becomes the page.
@@ -212,8 +242,7 @@ impl BrowserPage {
         loop {
             let found = self.find_to(query, true, true, fit).await?;
             if submits && let Some(held) = found["held"].as_str() {
-                let message = format!("the page holds the form `{}` back: {held}", query.text);
-                return Err(Trouble::Site(Fault::Content, message));
+                return Err(held_back(query, held));
             }
             if is_form(&found) {
                 self.call("submit", vec![found["element"].clone()]).await?;
@@ -266,7 +295,7 @@ impl BrowserPage {
     }
 
     /// The same, `leaving` where the page may be left by what is done to it.
-    async fn find_to(
+    pub(super) async fn find_to(
         &mut self,
         query: &Query,
         seen: bool,
@@ -450,6 +479,11 @@ fn missing(query: &Query, found: &Value) -> Trouble {
         .or_else(|| in_frames(&words("frames")))
         .unwrap_or_default();
     form_trouble(&FormError::Missing(query.text.clone(), hint))
+}
+
+/// The browser does not send the form like this.
+pub(super) fn held_back(query: &Query, why: &str) -> Trouble {
+    form_trouble(&FormError::Held(query.text.clone(), why.to_owned()))
 }
 
 pub(super) fn described(found: &Value) -> &str {

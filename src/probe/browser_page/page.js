@@ -113,7 +113,11 @@ function description(element) {
 // What the browser would say instead of sending the form that an element submits.
 function held(element) {
   const form = element.localName === "form" ? element : element.form;
-  if (!form || form.noValidate || element.formNoValidate) return null;
+  // Enter in a field presses the form's first button.
+  const isField = element !== form && element.type !== "submit" && element.type !== "image";
+  const button = isField && form
+    ? [...form.elements].find((other) => other.type === "submit" || other.type === "image") : element;
+  if (!form || form.noValidate || button && button.formNoValidate) return null;
   const wrong = [...form.elements].find((field) => field.willValidate && !field.validity.valid);
   if (!wrong) return null;
   const name = wrong.id ? `#${wrong.id}` : `[name=${wrong.name}]`;

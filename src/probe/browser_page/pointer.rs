@@ -1,12 +1,14 @@
-//! Pressing an element as a person with a mouse does, and by key where no mouse gets to.
+//! Pressing an element as a person with a mouse does, and by key where no mouse gets to; moving
+//! the mouse over one, and pressing keys.
 
 use serde_json::Value;
 
 use super::BrowserPage;
-use super::act::no_element;
+use super::act::{described, held_back, no_element, unfit};
 use crate::domain::Fault;
 use crate::probe::browser::CommandError;
 use crate::probe::definition::Query;
+use crate::probe::key::Key;
 use crate::probe::page::Trouble;
 
 /// Why an element was not pressed.
@@ -54,6 +56,87 @@ impl BrowserPage {
             Ok(()) => Ok(()),
             Err(CommandError::Element(message)) => Err(NotPressed::Yet(message)),
             Err(error) => self.get_past(error).await.map_err(trouble),
+        }
+    }
+
+    /// Moves the mouse over an element, and looks at what comes of it.
+    pub(super) async fn move_over(&mut self, query: &Query) -> Result<(), Trouble> {
+        self.here()?;
+        if self.is_left_out(query).await? {
+            return Ok(());
+        }
+        let mut wait = self.waiting();
+        loop {
+            let found = self.find(query, true, |_| Ok(())).await?;
+            let aimed = self.call("aim", vec![found["element"].clone()]).await?;
+            if let Some(point) = aimed["x"].as_f64().zip(aimed["y"].as_f64()) {
+                match self.session()?.move_mouse_to(point, self.limit).await {
+                    Ok(()) => return self.look().await,
+                    Err(CommandError::Element(_)) if !wait.is_over() => {}
+                    Err(error) => self.get_past(error).await?,
+                }
+            } else if wait.is_over() {
+                let what = match aimed["cover"].as_str() {
+                    Some(cover) => format!("out of the mouse's reach: {cover} lies over it"),
+                    None => "out of the mouse's reach".to_owned(),
+                };
+                return Err(unfit(query, what));
+            }
+            wait.pause().await;
+        }
+    }
+
+    /// Presses a key on an element, or on what has the keyboard, and looks at what comes of it.
+    pub(super) async fn press_key(
+        &mut self,
+        key: Key,
+        query: Option<&Query>,
+    ) -> Result<(), Trouble> {
+        self.here()?;
+        if let Some(query) = query
+            && self.is_left_out(query).await?
+        {
+            return Ok(());
+        }
+        self.begin_to_press().await;
+        match query {
+            Some(query) => self.press_key_on(key, query).await?,
+            None => match self.session()?.press_key(key.code, self.limit).await {
+                Ok(()) => {}
+                Err(error) => self.get_past(error).await?,
+            },
+        }
+        self.follow_windows().await?;
+        self.look().await?;
+        self.refuse_download()
+    }
+
+    async fn press_key_on(&mut self, key: Key, query: &Query) -> Result<(), Trouble> {
+        let fit = |found: &Value| match found["kind"] == "file" {
+            true => Err(format!("{}, which takes no keys", described(found))),
+            false => Ok(()),
+        };
+        let mut wait = self.waiting();
+        loop {
+            let found = self.find_to(query, true, true, fit).await?;
+            if let Some(held) = found["held"].as_str().filter(|_| key.is_enter())
+                && found["tag"] == "input"
+            {
+                return Err(held_back(query, held));
+            }
+            let session = self.session()?;
+            let Some(element) = session.element(&found["element"]) else {
+                return Err(no_element(query));
+            };
+            let code = key.code.to_string();
+            match session.type_in(&element, &code, self.limit).await {
+                Ok(()) => return Ok(()),
+                Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
+                Err(CommandError::Element(message)) => {
+                    return Err(cannot_be_pressed(query, &message));
+                }
+                Err(error) => return self.get_past(error).await,
+            }
         }
     }
 

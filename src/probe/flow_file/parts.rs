@@ -1,19 +1,14 @@
-//! The parts of a step: verbs, expectations, captures, and the names used in them.
+//! The parts of a step: expectations, captures, and the names used in them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
-use reqwest::Method;
 use reqwest::header::HeaderName;
 
-use crate::probe::definition::{
-    Action, AwaitedMail, Capture, CaptureFrom, Choice, Css, DocumentSpec, Expect, JsonTemplate,
-    Part, Request, RequestBody,
-};
-use crate::probe::document::{self, DocumentName, Kind};
+use crate::probe::definition::{AwaitedMail, Capture, CaptureFrom, Css, Expect, JsonTemplate};
 use crate::probe::template::{BUILT_IN, Name, Template, is_captured_name};
-use crate::toml_reader::{FromItem, Item, Place, Reader, Size, list, nearest};
+use crate::toml_reader::{FromItem, Item, Place, Reader, nearest};
 
 const LONGEST_MAIL: Duration = Duration::from_secs(3600);
 
@@ -56,6 +51,11 @@ impl<'v> Names<'v> {
     pub(super) fn enter_step(&mut self, needs_browser: bool, is_cleanup: bool) {
         self.needs_browser = needs_browser;
         self.is_cleanup = is_cleanup;
+    }
+
+    /// Whether what follows is of a step that needs a browser.
+    pub(super) fn needs_browser(&self) -> bool {
+        self.needs_browser
     }
 
     pub(super) fn is_first_step(&mut self, name: &str) -> bool {
@@ -122,13 +122,13 @@ impl<'v> Names<'v> {
         );
     }
 
-    fn template(&mut self, item: &Item<'_>) -> Option<Template> {
+    pub(super) fn template(&mut self, item: &Item<'_>) -> Option<Template> {
         let template: Template = item.read()?;
         self.check(item.place(), template.names());
         Some(template)
     }
 
-    fn templates(&mut self, item: &Item<'_>) -> Vec<Template> {
+    pub(super) fn templates(&mut self, item: &Item<'_>) -> Vec<Template> {
         if !item.is_array() {
             return self.template(item).into_iter().collect();
         }
@@ -139,12 +139,12 @@ impl<'v> Names<'v> {
             .collect()
     }
 
-    fn css(&mut self, item: &Item<'_>) -> Option<Css> {
+    pub(super) fn css(&mut self, item: &Item<'_>) -> Option<Css> {
         let template = self.template(item)?;
         css(item.place(), template)
     }
 
-    fn css_key(&mut self, item: &Item<'_>) -> Option<Css> {
+    pub(super) fn css_key(&mut self, item: &Item<'_>) -> Option<Css> {
         match Template::parse(item.key()) {
             Ok(template) => {
                 self.check(item.place(), template.names());
@@ -177,205 +177,7 @@ pub(super) fn one_or_many<T: FromItem>(item: &Item<'_>) -> Option<Vec<T>> {
     }
 }
 
-/// What the step does to the page, in the order in which it is done.
-pub(super) fn actions(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Action> {
-    let mut actions = Vec::new();
-    if let Some(item) = table.item("visit") {
-        actions.extend(address(&item, names).map(Action::Visit));
-    }
-    for item in table.entries("fill") {
-        if let (Some(css), Some(text)) = (names.css_key(&item), names.template(&item)) {
-            actions.push(Action::Fill(css, text));
-        }
-    }
-    for item in table.entries("choose") {
-        if let (Some(css), Some(choice)) = (names.css_key(&item), choice(&item, names)) {
-            actions.push(Action::Choose(css, choice));
-        }
-    }
-    for item in table.entries("upload") {
-        if let (Some(css), Some(spec)) = (names.css_key(&item), document(&item)) {
-            actions.push(Action::Upload(css, spec));
-        }
-    }
-    if let Some(item) = table.item("submit") {
-        actions.extend(names.css(&item).map(Action::Submit));
-    }
-    if let Some(item) = table.item("click") {
-        actions.extend(names.css(&item).map(Action::Click));
-    }
-    if let Some(item) = table.item("request") {
-        actions.extend(request(&item, names).map(Box::new).map(Action::Request));
-    }
-    apart(table);
-    actions
-}
-
-/// Verbs that cannot stand in one step.
-fn apart(table: &mut Reader<'_>) {
-    const PAGE: [&str; 6] = ["visit", "fill", "choose", "upload", "submit", "click"];
-    let mut clash = |one: &'static str, other: &'static str| {
-        if table.has(one) && table.has(other) {
-            table.place_of(other).problem_with_hint(
-                format!("`{one}` and `{other}` cannot stand in one step"),
-                "make two steps of it",
-            );
-        }
-    };
-    clash("submit", "click");
-    clash("request", "mail");
-    for verb in PAGE {
-        clash("request", verb);
-        clash("mail", verb);
-    }
-}
-
-fn address(item: &Item<'_>, names: &mut Names<'_>) -> Option<Template> {
-    let template = names.template(item)?;
-    let beginning = template.beginning();
-    let begins_with_name = beginning.is_empty() && template.names().next().is_some();
-    let known = beginning.starts_with('/') && !beginning.starts_with("//")
-        || beginning.starts_with("http://")
-        || beginning.starts_with("https://")
-        || begins_with_name;
-    if known {
-        return Some(template);
-    }
-    let scheme = beginning.split_once(':').map(|(scheme, _)| scheme);
-    match scheme {
-        Some(scheme)
-            if scheme
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'+') =>
-        {
-            item.place().problem_with_hint(
-                format!("`{scheme}:` addresses cannot be reached from a flow"),
-                "only http and https can",
-            );
-        }
-        _ => item.place().problem_with_hint(
-            format!("`{}` must begin with `/` or be a whole address", item.key()),
-            match beginning.strip_prefix("//") {
-                Some(host) => format!("write `https://{host}`"),
-                None => format!("write `/{beginning}`"),
-            },
-        ),
-    }
-    None
-}
-
-fn choice(item: &Item<'_>, names: &mut Names<'_>) -> Option<Choice> {
-    if item.as_str().is_some() || item.is_array() {
-        return Some(Choice::Options(names.templates(item)));
-    }
-    if let Some(checked) = item.as_bool() {
-        return Some(Choice::Checked(checked));
-    }
-    item.expected("a value or visible label, an array of them, or true or false for a checkbox");
-    None
-}
-
-fn document(item: &Item<'_>) -> Option<DocumentSpec> {
-    let mut table = item.table()?;
-    let document = table.required::<DocumentName>("document");
-    let kind = table.required::<Kind>("kind");
-    let size = table.required::<Size>("size");
-    let place = table.place_of("size");
-    table.finish();
-    let spec = DocumentSpec {
-        document: document?,
-        kind: kind?,
-        size: size?.0,
-    };
-    check_size(&place, spec.document, spec.kind, spec.size);
-    Some(spec)
-}
-
-/// Reports a document that cannot be made in that size.
-pub(super) fn check_size(place: &Place<'_>, document: DocumentName, kind: Kind, size: u64) {
-    if size > document::LARGEST {
-        place.problem(format!(
-            "a document can have at most {} bytes",
-            document::LARGEST
-        ));
-        return;
-    }
-    match document::smallest(document, kind) {
-        Ok(smallest) if size < smallest => place.problem_with_hint(
-            format!("the document `{document}` as {kind} cannot be made in {size} bytes"),
-            format!("the smallest possible are {smallest}"),
-        ),
-        _ => {}
-    }
-}
-
-fn request(item: &Item<'_>, names: &mut Names<'_>) -> Option<Request> {
-    let mut table = item.table()?;
-    let path = match table.item("path") {
-        Some(item) => address(&item, names),
-        None => {
-            table.missing("path");
-            None
-        }
-    };
-    let method = method(&mut table);
-    let headers = headers(&mut table, "headers", names);
-    let mut bodies = Vec::new();
-    if let Some(item) = table.item("json") {
-        bodies.extend(json(&item, names).map(RequestBody::Json));
-    }
-    if let Some(item) = table.item("form") {
-        let entries = item.entries().unwrap_or_default();
-        let field = |item: &Item<'_>| Some((item.key().to_owned(), names.template(item)?));
-        bodies.push(RequestBody::Form(
-            entries.iter().filter_map(field).collect(),
-        ));
-    }
-    if let Some(item) = table.item("multipart") {
-        let entries = item.entries().unwrap_or_default();
-        let part = |item: &Item<'_>| {
-            let part = if item.is_table() {
-                Part::Document(document(item)?)
-            } else {
-                Part::Text(names.template(item)?)
-            };
-            Some((item.key().to_owned(), part))
-        };
-        bodies.push(RequestBody::Multipart(
-            entries.iter().filter_map(part).collect(),
-        ));
-    }
-    if let Some(item) = table.item("body") {
-        bodies.extend(names.template(&item).map(RequestBody::Text));
-    }
-    if bodies.len() > 1 {
-        table.place().problem_with_hint(
-            "a request has one body",
-            "give one of: json, form, multipart, body",
-        );
-    }
-    table.finish();
-    Some(Request {
-        method: method?,
-        path: path?,
-        headers,
-        body: bodies.pop().unwrap_or(RequestBody::None),
-    })
-}
-
-fn method(table: &mut Reader<'_>) -> Option<Method> {
-    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let Some(item) = table.item("method") else {
-        return Some(Method::GET);
-    };
-    let known = item.as_str().filter(|method| KNOWN.contains(method));
-    if known.is_none() {
-        item.expected(&format!("one of {}", list(&KNOWN)));
-    }
-    known?.parse().ok()
-}
-
-fn headers(
+pub(super) fn headers(
     table: &mut Reader<'_>,
     key: &'static str,
     names: &mut Names<'_>,
@@ -392,7 +194,7 @@ fn headers(
     headers
 }
 
-fn json(item: &Item<'_>, names: &mut Names<'_>) -> Option<JsonTemplate> {
+pub(super) fn json(item: &Item<'_>, names: &mut Names<'_>) -> Option<JsonTemplate> {
     if item.as_str().is_some() {
         return names.template(item).map(JsonTemplate::Text);
     }

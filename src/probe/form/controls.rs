@@ -32,6 +32,9 @@ impl<'c> Changed<'c> {
         };
         changed.settle_radio_buttons(dom);
         for (query, change) in changes {
+            if dom.lacks_optional(query) {
+                continue;
+            }
             match change {
                 Change::Choose(options) => changed.choose(dom, query, options)?,
                 Change::Check(on) => {
@@ -423,6 +426,35 @@ fn all<'d>(dom: &'d Dom, selector: &str) -> Vec<ElementRef<'d>> {
 
 pub(super) fn is_submit_button(element: ElementRef<'_>) -> bool {
     matches!(kind(element), "submit" | "image")
+}
+
+/// Whether Enter in a field sends its form, as browsers do it.
+pub(super) fn submits_by_enter(element: ElementRef<'_>) -> bool {
+    let is_input = element.value().name() == "input";
+    is_input
+        && !matches!(
+            kind(element),
+            "hidden" | "file" | "button" | "reset" | "color"
+        )
+}
+
+/// The button that Enter in one of a form's fields presses.
+pub(super) fn default_button<'d>(dom: &'d Dom, form: ElementRef<'d>) -> Option<ElementRef<'d>> {
+    let mut controls = listed(dom).into_iter();
+    controls.find(|control| {
+        is_submit_button(*control)
+            && form_of(dom, *control).is_some_and(|owner| owner.id() == form.id())
+    })
+}
+
+/// Whether a form without a button has too many fields to be sent by Enter.
+pub(super) fn needs_button(dom: &Dom, form: ElementRef<'_>) -> bool {
+    let texts = listed(dom).into_iter().filter(|control| {
+        let is_text =
+            !matches!(kind(*control), "checkbox" | "radio" | "range") && submits_by_enter(*control);
+        is_text && form_of(dom, *control).is_some_and(|owner| owner.id() == form.id())
+    });
+    texts.take(2).count() > 1
 }
 
 /// The form that a control belongs to: the one its `form` attribute names, else the one that was

@@ -68,7 +68,7 @@ impl<P: Page> Run<'_, P> {
         let capturing = steps.iter().position(captures)?;
         let sends = |step: &Step| {
             let mut actions = step.actions.iter();
-            actions.any(|action| matches!(action, Action::Submit(_) | Action::Request(_)))
+            actions.any(|action| action.submits() || matches!(action, Action::Request(_)))
         };
         let from = match steps.get(capturing).is_some_and(sends) {
             true => capturing,
@@ -90,10 +90,7 @@ impl<P: Page> Run<'_, P> {
         before: Option<&Arc<Snapshot>>,
         exchanges: &[Exchange],
     ) {
-        let submits = step
-            .actions
-            .iter()
-            .any(|action| matches!(action, Action::Submit(_)));
+        let submits = step.actions.iter().any(Action::submits);
         let is_form = |exchange: &Exchange| {
             let is_get = exchange.method == reqwest::Method::GET;
             exchange.is_sent && (!is_get || submits && exchange.url.query().is_some())

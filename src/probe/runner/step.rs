@@ -212,6 +212,15 @@ impl<P: Page> Run<'_, P> {
                 let query = css.expand(&self.scope).map_err(ours)?;
                 self.page.click(&query).await
             }
+            Action::Hover(target) => {
+                let query = target.expand(&self.scope).map_err(ours)?;
+                self.page.hover(&query).await
+            }
+            Action::Press(key, on) => {
+                let query = on.as_ref().map(|on| on.expand(&self.scope));
+                let query = query.transpose().map_err(ours)?;
+                self.page.press(*key, query.as_ref()).await
+            }
             Action::Request(request) => {
                 let plain = self.plain(request, rung.map(|rung| rung.document)).await?;
                 if plain.body.has_file() {
@@ -403,31 +412,13 @@ fn is_secret(template: &Template, secrets: &[String]) -> bool {
 
 /// The names without a value that the step's actions use.
 pub(super) fn unknown_names(step: &Step, scope: &Scope) -> BTreeSet<String> {
-    let mut names: Vec<&Name> = Vec::new();
-    for action in &step.actions {
-        match action {
-            Action::Visit(address) => names.extend(address.names()),
-            Action::Fill(css, text) => names.extend(css.names().chain(text.names())),
-            Action::Choose(css, Choice::Options(options)) => {
-                names.extend(css.names().chain(options.iter().flat_map(Template::names)));
-            }
-            Action::Choose(css, Choice::Checked(_))
-            | Action::Upload(css, _)
-            | Action::Submit(css)
-            | Action::Click(css) => names.extend(css.names()),
-            Action::Request(request) => {
-                names.extend(request.path.names());
-                names.extend(request.headers.iter().flat_map(|(_, text)| text.names()));
-                names.extend(request.body.names());
-            }
-        }
-    }
+    let names = step.actions.iter().flat_map(Action::names);
     let is_unknown = |name: &&Name| match name {
         Name::Given(name) => !scope.given.contains_key(name),
         Name::Captured(name) => !scope.captured.contains_key(name),
         Name::Run | Name::Today(_) => false,
     };
-    let unknown = names.into_iter().filter(is_unknown);
+    let unknown = names.filter(is_unknown);
     unknown
         .filter_map(|name| match name {
             Name::Given(name) | Name::Captured(name) => Some(name.clone()),
