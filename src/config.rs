@@ -151,6 +151,9 @@ pub struct Probe {
     pub concurrency: usize,
     /// PEM files with certificates to trust beside the public ones.
     pub certificates: Vec<PathBuf>,
+    /// What names are resolved by, in the order in which they are asked; none: by the system's
+    /// resolver.
+    pub resolver: Vec<SocketAddr>,
     /// Networks that names of flows and webhooks may lead to although they are not public.
     pub allow_private_networks: Vec<Network>,
 }

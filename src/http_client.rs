@@ -9,9 +9,12 @@
 )]
 
 mod cookies;
+mod families;
+mod name_servers;
 mod resolver;
 mod timeline;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +24,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 pub use cookies::Cookies;
-pub use resolver::{InwardName, LookupError, Resolver, is_localhost, is_this_host};
+pub use families::dead_family;
+pub use resolver::{InwardName, LookupError, Resolved, Resolver, is_localhost, is_this_host};
 use timeline::Connecting;
 pub use timeline::{ConnectPhases, Timeline};
 
@@ -121,7 +125,7 @@ impl HttpClients {
             base,
             verifier,
             user_agent,
-            resolver: Resolver::new(Arc::from([])),
+            resolver: Resolver::default(),
         })
     }
 
@@ -130,7 +134,17 @@ impl HttpClients {
     #[must_use]
     pub fn allowing(self, networks: &[Network]) -> Self {
         HttpClients {
-            resolver: Resolver::new(networks.into()),
+            resolver: self.resolver.allowing(networks),
+            ..self
+        }
+    }
+
+    /// The same, asking these resolvers in their order in place of the system's, where there are
+    /// any.
+    #[must_use]
+    pub fn resolving_by(self, servers: &[SocketAddr]) -> Self {
+        HttpClients {
+            resolver: self.resolver.asking(servers),
             ..self
         }
     }

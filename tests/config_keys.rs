@@ -119,6 +119,7 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "app/settings.rs",
         "config.probe.certificates",
     ),
+    ("probe.resolver", "app/service.rs", "config.probe.resolver"),
     (
         "probe.allow_private_networks",
         "app/service.rs",

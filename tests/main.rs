@@ -45,6 +45,7 @@ mod recordings;
 mod rehearsal_site;
 mod removal;
 mod reports;
+mod resolvers;
 mod store;
 mod telemetry;
 mod uploads;

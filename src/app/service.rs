@@ -110,7 +110,8 @@ impl Service {
         ));
         let roots = settings::extra_roots(&config)?;
         let http = HttpClients::new(Some(&config.probe.contact), &roots)?
-            .allowing(&config.probe.allow_private_networks);
+            .allowing(&config.probe.allow_private_networks)
+            .resolving_by(&config.probe.resolver);
         let detector = Detector::new(
             store.clone(),
             settings::rules(&config, &flows, pace),

@@ -411,7 +411,11 @@ fn tools(
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
     let allowed = config.map_or(&[][..], |config| &config.probe.allow_private_networks);
     let allowed = [allowed, &args.allow_private_network].concat();
-    let applicants = Applicants::new(HttpClients::new(contact, &roots)?.allowing(&allowed));
+    let resolver = config.map_or(&[][..], |config| &config.probe.resolver);
+    let clients = HttpClients::new(contact, &roots)?
+        .allowing(&allowed)
+        .resolving_by(resolver);
+    let applicants = Applicants::new(clients);
     let browsers = match args.engine {
         Engine::Http => None,
         Engine::Browser => {

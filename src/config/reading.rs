@@ -12,7 +12,7 @@ use std::time::Duration;
 use url::Url;
 
 use self::values::{
-    Days, Driver, Host, Line, Mail, OneOrMore, Origin, SecretName, positive, unique,
+    Days, Driver, Host, Line, Mail, NameServers, OneOrMore, Origin, SecretName, positive, unique,
 };
 use super::{
     Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum,
@@ -260,6 +260,7 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
             host_concurrency: positive(table, "host_concurrency", 2),
             concurrency: positive(table, "concurrency", 16),
             certificates: certificates.into_iter().map(PathBuf::from).collect(),
+            resolver: table.or("resolver", NameServers::default()).0,
             allow_private_networks: table.or("allow_private_networks", Vec::new()),
             contact: contact?.0,
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::name_servers::{Answered, NameServers};
 use crate::domain::inward::is_allowed;
 use crate::domain::{Inward, Network};
 
@@ -50,32 +51,70 @@ pub enum LookupError {
     Unresolved(#[from] std::io::Error),
 }
 
-/// Asks the system's resolver, and gives only addresses that may be connected to.
-#[derive(Clone, Debug)]
+/// Asks the system's resolver, or those that are configured, and gives only addresses that may be
+/// connected to.
+#[derive(Clone, Debug, Default)]
 pub struct Resolver {
     allowed: Arc<[Network]>,
+    /// In place of the system's.
+    servers: Option<NameServers>,
+}
+
+/// The addresses of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Those that may be connected to, at least one, the best one first.
+    pub addresses: Vec<IpAddr>,
+    /// For operators, where a resolver knew none and another one did.
+    pub note: Option<String>,
 }
 
 impl Resolver {
-    /// Gives public addresses, and those of the networks.
-    pub(super) fn new(allowed: Arc<[Network]>) -> Self {
-        Resolver { allowed }
+    /// The same, giving besides public addresses those of the networks.
+    pub(super) fn allowing(self, allowed: &[Network]) -> Self {
+        let allowed = allowed.into();
+        Resolver { allowed, ..self }
     }
 
-    /// The addresses of a name that may be connected to, at least one, the best one first.
+    /// The same, asking these resolvers in their order in place of the system's, where there are
+    /// any.
+    pub(super) fn asking(self, servers: &[SocketAddr]) -> Self {
+        Resolver {
+            servers: NameServers::new(servers),
+            ..self
+        }
+    }
+
+    /// The addresses of a name that may be connected to.
     ///
     /// # Errors
     /// If there is none.
-    pub async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
+    pub async fn lookup(&self, name: &str) -> Result<Resolved, LookupError> {
         // Names below `localhost` are this machine's in every browser (RFC 6761); most systems'
         // resolvers ask a server for them.
         if is_localhost(name) && name.contains('.') {
-            return Ok(vec![Ipv4Addr::LOCALHOST.into()]);
+            return Ok(Resolved {
+                addresses: vec![Ipv4Addr::LOCALHOST.into()],
+                note: None,
+            });
         }
-        let found = tokio::net::lookup_host((name, 0)).await?;
+        let Answered {
+            addresses: found,
+            passed_over,
+        } = match &self.servers {
+            // No resolver elsewhere knows what this machine calls itself.
+            Some(servers) if !is_localhost(name) => servers.lookup(name).await?,
+            _ => Answered {
+                addresses: tokio::net::lookup_host((name, 0))
+                    .await?
+                    .map(|found| found.ip())
+                    .collect(),
+                passed_over: Vec::new(),
+            },
+        };
         let mut addresses = Vec::new();
         let mut refused = None;
-        for address in found.map(|found| found.ip()) {
+        for address in found {
             match self.refusal(name, address) {
                 None => addresses.push(address),
                 Some(inward) => refused = refused.or(Some((address, inward))),
@@ -90,7 +129,13 @@ impl Resolver {
                     inward,
                 }))
             }
-            _ => Ok(addresses),
+            _ => {
+                let note = (!passed_over.is_empty()).then(|| {
+                    let said = passed_over.join("; ");
+                    format!("`{name}` was resolved by another resolver: {said}")
+                });
+                Ok(Resolved { addresses, note })
+            }
         }
     }
 
@@ -109,15 +154,22 @@ impl Resolve for Resolver {
         let resolver = self.clone();
         Box::pin(async move {
             let found = resolver.lookup(name.as_str()).await;
-            let addresses = found.map_err(|error| -> Box<dyn Error + Send + Sync> {
-                match error {
-                    LookupError::Inward(error) => error.into(),
-                    LookupError::Unresolved(error) => error.into(),
-                }
-            })?;
-            let addresses = addresses.into_iter();
-            Ok(Box::new(addresses.map(|address| SocketAddr::new(address, 0))) as Addrs)
+            connectable(found.map(|found| found.addresses))
         })
+    }
+}
+
+/// What a lookup gives, as reqwest takes it.
+pub(super) fn connectable(
+    found: Result<Vec<IpAddr>, LookupError>,
+) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
+    match found {
+        Ok(found) => {
+            let found = found.into_iter();
+            Ok(Box::new(found.map(|address| SocketAddr::new(address, 0))) as Addrs)
+        }
+        Err(LookupError::Inward(error)) => Err(error.into()),
+        Err(LookupError::Unresolved(error)) => Err(error.into()),
     }
 }
 

@@ -2,7 +2,9 @@
 //! offer: the resolver, the connector, and rustls' store of sessions, which is asked for a
 //! hint at the moment of the ClientHello, that is when TCP is up.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -16,7 +18,7 @@ use rustls::client::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
-use super::resolver::Resolver;
+use super::resolver::{Resolved, Resolver, connectable};
 use crate::domain::{Clock, Moment};
 
 /// The phases of the connections of one client, summed since they were last taken.
@@ -25,6 +27,14 @@ pub struct Timeline {
     so_far: Mutex<SoFar>,
     /// The chain that a server showed last, its own certificate first, in DER.
     chain: Mutex<Vec<Vec<u8>>>,
+    names: Mutex<KnownNames>,
+}
+
+/// What was learnt of names.
+#[derive(Default)]
+struct KnownNames {
+    addresses: BTreeMap<String, Vec<IpAddr>>,
+    notes: Vec<String>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -62,6 +72,7 @@ impl Timeline {
             clock,
             so_far: Mutex::default(),
             chain: Mutex::default(),
+            names: Mutex::default(),
         }
     }
 
@@ -80,6 +91,29 @@ impl Timeline {
     pub(super) fn forget(&self) {
         *self.lock() = SoFar::default();
         self.lock_chain().clear();
+        *self.lock_names() = KnownNames::default();
+    }
+
+    /// The addresses that a name was resolved to last, the best one first; none where it was not.
+    pub fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let known = self.lock_names();
+        known.addresses.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What operators should know of how names were resolved, since it was last taken.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_names().notes)
+    }
+
+    fn resolved(&self, name: &str, found: &Resolved) {
+        let mut known = self.lock_names();
+        let KnownNames { addresses, notes } = &mut *known;
+        addresses.insert(name.to_owned(), found.addresses.clone());
+        notes.extend(found.note.clone().filter(|note| !notes.contains(note)));
+    }
+
+    fn lock_names(&self) -> MutexGuard<'_, KnownNames> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the first certificate expires of all that servers have shown so far.
@@ -181,13 +215,15 @@ struct Names(Arc<Timeline>, Resolver);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let timeline = Arc::clone(&self.0);
-        let resolving = self.1.resolve(name);
+        let (timeline, resolver) = (Arc::clone(&self.0), self.1.clone());
         Box::pin(async move {
             timeline.start_resolving();
-            let found = resolving.await;
+            let found = resolver.lookup(name.as_str()).await;
             timeline.finish_resolving();
-            found
+            if let Ok(found) = &found {
+                timeline.resolved(name.as_str(), found);
+            }
+            connectable(found.map(|found| found.addresses))
         })
     }
 }

@@ -89,6 +89,8 @@ pub struct BrowserPage {
     prompts: Vec<String>,
     /// The hosts that pages of this step wanted and did not get.
     refused: BTreeSet<String>,
+    /// What operators should know of how the hosts' addresses were found, until it was told.
+    notes: Vec<String>,
     /// When the page's scripts were last seen sending something, on the monotonic clock.
     sent_at: Option<Duration>,
     /// When a field was last changed, until something is pressed.
@@ -132,6 +134,11 @@ impl Wait {
 }
 
 impl BrowserPage {
+    /// Takes what operators should know of how the hosts' addresses were found.
+    pub fn note(&mut self, notes: Vec<String>) {
+        self.notes.extend(notes);
+    }
+
     /// A page in a fresh browser that goes where `reach` allows; `plain` sends requests that
     /// no form sends. Before each action it pauses so long as told, for people to see.
     pub fn new(
@@ -156,6 +163,7 @@ impl BrowserPage {
             spent: 0,
             prompts: Vec::new(),
             refused: BTreeSet::new(),
+            notes: Vec::new(),
             sent_at: None,
             changed_at: None,
             loaded_at: Duration::ZERO,
@@ -503,6 +511,12 @@ impl Page for BrowserPage {
         let answers = of_scripts.filter_map(|request| request.answer.as_ref());
         let mut walls = answers.map(|answer| wall::in_headers(&seen::headers(answer)));
         walls.find_map(|wall| wall)
+    }
+
+    async fn network_notes(&mut self) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(self.plain.network_notes().await);
+        notes
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -10,6 +10,8 @@ mod going;
 mod heard;
 mod sending;
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ use super::page::{Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble}
 use super::reach::{self, Reach};
 use super::redact::Redactor;
 use crate::domain::{Clock, Fault, Random, Why, random};
-use crate::http_client::Applicant;
+use crate::http_client::{Applicant, dead_family};
 use going::Going;
 use heard::Heard;
 
@@ -57,6 +59,9 @@ pub struct HttpPage {
     under_way: Option<UnderWay>,
     /// What became of the last document.
     delivery: Delivery,
+    /// The names and ports that were reached, and at which address first, until the host's other
+    /// addresses were held against that.
+    reached: BTreeMap<(String, u16), Option<IpAddr>>,
 }
 
 struct UnderWay {
@@ -85,6 +90,7 @@ impl HttpPage {
             log: Vec::new(),
             under_way: None,
             delivery: Delivery::Pending,
+            reached: BTreeMap::new(),
         }
     }
 
@@ -399,6 +405,17 @@ impl Page for HttpPage {
 
     fn forget_documents(&mut self) {
         self.delivery = Delivery::Pending;
+    }
+
+    async fn network_notes(&mut self) -> Vec<String> {
+        let timeline = Arc::clone(&self.applicant.timeline);
+        let mut notes = timeline.take_notes();
+        for ((host, port), used) in &mut self.reached {
+            let Some(used) = used.take() else { continue };
+            let addresses = timeline.addresses(host);
+            notes.extend(dead_family(host, *port, &addresses, used).await);
+        }
+        notes
     }
 
     fn spent(&mut self) -> Spent {

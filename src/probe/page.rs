@@ -70,8 +70,6 @@ pub struct Spent {
     pub certificate_expires_at: Option<Moment>,
     /// Every request in order, for the evidence: method, address, status, times.
     pub exchanges: Vec<Exchange>,
-    /// What of the network decided nothing and should be known all the same.
-    pub notes: Vec<String>,
 }
 
 /// One request and its answer.
@@ -291,6 +289,11 @@ pub trait Page: Send {
     /// [`spent`](Self::spent): in whose words.
     fn walled_request(&self) -> Option<&'static str> {
         None
+    }
+    /// What operators should know of the network although it decides nothing, once a run, a sentence
+    /// each. The step's time is over by then.
+    fn network_notes(&mut self) -> impl Future<Output = Vec<String>> + Send {
+        async { Vec::new() }
     }
     /// What else happened in this step that explains a failure, in half sentences.
     fn remarks(&self) -> Vec<String> {

@@ -28,7 +28,7 @@ use super::evidence::EvidenceStore;
 use super::http_page::HttpPage;
 use super::mailbox::{ImapMailbox, MailError, MailboxPosition};
 use super::page::{Page, Trouble};
-use super::pinned;
+use super::pinned::{self, Pinned};
 use super::politeness::Politeness;
 use super::reach::{Reach, host_of};
 use super::readings::Readings;
@@ -182,13 +182,15 @@ pub async fn run_in_browser(
     };
     let https_only = !goes_in_clear(flow, target);
     let start = async {
-        let hosts = match pinned::addresses(&reach, tools.applicants.resolver()).await {
-            Ok(hosts) => hosts,
+        let pinned = match pinned::addresses(&reach, tools.applicants.resolver()).await {
+            Ok(pinned) => pinned,
             Err(Trouble::Ours(why, message)) => return Err((why, message)),
             Err(Trouble::Site(_, message)) => return Err((Why::Ourselves, message)),
         };
+        let Pinned { hosts, notes } = pinned;
         let started = browsers.start(&Destinations { hosts, https_only }).await;
-        started.map_err(|error| (error.why(), error.to_string()))
+        let browser = started.map_err(|error| (error.why(), error.to_string()))?;
+        Ok((browser, notes))
     };
     // One that is just being started when the run is to stop is taken away in the background.
     let started = tokio::select! {
@@ -196,11 +198,12 @@ pub async fn run_in_browser(
         () = stopped => return cannot(on_step, (Why::Stopped, "the run was stopped")),
         started = start => started,
     };
-    let browser = match started {
-        Ok(browser) => browser,
+    let (browser, notes) = match started {
+        Ok(started) => started,
         Err((why, message)) => return cannot(on_step, (why, &message)),
     };
     let mut page = BrowserPage::new(browser, plain, clock(), reach, browsers.pause());
+    page.note(notes);
     let occasion = Occasion {
         turn,
         stop,

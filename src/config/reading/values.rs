@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
@@ -88,6 +88,37 @@ impl FromItem for SecretName {
             );
         }
         name.map(|name| SecretName(name.to_owned()))
+    }
+}
+
+/// The most resolvers: each is waited for before the next one is asked, and a name has ten seconds.
+const MAX_RESOLVERS: usize = 3;
+/// Where resolvers listen, if nothing else is said.
+const DNS_PORT: u16 = 53;
+
+/// Resolvers: an address or several, with or without a port.
+#[derive(Default)]
+pub(super) struct NameServers(pub(super) Vec<SocketAddr>);
+
+impl FromItem for NameServers {
+    fn from_item(item: &Item<'_>) -> Option<Self> {
+        let address = |item: &Item<'_>| {
+            let text = item.as_str()?;
+            let of_ip = |ip: IpAddr| SocketAddr::new(ip, DNS_PORT);
+            text.parse().or_else(|_| text.parse().map(of_ip)).ok()
+        };
+        let servers: Option<Vec<SocketAddr>> = match item.is_array() {
+            true => item.elements()?.iter().map(address).collect(),
+            false => address(item).map(|one| vec![one]),
+        };
+        let servers = servers.filter(|servers| servers.len() <= MAX_RESOLVERS);
+        if servers.is_none() {
+            item.expected(
+                "a resolver's address, such as \"192.0.2.53\" or \"[2001:db8::53]:5353\", or a list of \
+                 at most 3 of them",
+            );
+        }
+        servers.map(NameServers)
     }
 }
 

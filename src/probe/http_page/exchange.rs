@@ -1,10 +1,12 @@
 //! One request and its answer: sending it, once more where a kept connection ended unseen, and
 //! reading what comes, within the limits.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap};
+use url::{Host, Url};
 
 use super::coding::{self, CodingError};
 use super::going::Going;
@@ -75,6 +77,7 @@ impl HttpPage {
                         text: String::new(),
                     });
                 }
+                self.note_reached(&going.url, response.remote_addr());
                 let now = self.clock.monotonic();
                 let headers = Arc::new(std::mem::take(response.headers_mut()));
                 if let Some(under_way) = &mut self.under_way {
@@ -103,6 +106,15 @@ impl HttpPage {
                 Err(trouble)
             }
         }
+    }
+
+    /// Notes where a host was first reached, to hold its other addresses against that.
+    fn note_reached(&mut self, url: &Url, remote: Option<SocketAddr>) {
+        let (Some(Host::Domain(name)), Some(remote)) = (url.host(), remote) else {
+            return;
+        };
+        let key = (name.to_owned(), remote.port());
+        self.reached.entry(key).or_insert(Some(remote.ip()));
     }
 
     /// What became of a document whose request has no answer.

@@ -59,7 +59,7 @@ impl<P: Page> Run<'_, P> {
             report.outcome = Outcome::Slow;
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
         }
-        report.notes.clone_from(&spent.notes);
+        report.notes = self.page.network_notes().await;
         let Err(trouble) = carried_out else {
             report.notes.extend(answer.and_then(|page| cached(page)));
             return report;
