@@ -11,6 +11,7 @@ mod rehearsed;
 mod scripted;
 mod shown;
 mod site;
+mod targets;
 mod waits;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod act;
 mod delivery;
 mod downgrade;
 mod evidence;
+mod frames;
 mod front_end;
 mod looking;
 mod pointer;
@@ -45,6 +46,7 @@ use delivery::Documents;
 /// The functions that are called in the page.
 const SCRIPT: &str = concat!(
     include_str!("browser_page/page.js"),
+    include_str!("browser_page/targets.js"),
     include_str!("browser_page/pointer.js"),
     include_str!("browser_page/upload.js"),
     include_str!("browser_page/roots.js")
@@ -314,7 +316,7 @@ impl Page for BrowserPage {
         }
         self.here()?;
         if self.is_left_out(&query).await? {
-            return Ok(());
+            return self.leave_frame(&query).await;
         }
         sleep(self.pause).await;
         self.is_stale = true;
@@ -328,6 +330,7 @@ impl Page for BrowserPage {
             }
         };
         self.changed_at = Some(self.clock.monotonic());
+        self.leave_frame(&query).await?;
         changed
     }
 

@@ -13,6 +13,7 @@ use regex::Regex;
 use scraper::{ElementRef, Html, Selector};
 
 use super::definition::Query;
+use super::dom::named::find;
 use super::dom::{self, select, text_of};
 use super::page::{Snapshot, bounded};
 
@@ -80,7 +81,7 @@ pub fn new_complaint_about(
 /// Whether the page has the field.
 pub fn has_field(page: &Snapshot, field: &Query) -> bool {
     let html = dom::parse(page.text());
-    page.is_html() && select(&html, &field.selector).next().is_some()
+    page.is_html() && !find(&html, field).is_empty()
 }
 
 fn joined(
@@ -159,7 +160,7 @@ impl Surroundings {
             described: HashMap::new(),
             labels: Vec::new(),
         };
-        let targets: Vec<_> = select(html, &field.selector).collect();
+        let targets = find(html, field);
         let is_target: HashSet<NodeId> = targets.iter().map(|target| target.id()).collect();
         for target in &targets {
             gather(&mut new.of_document, *target);

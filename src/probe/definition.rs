@@ -11,7 +11,7 @@ use reqwest::header::HeaderName;
 
 use super::document::{DocumentName, Kind};
 use super::key::Key;
-pub use super::target::{Css, Query, Target};
+pub use super::target::{Css, CssQuery, Query, Target};
 use super::template::{Name, NoValue, Scope, Template};
 use crate::domain::{ComponentId, Engine};
 use crate::toml_reader::Problem;

@@ -2,6 +2,7 @@
 //!
 //! Owns: which elements are part of the page. Must not know: what is looked for.
 
+pub mod named;
 mod sink;
 
 use scraper::{ElementRef, Html, Node, Selector};

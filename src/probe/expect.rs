@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::complaints::{complaints, new_complaint};
-use super::definition::{Capture, CaptureFrom, Expect, Query};
+use super::definition::{Capture, CaptureFrom, CssQuery, Expect};
 use super::dom;
 use super::error_pages::Content;
 use super::page::{Snapshot, Trouble, bounded, quoted};
@@ -259,7 +259,7 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
         .map(|group| group.as_str().to_owned())
 }
 
-fn by_css(page: &Snapshot, query: &Query, attribute: Option<&str>) -> Result<String, String> {
+fn by_css(page: &Snapshot, query: &CssQuery, attribute: Option<&str>) -> Result<String, String> {
     let html = page.dom();
     let Some(element) = dom::select(&html, &query.selector).next() else {
         return Err(format!("the page has no element `{}`", query.text));
@@ -317,7 +317,7 @@ fn expand(template: &Template, scope: &Scope) -> Result<String, Trouble> {
     template.expand(scope).map_err(|error| no_value(&error))
 }
 
-fn query(expanded: Result<Query, String>) -> Result<Query, Trouble> {
+fn query(expanded: Result<CssQuery, String>) -> Result<CssQuery, Trouble> {
     expanded.map_err(|message| Trouble::Ours(Why::Ourselves, message))
 }
 

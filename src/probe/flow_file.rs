@@ -5,6 +5,7 @@
 
 mod actions;
 mod parts;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

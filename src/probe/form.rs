@@ -22,9 +22,10 @@ use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::definition::Query;
-use super::dom;
+use super::dom::{self, named};
 use super::page::LEADS_ON_WITHIN;
 pub use encoding::{Body, Field, FieldValue};
+pub(crate) use kinds::kind;
 
 /// What a link is that is not followed.
 pub const A_DOWNLOAD: &str = "a link to a download; `request` fetches one";
@@ -80,9 +81,9 @@ pub enum FormError {
     /// Nothing matches; behind it a hint, which may be empty.
     #[error("the page has no element `{0}`{1}")]
     Missing(String, String),
-    /// Too much matches.
-    #[error("the page has {1} elements `{0}`, so it is unclear which is meant")]
-    Several(String, usize),
+    /// Too much matches; behind it how many, and which.
+    #[error("the page has {1} elements `{0}`, so it is unclear which is meant: {2}")]
+    Several(String, usize, String),
     /// What matches is something else.
     #[error("`{0}` is {1}")]
     Unfit(String, String),
@@ -172,20 +173,33 @@ impl Dom {
 
     /// Whether something is left out, because it is optional and the page has no such element.
     pub fn lacks_optional(&self, query: &Query) -> bool {
-        query.is_optional && dom::select(&self.html, &query.selector).next().is_none()
+        query.is_optional && self.find(query).is_empty()
+    }
+
+    /// The elements that a query means.
+    fn find(&self, query: &Query) -> Vec<ElementRef<'_>> {
+        named::find(&self.html, query)
     }
 
     /// The one element that a selector means.
     fn only(&self, query: &Query) -> Result<ElementRef<'_>, FormError> {
-        let mut found = dom::select(&self.html, &query.selector);
-        match (found.next(), found.count()) {
-            (Some(element), 0) => Ok(element),
-            (None, _) => Err(FormError::Missing(
-                query.text.clone(),
-                dom::similar(&self.html, &query.text).unwrap_or_default(),
-            )),
-            (Some(_), others) => Err(FormError::Several(query.text.clone(), others + 1)),
+        match &self.find(query)[..] {
+            [element] => Ok(*element),
+            [] => {
+                let css = query.plain_css();
+                let near = css.and_then(|css| dom::similar(&self.html, &css.text));
+                let there = named::listing(&self.html);
+                let hint = format!("{}{there}", near.unwrap_or_default());
+                Err(FormError::Missing(query.text.clone(), hint))
+            }
+            several => Err(self.several(query, several)),
         }
+    }
+
+    /// More than one element is meant.
+    fn several(&self, query: &Query, found: &[ElementRef<'_>]) -> FormError {
+        let told = named::told_apart(found);
+        FormError::Several(query.text.clone(), found.len(), told)
     }
 }
 

@@ -107,6 +107,7 @@ impl HttpPage {
     /// The page and what was changed on it, handed to a plain function: a parsed page cannot
     /// be kept while waiting. `None` where nothing is to be sent.
     fn on_form(&mut self, query: &Query, act: Act) -> Result<Option<Submission>, Trouble> {
+        in_no_frame(query)?;
         let page = Arc::clone(self.page()?);
         let dom = dom_of(&page);
         if dom.lacks_optional(query) {
@@ -293,6 +294,7 @@ impl Page for HttpPage {
     }
 
     async fn change(&mut self, query: Query, change: Change) -> Result<(), Trouble> {
+        in_no_frame(&query)?;
         self.page()?;
         self.changes.push((query, change));
         Ok(())
@@ -470,6 +472,13 @@ fn forbidden(going: &Going, redirects: u32) -> Trouble {
         (0, false) => reach::may_not(&going.url),
         (0, true) => reach::led_astray("the page leads", &going.url),
         _ => reach::led_astray("redirected", &going.url),
+    }
+}
+
+fn in_no_frame(query: &Query) -> Result<(), Trouble> {
+    match &query.frame {
+        Some(_) => Err(needs_browser("`frame`")),
+        None => Ok(()),
     }
 }
 

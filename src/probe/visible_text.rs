@@ -14,6 +14,7 @@ use scraper::Html;
 
 use super::dom;
 use rendered::Heading;
+pub use rendered::{Elements, is_inline, is_unread};
 
 /// What a person reads on a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -207,17 +207,37 @@ impl Session {
         self.within(limit + GRACE, actions).await
     }
 
-    /// Moves the mouse to a point of the window, in CSS pixels from its upper left corner.
+    /// Moves the mouse to a point of the window, in CSS pixels from its upper left corner, or to
+    /// the middle of an element of the frame that was entered.
     pub async fn move_mouse_to(
         &self,
         (x, y): (f64, f64),
+        element: Option<Element>,
         limit: Duration,
     ) -> Result<(), CommandError> {
         let duration = None;
-        let moved = PointerAction::MoveTo { duration, x, y };
+        let moved = match element {
+            Some(element) => PointerAction::MoveToElement {
+                element,
+                duration,
+                x: 0.0,
+                y: 0.0,
+            },
+            None => PointerAction::MoveTo { duration, x, y },
+        };
         let mouse = MouseActions::new("mouse".to_owned()).then(moved);
         let actions = self.client.perform_actions(mouse);
         self.within(limit + GRACE, actions).await
+    }
+
+    /// Goes on in a frame of the page.
+    pub async fn enter_frame(&self, frame: &Element) -> Result<(), CommandError> {
+        self.within(GRACE, frame.enter_frame()).await
+    }
+
+    /// Goes back to the page itself.
+    pub async fn leave_frames(&self) -> Result<(), CommandError> {
+        self.post("frame", json!({ "id": null })).await.map(drop)
     }
 
     /// Presses a key on whatever has the keyboard.

@@ -11,6 +11,7 @@ use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
 use crate::probe::definition::Query;
 use crate::probe::dom::in_frames;
+use crate::probe::dom::named::listed;
 use crate::probe::form::{A_DOWNLOAD, FormError, ONLY_BY_ANOTHER, too_long};
 use crate::probe::page::{Page as _, Trouble};
 use crate::toml_reader::nearest;
@@ -37,25 +38,47 @@ impl BrowserPage {
     pub(super) async fn act(&mut self, query: &Query, submits: bool) -> Result<(), Trouble> {
         self.here()?;
         if self.is_left_out(query).await? {
-            return Ok(());
+            return self.leave_frame(query).await;
         }
         self.begin_to_press().await;
-        self.press(query, submits).await?;
+        let pressed = self.press(query, submits).await;
+        self.leave_frame(query).await?;
+        pressed?;
+        self.follow_windows().await?;
         self.look().await?;
         self.refuse_download()
     }
 
-    /// Whether what is optional is not on the page, and does not appear on it soon.
+    /// Whether what is optional is not on the page, and does not appear on it soon. Otherwise the
+    /// frame that it is in is entered, where it is in one.
     pub(super) async fn is_left_out(&mut self, query: &Query) -> Result<bool, Trouble> {
+        if let Some(frame) = &query.frame {
+            let frame = Query {
+                is_optional: query.is_optional,
+                ..Query::from(frame.clone())
+            };
+            if Box::pin(self.is_left_out(&frame)).await? {
+                return Ok(true);
+            }
+            self.enter_frame(&frame).await?;
+        }
         if !query.is_optional {
             return Ok(false);
         }
+        let absent = self.is_absent(query).await;
+        if absent.is_err() {
+            self.leave_frame(query).await?;
+        }
+        absent
+    }
+
+    async fn is_absent(&mut self, query: &Query) -> Result<bool, Trouble> {
         // What a page shows by itself it shows soon after it came; more than one do not add up.
         let mut wait = self.waiting();
         wait.start = self.loaded_at;
         wait.most = wait.most.min(OPTIONAL_GRACE);
         loop {
-            let arguments = vec![json!(query.text), json!(false)];
+            let arguments = vec![query.to_json(), json!(false)];
             let found = self.call("locate", arguments).await?;
             if found["count"] != 0 || found["frame"].is_string() {
                 return Ok(false);
@@ -178,7 +201,7 @@ impl BrowserPage {
     pub(super) async fn choose(&mut self, query: &Query, wanted: &[String]) -> Result<(), Trouble> {
         let mut wait = self.waiting();
         loop {
-            let arguments = vec![json!(query.text), json!(wanted)];
+            let arguments = vec![query.to_json(), json!(wanted)];
             let answer = self.call("choose", arguments).await?;
             let hindrance = match &answer {
                 answer if answer["done"] == true => return Ok(()),
@@ -196,7 +219,7 @@ impl BrowserPage {
                 Ok(()) => no_element(query),
             };
             if wait.is_over() {
-                return Err(trouble);
+                return Err(self.with_listing(trouble, &answer).await?);
             }
             wait.pause().await;
         }
@@ -255,7 +278,20 @@ impl BrowserPage {
                 Err(NotPressed::Yet(message)) => return Err(cannot_be_pressed(query, &message)),
             }
         }
-        self.follow_windows().await
+        Ok(())
+    }
+
+    /// The same trouble, with what is there where an element is missing.
+    async fn with_listing(&mut self, trouble: Trouble, found: &Value) -> Result<Trouble, Trouble> {
+        let Trouble::Site(fault, message) = trouble else {
+            return Ok(trouble);
+        };
+        let there = match found["count"] == 0 {
+            true => self.call("listing", Vec::new()).await?,
+            false => Value::Null,
+        };
+        let told = listed([0, 1, 2].map(|sort: usize| words(&there[sort])));
+        Ok(Trouble::Site(fault, format!("{message}{told}")))
     }
 
     /// Goes on in the window that the page has opened, closing the one before.
@@ -305,15 +341,18 @@ impl BrowserPage {
         let mut wait = self.waiting();
         loop {
             let found = self
-                .call("locate", vec![json!(query.text), json!(leaving)])
+                .call("locate", vec![query.to_json(), json!(leaving)])
                 .await?;
             match hindrance(query, &found, seen, &fit) {
                 Ok(()) => return Ok(found),
                 Err(Hindrance::For(trouble)) => return Err(trouble),
                 Err(Hindrance::Yet(trouble)) => {
                     if wait.is_over() {
+                        let trouble = self.with_listing(trouble, &found).await?;
                         // What the page became meanwhile is the evidence.
-                        self.look().await?;
+                        if query.frame.is_none() {
+                            self.look().await?;
+                        }
                         return Err(trouble);
                     }
                 }
@@ -410,7 +449,7 @@ fn hindrance(
         0 => {
             if let Some(frame) = found["frame"].as_str() {
                 let message = format!(
-                    "`{}` is in a frame of the page, `{frame}`; visit that address in a step of its own",
+                    "`{}` is in a frame of the page, `{frame}`; visit that address in a step of its own, or name the frame with `frame`",
                     query.text
                 );
                 return Err(For(Trouble::Site(Fault::Content, message)));
@@ -420,9 +459,16 @@ fn hindrance(
         1 => {}
         count => {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let mut each = words(&found["each"]);
+            if each.len() < count {
+                each.truncate(5);
+                each.push("…".to_owned());
+            }
+            let told = each.join(", ");
             return Err(For(form_trouble(&FormError::Several(
                 query.text.clone(),
                 count,
+                told,
             ))));
         }
     }
@@ -462,7 +508,10 @@ fn missing(query: &Query, found: &Value) -> Trouble {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str);
-    let near = query.text.strip_prefix('#').and_then(|id| nearest(id, ids));
+    let css = query.plain_css().map(|css| css.text.as_str());
+    let near = css
+        .and_then(|css| css.strip_prefix('#'))
+        .and_then(|id| nearest(id, ids));
     let words = |key: &str| -> Vec<&str> {
         let words = found[key].as_array().into_iter().flatten();
         words.filter_map(Value::as_str).collect()
@@ -479,6 +528,12 @@ fn missing(query: &Query, found: &Value) -> Trouble {
         .or_else(|| in_frames(&words("frames")))
         .unwrap_or_default();
     form_trouble(&FormError::Missing(query.text.clone(), hint))
+}
+
+/// The texts of an array.
+fn words(array: &Value) -> Vec<String> {
+    let words = array.as_array().into_iter().flatten();
+    words.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The browser does not send the form like this.

@@ -13,12 +13,6 @@ const UNREAD = new Set(["SCRIPT", "STYLE", "TEMPLATE", "TITLE", "NOSCRIPT", "IFR
 const INLINE = new Set(["A", "ABBR", "B", "CODE", "EM", "FONT", "I", "SMALL", "SPAN", "STRONG",
   "SUB", "U", "SLOT"]);
 
-function all(css) {
-  const direct = [...document.querySelectorAll(css)];
-  if (direct.length > 0) return direct;
-  return roots().slice(1).flatMap((root) => [...root.querySelectorAll(css)]);
-}
-
 function isShown(element) {
   const box = element.getBoundingClientRect();
   return element.checkVisibility({ visibilityProperty: true }) && box.width > 0 && box.height > 0;
@@ -26,6 +20,7 @@ function isShown(element) {
 
 // Whether a frame of this page has what the page itself lacks.
 function inFrame(css) {
+  if (typeof css !== "string") return null;
   for (const frame of document.querySelectorAll("iframe, frame")) {
     try {
       if (frame.contentDocument && frame.contentDocument.querySelector(css)) return frame.src;
@@ -77,7 +72,7 @@ function watch() {
   });
 }
 
-// What a selector means: how many there are and, of a single one, what it is.
+// What a target means: how many there are and, of a single one, what it is.
 function locate(css, leaving) {
   const found = all(css);
   if (leaving && found.length === 1) watch();
@@ -87,6 +82,7 @@ function locate(css, leaving) {
       count: 0, frame: inFrame(css), ids: ids.filter((id) => id.length < 100), ...closedPlaces(),
     };
   }
+  if (found.length > 1) return { count: found.length, each: toldApart(found) };
   return { count: found.length, element: found[0], ...description(found[0]) };
 }
 
@@ -149,7 +145,7 @@ function choose(css, wanted) {
   if (found.length === 0) return locate(css);
   const first = found[0];
   if (first.localName === "select") {
-    if (found.length > 1) return { count: found.length };
+    if (found.length > 1) return { count: found.length, each: toldApart(found) };
     if (first.matches(":disabled")) return { count: 1, unfit: "disabled" };
     const options = [...first.options];
     const chosen = [];
@@ -186,7 +182,7 @@ function choose(css, wanted) {
     return { count: 1, press };
   }
   return found.length > 1
-    ? { count: found.length } : { count: 1, unfit: `${name(first)}, which offers no choice` };
+    ? { count: found.length, each: toldApart(found) } : { count: 1, unfit: `${name(first)}, which offers no choice` };
 }
 
 // The label to press in place of a control that the page's style hides.

@@ -48,7 +48,9 @@ impl BrowserPage {
             return Err(trouble(no_element(query)));
         };
         let point = aimed["x"].as_f64().zip(aimed["y"].as_f64());
-        let pressed = match point.filter(|_| aimed["middle"] != true) {
+        // A point of a frame is none of the window.
+        let is_point = aimed["middle"] != true && query.frame.is_none();
+        let pressed = match point.filter(|_| is_point) {
             Some(point) => session.click_at(point, self.limit).await,
             None => session.click(&element, self.limit).await,
         };
@@ -63,15 +65,25 @@ impl BrowserPage {
     pub(super) async fn move_over(&mut self, query: &Query) -> Result<(), Trouble> {
         self.here()?;
         if self.is_left_out(query).await? {
-            return Ok(());
+            return self.leave_frame(query).await;
         }
+        let moved = self.move_mouse(query).await;
+        self.leave_frame(query).await?;
+        moved?;
+        self.look().await
+    }
+
+    async fn move_mouse(&mut self, query: &Query) -> Result<(), Trouble> {
         let mut wait = self.waiting();
         loop {
             let found = self.find(query, true, |_| Ok(())).await?;
             let aimed = self.call("aim", vec![found["element"].clone()]).await?;
             if let Some(point) = aimed["x"].as_f64().zip(aimed["y"].as_f64()) {
-                match self.session()?.move_mouse_to(point, self.limit).await {
-                    Ok(()) => return self.look().await,
+                let session = self.session()?;
+                let element = session.element(&found["element"]);
+                let element = element.filter(|_| query.frame.is_some());
+                match session.move_mouse_to(point, element, self.limit).await {
+                    Ok(()) => return Ok(()),
                     Err(CommandError::Element(_)) if !wait.is_over() => {}
                     Err(error) => self.get_past(error).await?,
                 }
@@ -96,11 +108,15 @@ impl BrowserPage {
         if let Some(query) = query
             && self.is_left_out(query).await?
         {
-            return Ok(());
+            return self.leave_frame(query).await;
         }
         self.begin_to_press().await;
         match query {
-            Some(query) => self.press_key_on(key, query).await?,
+            Some(query) => {
+                let pressed = self.press_key_on(key, query).await;
+                self.leave_frame(query).await?;
+                pressed?;
+            }
             None => match self.session()?.press_key(key.code, self.limit).await {
                 Ok(()) => {}
                 Err(error) => self.get_past(error).await?,

@@ -15,7 +15,9 @@ impl BrowserPage {
     /// Puts a file on a field, drops it where the page takes files so, or presses what is meant
     /// and answers the box for files that opens.
     pub(super) async fn upload(&mut self, query: &Query, file: &File) -> Result<(), Trouble> {
-        let is_native = self.session()?.is_near() && self.session()?.is_chromium();
+        // What the browser itself drops and chooses belongs to the page, and to no frame of it.
+        let is_native =
+            self.session()?.is_near() && self.session()?.is_chromium() && query.frame.is_none();
         if is_native && let Some(field) = self.field_in_frame(query).await? {
             let path = self.written(file).await?;
             let files = json!({ "objectId": field, "files": [path] });
@@ -94,13 +96,16 @@ impl BrowserPage {
     /// The field for files that a selector means in a frame of the page's own origin, where the
     /// page itself has none: the browser's name for it.
     async fn field_in_frame(&mut self, query: &Query) -> Result<Option<String>, Trouble> {
+        let Some(css) = query.plain_css() else {
+            return Ok(None);
+        };
+        let css = json!(css.text);
         let found = self
-            .call("frameField", vec![json!(query.text), json!(true)])
+            .call("frameField", vec![css.clone(), json!(true)])
             .await?;
         if found != true {
             return Ok(None);
         }
-        let css = json!(query.text);
         let expression = format!("(() => {{ {FRAME_FIELD}\nreturn frameField({css}); }})()");
         let asked = json!({ "expression": expression });
         let field = self.chromium("Runtime.evaluate", asked).await?;

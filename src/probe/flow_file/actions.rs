@@ -5,6 +5,7 @@
 use reqwest::Method;
 
 use super::parts::{Names, headers, json};
+use super::targets::target;
 use crate::probe::definition::{Action, Choice, DocumentSpec, Part, Request, RequestBody, Target};
 use crate::probe::document::{self, DocumentName, Kind};
 use crate::probe::key::Key;
@@ -200,7 +201,7 @@ fn press(item: &Item<'_>, table: &mut Reader<'_>, names: &mut Names<'_>) -> Opti
 }
 
 /// Reports what plain HTTP cannot do in a step that also runs there.
-fn only_in_browser(item: &Item<'_>, names: &Names<'_>, what: &str) {
+pub(super) fn only_in_browser(item: &Item<'_>, names: &Names<'_>, what: &str) {
     if !names.needs_browser() {
         item.place().problem_with_hint(
             format!("{what} needs a browser, and the step also runs without one"),
@@ -215,11 +216,6 @@ fn needed<'a>(table: &mut Reader<'a>, key: &'static str) -> Option<Item<'a>> {
         table.missing(key);
     }
     item
-}
-
-/// The element that a value of the file names.
-fn target(item: &Item<'_>, names: &mut Names<'_>) -> Option<Target> {
-    names.css(item).map(Target::from)
 }
 
 /// The element that a key of the file names.

@@ -98,7 +98,7 @@ impl<'c> Changed<'c> {
     }
 
     fn choose(&mut self, dom: &Dom, query: &Query, wanted: &[String]) -> Result<(), FormError> {
-        let mut found: Vec<ElementRef<'_>> = select(&dom.html, &query.selector).collect();
+        let mut found = dom.find(query);
         if let [radio] = found[..]
             && kind(radio) == "radio"
             && radio.attr("name").is_some_and(|name| !name.is_empty())
@@ -135,7 +135,7 @@ impl<'c> Changed<'c> {
                 query,
                 &format!("{}, which offers no choice", what(*element)),
             )),
-            several => Err(FormError::Several(query.text.clone(), several.len())),
+            several => Err(dom.several(query, several)),
         }
     }
 

@@ -5,7 +5,7 @@ use scraper::ElementRef;
 
 /// What a control is: an input's type (`text` where it is missing or unknown), a button's
 /// type, else the element's name.
-pub(super) fn kind(element: ElementRef<'_>) -> &'static str {
+pub(crate) fn kind(element: ElementRef<'_>) -> &'static str {
     const INPUTS: [&str; 22] = [
         "hidden",
         "checkbox",

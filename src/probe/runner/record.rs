@@ -9,7 +9,7 @@ use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
 use crate::domain::{ComponentId, Fault, Moment, Outcome, Why, report};
 use crate::probe::definition::Step;
 use crate::probe::delivery::Verdict;
-use crate::probe::dom;
+use crate::probe::dom::named;
 use crate::probe::error_pages::{Content, Extent, Found, Met, PageClass, Recognised};
 use crate::probe::expect;
 use crate::probe::fingerprint::fingerprint_of;
@@ -18,7 +18,7 @@ use crate::probe::page::{Page, Snapshot, Trouble, cached, milliseconds, quoted};
 use crate::probe::wall;
 
 /// The most characters of a message.
-const MESSAGE_KEPT: usize = 300;
+const MESSAGE_KEPT: usize = 600;
 /// The most characters of a text of the front end's.
 const FRONT_END_KEPT: usize = 160;
 
@@ -242,8 +242,7 @@ impl<P: Page> Run<'_, P> {
     /// Whether a page is the one where the run signed in: other pages may have its address.
     pub(super) fn is_sign_in(&self, page: &Snapshot) -> bool {
         self.sign_in.as_ref().is_some_and(|sign_in| {
-            let selector = &sign_in.field.selector;
-            page.url.path() == sign_in.path && dom::select(&page.dom(), selector).next().is_some()
+            page.url.path() == sign_in.path && !named::find(&page.dom(), &sign_in.field).is_empty()
         })
     }
 

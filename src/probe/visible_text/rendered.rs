@@ -3,8 +3,11 @@
 //!
 //! Must agree with `snapshot` in `browser_page/page.js`.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use memchr::memmem;
 use scraper::{ElementRef, Html, Node, Selector};
@@ -52,6 +55,8 @@ struct Level {
     is_seen: bool,
     /// A closed `details`: only its first summary is shown.
     is_closed: bool,
+    /// Where it begins in the text.
+    from: usize,
 }
 
 #[allow(clippy::expect_used, reason = "a constant")]
@@ -62,8 +67,57 @@ fn is_drawing(element: ElementRef<'_>) -> bool {
     &*element.value().name.ns == "http://www.w3.org/2000/svg"
 }
 
-/// Reads a page from its tree. One walk without recursion: pages may nest as deep as they like.
+/// Reads a page from its tree.
 pub(super) fn read(page: &Html) -> VisibleText {
+    walk(page, |_, _, _| {})
+}
+
+/// The elements of a page that are shown, and what is to be read in each.
+pub struct Elements {
+    text: String,
+    /// Of each element with a box, in the order in which they end: where it begins and ends in the
+    /// text.
+    spans: Vec<(NodeId, Range<usize>)>,
+    shown: HashSet<NodeId>,
+}
+
+impl Elements {
+    /// Reads a page.
+    pub fn of(page: &Html) -> Self {
+        let (mut spans, mut shown) = (Vec::new(), HashSet::new());
+        let read = walk(page, |node, span, is_seen| {
+            spans.push((node, span));
+            if is_seen {
+                shown.insert(node);
+            }
+        });
+        Elements {
+            text: read.text,
+            spans,
+            shown,
+        }
+    }
+
+    /// Whether an element is shown.
+    pub fn is_shown(&self, node: NodeId) -> bool {
+        self.shown.contains(&node)
+    }
+
+    /// The elements in which exactly this is to be read; its white space is folded.
+    pub fn saying(&self, words: &str) -> impl Iterator<Item = NodeId> {
+        let says = move |span: &Range<usize>| {
+            // Spaces at its ends are those around it.
+            span.len() <= words.len() + 2
+                && self.text.get(span.clone()).map(str::trim) == Some(words)
+        };
+        let spans = self.spans.iter();
+        spans.filter_map(move |(node, span)| says(span).then_some(*node))
+    }
+}
+
+/// Reads a page from its tree, telling of each element with a box what is read in it and whether it
+/// is seen. One walk without recursion: pages may nest as deep as they like.
+fn walk(page: &Html, mut tell: impl FnMut(NodeId, Range<usize>, bool)) -> VisibleText {
     let mut styles = Styles::default();
     let (mut title, mut embeds) = (None, false);
     for element in page.select(&EVERY) {
@@ -121,6 +175,7 @@ pub(super) fn read(page: &Html) -> VisibleText {
                     levels.push(Level {
                         is_seen: is_option || shown.visibility.unwrap_or(inherits),
                         is_closed: name == "details" && element.attr("open").is_none(),
+                        from: text.text.len(),
                     });
                 }
                 Node::Fragment
@@ -147,7 +202,9 @@ pub(super) fn read(page: &Html) -> VisibleText {
                     }
                     if !was_skipped {
                         heading.close(element.name(), &text);
-                        levels.pop();
+                        if let Some(level) = levels.pop() {
+                            tell(node.id(), level.from..text.text.len(), level.is_seen);
+                        }
                     }
                 }
             }
@@ -223,7 +280,7 @@ fn has_box_by_itself(element: ElementRef<'_>) -> bool {
 }
 
 /// Elements whose text nobody reads.
-fn is_unread(name: &str) -> bool {
+pub fn is_unread(name: &str) -> bool {
     matches!(
         name,
         "script" | "style" | "template" | "title" | "iframe" | "datalist"
@@ -231,7 +288,7 @@ fn is_unread(name: &str) -> bool {
 }
 
 /// Elements that do not part words.
-fn is_inline(name: &str) -> bool {
+pub fn is_inline(name: &str) -> bool {
     matches!(
         name,
         "a" | "abbr"
