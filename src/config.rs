@@ -21,7 +21,7 @@ use crate::domain::disk::Reserve;
 pub use crate::domain::outage::Quorum;
 use crate::domain::outage::Rules;
 use crate::domain::{ComponentId, Network, Secret};
-use crate::http_client::is_localhost;
+use crate::http_client::{Proxy, is_localhost};
 use crate::probe::browser;
 pub use crate::probe::browser::{Sandbox, User, WebDriver};
 use crate::toml_reader::{Problem, Source};
@@ -154,6 +154,11 @@ pub struct Probe {
     /// What names are resolved by, in the order in which they are asked; none: by the system's
     /// resolver.
     pub resolver: Vec<SocketAddr>,
+    /// The proxy that flows go through.
+    pub proxy: Option<Proxy>,
+    /// The names of the secrets with the certificate and the key that are shown to a site that asks
+    /// for them.
+    pub client_certificate: Option<(String, String)>,
     /// Networks that names of flows and webhooks may lead to although they are not public.
     pub allow_private_networks: Vec<Network>,
 }
@@ -277,6 +282,8 @@ pub struct Alert {
     pub webhooks: Vec<Webhook>,
     /// `[[alert.mail]]`: addresses.
     pub mails: Vec<String>,
+    /// The proxy that webhooks are called through.
+    pub proxy: Option<Proxy>,
 }
 
 /// An address that is told of outages by POST.
@@ -347,6 +354,10 @@ impl Default for Browser {
         }
     }
 }
+
+/// What is said of a flow that runs in the browser where a client certificate is configured.
+pub const BROWSER_WITHOUT_CERTIFICATE: &str = "the browser has no client certificate: where the site \
+    asks for one, browser runs say nothing of it";
 
 /// What is said where the driver is not installed.
 pub const NO_DRIVER: &str = "the driver that `webdriver` in `[browser]` names is not installed: \

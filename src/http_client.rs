@@ -8,9 +8,11 @@
     reason = "this is where reqwest's builder is wrapped"
 )]
 
+mod asked_certificate;
 mod cookies;
 mod families;
 mod name_servers;
+mod proxy;
 mod resolver;
 mod timeline;
 
@@ -19,12 +21,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
+use url::Url;
 
 pub use cookies::Cookies;
 pub use families::dead_family;
+pub use proxy::{Proxy, ProxyFinding};
 pub use resolver::{InwardName, LookupError, Resolved, Resolver, is_localhost, is_this_host};
 use timeline::Connecting;
 pub use timeline::{ConnectPhases, Timeline};
@@ -88,6 +93,9 @@ pub struct HttpClients {
     verifier: Arc<WebPkiServerVerifier>,
     user_agent: String,
     resolver: Resolver,
+    proxy: Option<Proxy>,
+    /// What runs show to a server that asks who they are.
+    certificate: Option<Arc<SingleCertAndKey>>,
 }
 
 impl HttpClients {
@@ -126,6 +134,8 @@ impl HttpClients {
             verifier,
             user_agent,
             resolver: Resolver::default(),
+            proxy: None,
+            certificate: None,
         })
     }
 
@@ -149,6 +159,49 @@ impl HttpClients {
         }
     }
 
+    /// The same, with runs going through a proxy, which then resolves names and connects.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        let name = proxy.as_ref().map(|proxy| proxy.host().to_owned());
+        HttpClients {
+            resolver: self.resolver.trusting(name),
+            proxy,
+            ..self
+        }
+    }
+
+    /// The same, with runs showing this certificate (PEM, with its chain) to a server that asks for
+    /// one; `key` is its private key in PEM.
+    ///
+    /// # Errors
+    /// If they cannot be read, or do not belong together.
+    pub fn showing(self, chain: &[u8], key: &[u8]) -> Result<Self, ClientError> {
+        let wrong = |error: &dyn std::fmt::Display| ClientError::Certificate(error.to_string());
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+        let chain = chain.map_err(|error| wrong(&error))?;
+        if chain.is_empty() {
+            return Err(wrong(&"there is none"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| wrong(&error))?;
+        let certified = CertifiedKey::from_der(chain, key, self.base.crypto_provider());
+        let certified = certified.map_err(|error| wrong(&error))?;
+        Ok(HttpClients {
+            certificate: Some(Arc::new(certified.into())),
+            ..self
+        })
+    }
+
+    /// Whether the server of an address on https asks its visitors for a certificate, as far as can
+    /// be seen. It is shown none.
+    pub async fn is_asked_for_certificate(&self, url: &Url) -> bool {
+        asked_certificate::is_asked_for(self.base.clone(), &self.resolver, url).await
+    }
+
+    /// The proxy that runs go through.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
     /// What the clients resolve names with.
     pub fn resolver(&self) -> &Resolver {
         &self.resolver
@@ -162,21 +215,35 @@ impl HttpClients {
     /// A client for calls to others (webhooks and the like): no cookies, no redirects, no proxy,
     /// and a limit on the whole of each exchange.
     pub fn plain(&self, timeout: Duration) -> Result<reqwest::Client, ClientError> {
+        self.plain_through(timeout, None)
+    }
+
+    /// The same, through a proxy.
+    pub fn plain_through(
+        &self,
+        timeout: Duration,
+        proxy: Option<&Proxy>,
+    ) -> Result<reqwest::Client, ClientError> {
+        let name = proxy.map(|proxy| proxy.host().to_owned());
+        let resolver = self.resolver.clone().trusting(name);
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(self.base.clone())
             .user_agent(&self.user_agent)
             .redirect(reqwest::redirect::Policy::none())
-            // It would resolve names itself.
+            // One of the environment's would resolve names itself, unasked.
             .no_proxy()
-            .dns_resolver(Arc::new(self.resolver.clone()))
+            .dns_resolver(Arc::new(resolver))
             .connect_timeout(timeout.min(CONNECT_WITHIN))
-            .timeout(timeout)
-            .build()?;
-        Ok(client)
+            .timeout(timeout);
+        let client = match proxy {
+            Some(proxy) => client.proxy(reqwest::Proxy::all(proxy.url().clone())?),
+            None => client,
+        };
+        Ok(client.build()?)
     }
 
-    /// A client for one run of a flow: cookies and connections of its own, no redirects, no
-    /// proxy, and the time of every phase in the returned timeline. Cheap: roots and
+    /// A client for one run of a flow: cookies and connections of its own, no redirects, no proxy
+    /// but the configured one, and the time of every phase in the returned timeline. Cheap: roots and
     /// settings are shared. Limits of time are the caller's.
     pub fn applicant(
         &self,
@@ -190,6 +257,9 @@ impl HttpClients {
             .set_certificate_verifier(timeline.watch_certificates(&self.verifier));
         // A run begins like an applicant's first visit, so no session is ever resumed.
         tls.resumption = Resumption::store(timeline.watch_hello());
+        if let Some(certificate) = &self.certificate {
+            tls.client_auth_cert_resolver = Arc::clone(certificate) as _;
+        }
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(&self.user_agent)
@@ -211,10 +281,13 @@ impl HttpClients {
             .pool_idle_timeout(None)
             .tcp_keepalive(None)
             .dns_resolver(timeline.watch_names(self.resolver.clone()))
-            .connector_layer(Connecting::new(Arc::clone(&timeline)))
-            .build()?;
+            .connector_layer(Connecting::new(Arc::clone(&timeline)));
+        let client = match &self.proxy {
+            Some(proxy) => client.proxy(reqwest::Proxy::all(proxy.url().clone())?),
+            None => client,
+        };
         Ok(Applicant {
-            client,
+            client: client.build()?,
             timeline,
             cookies,
             connections,

@@ -119,7 +119,14 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "app/settings.rs",
         "config.probe.certificates",
     ),
-    ("probe.resolver", "app/service.rs", "config.probe.resolver"),
+    ("probe.resolver", "app/settings.rs", "&probe.resolver"),
+    ("probe.proxy", "app/settings.rs", "probe.proxy.clone()"),
+    (
+        "probe.client_certificate",
+        "app/settings.rs",
+        "probe.client_certificate",
+    ),
+    ("probe.client_key", "app/settings.rs", "secret(key)"),
     (
         "probe.allow_private_networks",
         "app/service.rs",
@@ -236,6 +243,7 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "app/settings.rs",
         "secret(&webhook.secret)",
     ),
+    ("alert.proxy", "app/service.rs", "self.config.alert.proxy"),
     ("alert.mail.to", "app/settings.rs", "config.alert.mails"),
     (
         "reports.max_body",

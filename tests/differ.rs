@@ -133,6 +133,7 @@ impl Rig {
         let to = Destinations {
             hosts: hosts.into_iter().collect(),
             https_only: false,
+            proxy: None,
         };
         let browsers = self.tools.browsers.as_ref().unwrap();
         let browser = browsers.start(&to).await.unwrap();

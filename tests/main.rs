@@ -40,6 +40,7 @@ mod pages;
 mod personal_data;
 mod pictures;
 mod printed;
+mod proxied;
 mod queue;
 mod recordings;
 mod rehearsal_site;

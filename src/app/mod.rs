@@ -13,4 +13,4 @@ pub mod life;
 pub mod past;
 pub mod rotation;
 pub mod service;
-mod settings;
+pub(crate) mod settings;

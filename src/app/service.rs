@@ -110,8 +110,8 @@ impl Service {
         ));
         let roots = settings::extra_roots(&config)?;
         let http = HttpClients::new(Some(&config.probe.contact), &roots)?
-            .allowing(&config.probe.allow_private_networks)
-            .resolving_by(&config.probe.resolver);
+            .allowing(&config.probe.allow_private_networks);
+        let http = settings::equipped(&config, http)?;
         let detector = Detector::new(
             store.clone(),
             settings::rules(&config, &flows, pace),
@@ -338,7 +338,8 @@ impl Service {
         let sender = notify::Sender::new(
             self.store.clone(),
             settings::alerts(&self.config)?,
-            self.http.plain(notify::SEND_WITHIN)?,
+            self.http
+                .plain_through(notify::SEND_WITHIN, self.config.alert.proxy.as_ref())?,
             Arc::clone(&self.clock),
             Arc::clone(&self.random),
             self.metrics.alert_observer(),

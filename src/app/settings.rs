@@ -11,6 +11,7 @@ use crate::config::{self, Config};
 use crate::disk::Disk;
 use crate::domain::outage::Rules;
 use crate::domain::{Engine, Secret};
+use crate::http_client::HttpClients;
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
 use crate::probe::definition::Flow;
 use crate::probe::runner;
@@ -185,6 +186,29 @@ pub(super) fn alerts(config: &Config) -> anyhow::Result<notify::Settings> {
         public_url,
         smtp,
     })
+}
+
+/// The clients of runs as the configuration has them: by its resolvers, through its proxy, with its
+/// certificate.
+///
+/// # Errors
+/// If the certificate's secrets are missing, or are none.
+pub(crate) fn equipped(config: &Config, clients: HttpClients) -> anyhow::Result<HttpClients> {
+    let probe = &config.probe;
+    let clients = clients
+        .resolving_by(&probe.resolver)
+        .through(probe.proxy.clone());
+    let Some((chain, key)) = &probe.client_certificate else {
+        return Ok(clients);
+    };
+    let secret = |name: &str| {
+        let secret = config.secrets.get(name)?;
+        secret.with_context(|| format!("{name} is not set"))
+    };
+    let (chain, key) = (secret(chain)?, secret(key)?);
+    clients
+        .showing(chain.reveal().as_bytes(), key.reveal().as_bytes())
+        .context("`client_certificate` and `client_key` cannot be used")
 }
 
 /// The certificates that are trusted besides the public ones.

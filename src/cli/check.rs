@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::terminal;
-use crate::app::life;
-use crate::config::{self, Config, Environment};
+use crate::app::{life, settings};
+use crate::config::{self, BROWSER_WITHOUT_CERTIFICATE, Config, Environment};
 use crate::domain::printable::one_line;
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Network, Outcome, RunReport};
@@ -154,6 +154,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(cannot) = no_browser(&args, config.as_ref()) {
         writeln!(terminal::stderr(), "{cannot}")?;
         return Ok(ExitCode::from(INCONCLUSIVE));
+    }
+    let has_certificate = config
+        .as_ref()
+        .is_some_and(|config| config.probe.client_certificate.is_some());
+    if has_certificate && args.engine == Engine::Browser {
+        writeln!(terminal::stderr(), "note: {BROWSER_WITHOUT_CERTIFICATE}")?;
     }
     let folder = args.evidence.as_deref().map(Folder::open).transpose()?;
     let tools = tools(
@@ -411,10 +417,11 @@ fn tools(
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
     let allowed = config.map_or(&[][..], |config| &config.probe.allow_private_networks);
     let allowed = [allowed, &args.allow_private_network].concat();
-    let resolver = config.map_or(&[][..], |config| &config.probe.resolver);
-    let clients = HttpClients::new(contact, &roots)?
-        .allowing(&allowed)
-        .resolving_by(resolver);
+    let clients = HttpClients::new(contact, &roots)?.allowing(&allowed);
+    let clients = match config {
+        Some(config) => settings::equipped(config, clients)?,
+        None => clients,
+    };
     let applicants = Applicants::new(clients);
     let browsers = match args.engine {
         Engine::Http => None,

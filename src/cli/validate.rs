@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::terminal;
-use crate::config::{Config, Environment, NO_DRIVER, WebDriver};
+use crate::config::{BROWSER_WITHOUT_CERTIFICATE, Config, Environment, NO_DRIVER, WebDriver};
 use crate::domain::printable::one_line;
 use crate::probe::browser;
 use crate::probe::definition::Flow;
@@ -158,7 +158,12 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
                     verdict.problems.extend(flow.advice.iter().cloned());
                     let Some(config) = &config else { continue };
                     verdict.problems.extend(against(path, &flow, config));
-                    wants_browser |= flow.every.browser.is_some();
+                    let in_browser = flow.every.browser.is_some();
+                    wants_browser |= in_browser;
+                    if in_browser && config.probe.client_certificate.is_some() {
+                        let note = format!("{}: {BROWSER_WITHOUT_CERTIFICATE}", path.display());
+                        verdict.notes.push(note);
+                    }
                 }
             }
         }

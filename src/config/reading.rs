@@ -253,6 +253,16 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
                 .problem("`host_rate` must be from 0.01 to 1000 requests a second");
         }
         let certificates: Vec<String> = table.or("certificates", Vec::new());
+        let chain = table.optional("client_certificate");
+        let key = table.optional("client_key");
+        if chain.is_some() != key.is_some() {
+            table.place().problem_with_hint(
+                "`client_certificate` and `client_key` go together",
+                "both are names of secrets, e.g. \"CLIENT_CERTIFICATE\" and \"CLIENT_KEY\"",
+            );
+        }
+        let name = |SecretName(name)| name;
+        let client_certificate = chain.map(name).zip(key.map(name));
         Some(Probe {
             vantage: vantage.map_or_else(|| "main".to_owned(), |Line(text)| text),
             retry_after: table.or("retry_after", Duration::from_secs(2)),
@@ -261,6 +271,8 @@ fn probe(root: &mut Reader<'_>) -> Option<Probe> {
             concurrency: positive(table, "concurrency", 16),
             certificates: certificates.into_iter().map(PathBuf::from).collect(),
             resolver: table.or("resolver", NameServers::default()).0,
+            proxy: table.optional("proxy"),
+            client_certificate,
             allow_private_networks: table.or("allow_private_networks", Vec::new()),
             contact: contact?.0,
         })
@@ -517,7 +529,11 @@ fn alert(root: &mut Reader<'_>, has_smtp: bool) -> Alert {
             mail.finish();
             mails.extend(to.map(|Mail(to)| to));
         }
-        Alert { webhooks, mails }
+        Alert {
+            webhooks,
+            mails,
+            proxy: table.optional("proxy"),
+        }
     })
     .unwrap_or_default()
 }

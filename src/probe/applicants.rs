@@ -6,8 +6,10 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use url::Url;
+
 use crate::domain::Clock;
-use crate::http_client::{Applicant, ClientError, Connections, HttpClients, Resolver};
+use crate::http_client::{Applicant, ClientError, Connections, HttpClients, Proxy, Resolver};
 
 /// The most clients that wait for the next run.
 const MOST_IDLE: usize = 64;
@@ -38,6 +40,16 @@ impl Applicants {
     /// What they call themselves.
     pub fn user_agent(&self) -> &str {
         self.clients.user_agent()
+    }
+
+    /// Whether the server of an address on https asks its visitors for a certificate.
+    pub async fn is_asked_for_certificate(&self, url: &Url) -> bool {
+        self.clients.is_asked_for_certificate(url).await
+    }
+
+    /// The proxy that they go through.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.clients.proxy()
     }
 
     /// What they resolve names with.

@@ -10,11 +10,12 @@ mod driver;
 mod folder;
 mod inhabitants;
 pub mod network;
+mod proxy_script;
 mod session;
 mod user;
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,6 +121,19 @@ pub struct Destinations {
     pub hosts: BTreeMap<String, IpAddr>,
     /// Whether nothing may go there without TLS.
     pub https_only: bool,
+    /// What leads there, in place of connections of the browser's own.
+    pub proxy: Option<ProxyDestination>,
+}
+
+/// A proxy, and where it leads to.
+#[derive(Clone, Debug)]
+pub struct ProxyDestination {
+    /// Its host, as addresses write it.
+    pub host: String,
+    /// Its address and port.
+    pub address: SocketAddr,
+    /// The hosts that it is asked for, as in [`Destinations::hosts`], which are then none.
+    pub hosts: BTreeSet<String>,
 }
 
 /// Why there is no browser: always ours, never the site's.

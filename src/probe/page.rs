@@ -199,6 +199,17 @@ const CACHE_HEADERS: [&str; 6] = [
     "x-varnish-cache",
 ];
 
+/// What is said of a site that asks who we are, and does not accept what it is told.
+pub const NEEDS_CERTIFICATE: &str = "the site asks for a client certificate and does not accept what it \
+    is shown; over plain HTTP it is `client_certificate` and `client_key` of `[probe]`, and the browser has \
+    none";
+
+/// Whether a page says that a client certificate is missing, as nginx does: without TLS's own words.
+pub fn asks_for_certificate(page: &Snapshot) -> bool {
+    const NONE_WAS_SENT: &[u8] = b"No required SSL certificate was sent";
+    page.status == Some(400) && memchr::memmem::find(page.searchable(), NONE_WAS_SENT).is_some()
+}
+
 /// What a flow is told whose page turns out to be a download.
 pub fn no_page(name: &str) -> Trouble {
     let named = match name {

@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use super::browser::ProxyDestination;
 use super::page::Trouble;
 use super::reach::Reach;
 use crate::domain::Why;
-use crate::http_client::{LookupError, Resolved, Resolver, dead_family};
+use crate::http_client::{LookupError, Proxy, Resolved, Resolver, dead_family};
 
 /// How long a name may take to be resolved, before it counts as one that is not.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,6 +66,38 @@ pub async fn addresses(reach: &Reach, resolver: &Resolver) -> Result<Pinned, Tro
         pinned.notes.extend(found.notes);
     }
     Ok(pinned)
+}
+
+/// As [`addresses`], where a proxy leads to the hosts: they are resolved by it, and what is written
+/// out is judged here.
+///
+/// # Errors
+/// If a host is written out and leads inward, or the proxy's own name does not resolve.
+pub async fn through(
+    proxy: &Proxy,
+    reach: &Reach,
+    resolver: &Resolver,
+) -> Result<ProxyDestination, Trouble> {
+    for host in reach.hosts() {
+        let url = Url::parse(&format!("{}://{host}/", reach.site().scheme()));
+        if let Some(trouble) = url.ok().and_then(|url| reach.inward(&url)) {
+            return Err(trouble);
+        }
+    }
+    let found = timeout(LOOKUP_TIMEOUT, proxy.address(resolver)).await;
+    let why = match found {
+        Ok(Ok(address)) => {
+            return Ok(ProxyDestination {
+                host: proxy.host().to_owned(),
+                address,
+                hosts: reach.hosts().clone(),
+            });
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    let message = format!("the proxy's name does not resolve: {why}");
+    Err(Trouble::Ours(Why::Ourselves, message))
 }
 
 async fn address(url: &Url, reach: &Reach, resolver: &Resolver) -> Result<Found, Trouble> {

@@ -182,13 +182,28 @@ pub async fn run_in_browser(
     };
     let https_only = !goes_in_clear(flow, target);
     let start = async {
-        let pinned = match pinned::addresses(&reach, tools.applicants.resolver()).await {
-            Ok(pinned) => pinned,
+        let resolver = tools.applicants.resolver();
+        let found = match tools.applicants.proxy() {
+            None => pinned::addresses(&reach, resolver)
+                .await
+                .map(|pinned| (pinned, None)),
+            Some(proxy) => {
+                let proxy = pinned::through(proxy, &reach, resolver).await;
+                proxy.map(|proxy| (Pinned::default(), Some(proxy)))
+            }
+        };
+        let (pinned, proxy) = match found {
+            Ok(found) => found,
             Err(Trouble::Ours(why, message)) => return Err((why, message)),
             Err(Trouble::Site(_, message)) => return Err((Why::Ourselves, message)),
         };
         let Pinned { hosts, notes } = pinned;
-        let started = browsers.start(&Destinations { hosts, https_only }).await;
+        let to = Destinations {
+            hosts,
+            https_only,
+            proxy,
+        };
+        let started = browsers.start(&to).await;
         let browser = started.map_err(|error| (error.why(), error.to_string()))?;
         Ok((browser, notes))
     };

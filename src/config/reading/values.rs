@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::config::{Quorum, SmtpTls, User, WebDriver};
 use crate::domain::Network;
+use crate::http_client::Proxy;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{FromItem, Item, Reader};
 
@@ -119,6 +120,27 @@ impl FromItem for NameServers {
             );
         }
         servers.map(NameServers)
+    }
+}
+
+impl FromItem for Proxy {
+    fn from_item(item: &Item<'_>) -> Option<Self> {
+        let url: Url = item.read()?;
+        let is_plain = url.scheme() == "http"
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        if has_credentials {
+            // They are a secret, and not repeated.
+            item.place().problem_with_hint(
+                format!("`{}` has a user or a password in it", item.key()),
+                "browsers cannot be given them: let the proxy know this machine by its address",
+            );
+        } else if !is_plain {
+            item.expected("a proxy's address, such as \"http://proxy.example.org:3128\"");
+        }
+        (is_plain && !has_credentials).then(|| Proxy::new(url))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::proxy_script;
 use super::{Destinations, Settings};
 
 /// Width and height of the window: what many applicants have, in CSS pixels.
@@ -109,6 +110,11 @@ fn only(to: &Destinations) -> String {
             format!("MAP {pattern}:{port} {address}")
         }));
     }
+    // Of a proxy's hosts the browser resolves none, and none otherwise.
+    if let Some(proxy) = &to.proxy {
+        let (host, address) = (&proxy.host, proxy.address);
+        rules.push(format!("MAP {host}:{} {address}", address.port()));
+    }
     rules.push("MAP * ~NOTFOUND".to_owned());
     format!("--host-resolver-rules={}", rules.join(", "))
 }
@@ -120,7 +126,14 @@ fn preferences(settings: &Settings, to: &Destinations) -> Value {
     const DISCARD: u16 = 9;
     let mut wanted = serde_json::Map::new();
     let mut set = |name: &str, value: Value| wanted.insert(name.to_owned(), value);
-    set("network.proxy.type", 1.into());
+    if let Some(proxy) = &to.proxy {
+        let script = proxy_script::address(proxy, to.https_only);
+        set("network.proxy.autoconfig_url", script.into());
+    }
+    set(
+        "network.proxy.type",
+        if to.proxy.is_some() { 2 } else { 1 }.into(),
+    );
     for scheme in ["http", "ssl", "socks"] {
         set(&format!("network.proxy.{scheme}"), NOWHERE.into());
         set(&format!("network.proxy.{scheme}_port"), DISCARD.into());
@@ -170,7 +183,10 @@ fn arguments(
     .map(str::to_owned)
     .into();
     arguments.push(only(to));
-    if to.https_only {
+    if let Some(proxy) = &to.proxy {
+        let script = proxy_script::address(proxy, to.https_only);
+        arguments.push(format!("--proxy-pac-url={script}"));
+    } else if to.https_only {
         arguments.extend(NOTHING_IN_CLEAR.map(str::to_owned));
     }
     arguments.push(format!("--window-size={WINDOW}"));

@@ -2,7 +2,7 @@
 
 use crate::domain::{Fault, Why};
 use crate::probe::browser::CommandError;
-use crate::probe::page::Trouble;
+use crate::probe::page::{NEEDS_CERTIFICATE, Trouble};
 
 impl From<CommandError> for Trouble {
     /// The fault behind a command that failed, or that it is ours.
@@ -43,6 +43,9 @@ fn refused(message: &str) -> Trouble {
             Fault::Tls,
             "the site leads from https to an address in clear",
         ),
+        "ERR_BAD_SSL_CLIENT_AUTH_CERT" | "ERR_SSL_CLIENT_AUTH_CERT_NEEDED" => {
+            Trouble::Ours(Why::NotConfigured, format!("{NEEDS_CERTIFICATE} ({code})"))
+        }
         "ERR_TIMED_OUT" | "ERR_CONNECTION_TIMED_OUT" => site(Fault::Timeout, "no answer in time"),
         "ERR_TOO_MANY_REDIRECTS" => site(Fault::Status, "there are too many redirects"),
         "ERR_INSUFFICIENT_RESOURCES"

@@ -3,9 +3,12 @@
 use std::error::Error;
 use std::io;
 
+use rustls::AlertDescription;
+
 use super::Trouble;
 use crate::domain::{Fault, Why};
 use crate::http_client::InwardName;
+use crate::probe::page::NEEDS_CERTIFICATE;
 
 /// The fault behind reqwest's error, and a sentence for operators without the address.
 pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
@@ -35,6 +38,12 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
         );
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        if let rustls::Error::AlertReceived(alert) = tls
+            && is_of_our_certificate(*alert)
+        {
+            let message = format!("{NEEDS_CERTIFICATE} ({tls})");
+            return Trouble::Ours(Why::NotConfigured, message);
+        }
         return site(Fault::Tls, format!("TLS failed: {tls}"));
     }
     if error.is_connect() {
@@ -73,6 +82,22 @@ pub(super) fn trouble(error: &reqwest::Error) -> Trouble {
     site(
         Fault::Connect,
         format!("the connection broke: {}", root(error)),
+    )
+}
+
+/// Whether a server that says so found nothing wrong but the certificate that it was shown, or that
+/// there was none.
+fn is_of_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
     )
 }
 

@@ -14,7 +14,9 @@ use crate::probe::error_pages::{Content, Extent, Found, Met, PageClass, Recognis
 use crate::probe::expect;
 use crate::probe::fingerprint::fingerprint_of;
 use crate::probe::flow_file::MONITOR;
-use crate::probe::page::{Page, Snapshot, Trouble, cached, milliseconds, quoted};
+use crate::probe::page::{
+    NEEDS_CERTIFICATE, Page, Snapshot, Trouble, asks_for_certificate, cached, milliseconds, quoted,
+};
 use crate::probe::wall;
 
 /// The most characters of a message.
@@ -98,6 +100,10 @@ impl<P: Page> Run<'_, P> {
             (trouble, _) => self.judge(step, trouble, met, verdict, front_end.as_ref()),
         };
         let trouble = match self.rightly_refused(trouble) {
+            Trouble::Site(_, message) if met.is_some_and(|page| asks_for_certificate(page)) => {
+                let message = format!("{NEEDS_CERTIFICATE}; {message}");
+                Trouble::Ours(Why::NotConfigured, message)
+            }
             // What is there for robots tells nothing of what people meet.
             Trouble::Site(Fault::Captcha, message) => Trouble::Ours(Why::Blocked, message),
             trouble => trouble,

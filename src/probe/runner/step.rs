@@ -10,13 +10,14 @@ use super::ladder::TriedRung;
 use super::record::{known_page, signed_out, walled};
 use super::{Run, SignIn};
 use crate::domain::run::StepReport;
-use crate::domain::{Fault, Outcome, Why};
+use crate::domain::{Engine, Fault, Outcome, Why};
+use crate::http_client::ProxyFinding;
 use crate::probe::definition::{Action, Choice, DocumentSpec, Part, Request, RequestBody, Step};
 use crate::probe::document;
 use crate::probe::error_pages::PageClass;
 use crate::probe::expect;
 use crate::probe::form::{Body, Change, Field, FieldValue, File};
-use crate::probe::page::{Page, PlainRequest, Snapshot, Trouble};
+use crate::probe::page::{NEEDS_CERTIFICATE, Page, PlainRequest, Snapshot, Trouble};
 use crate::probe::reach;
 use crate::probe::template::{Name, NoValue, Scope, Template};
 use crate::probe::wall;
@@ -113,12 +114,59 @@ impl<P: Page> Run<'_, P> {
             }
         };
         match done {
-            Ok(done) => done,
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(trouble)) => Err(self.explained(trouble).await),
             Err(_) => {
                 let message = format!("no complete answer within {}", in_seconds(limit));
                 let trouble = Trouble::Site(Fault::Timeout, message);
-                Err(self.page.overdue(trouble).await)
+                let trouble = self.page.overdue(trouble).await;
+                Err(self.explained(trouble).await)
             }
+        }
+    }
+
+    /// What it is that nothing came, where that may be the proxy's doing, or the browser's that has no
+    /// certificate to show.
+    async fn explained(&self, trouble: Trouble) -> Trouble {
+        let applicants = &self.tools.applicants;
+        let site = &self.target.site;
+        let Trouble::Site(fault, message) = &trouble else {
+            return trouble;
+        };
+        let Some(proxy) = applicants.proxy() else {
+            let may_be = self.engine == Engine::Browser
+                && site.scheme() == "https"
+                && matches!(fault, Fault::Connect | Fault::Tls);
+            return match may_be && applicants.is_asked_for_certificate(site).await {
+                true => {
+                    let message = format!("{NEEDS_CERTIFICATE}; {message}");
+                    Trouble::Ours(Why::NotConfigured, message)
+                }
+                false => trouble,
+            };
+        };
+        if !matches!(
+            fault,
+            Fault::Connect | Fault::Dns | Fault::Tls | Fault::Timeout
+        ) {
+            return trouble;
+        }
+        match proxy.ask(applicants.resolver(), site).await {
+            ProxyFinding::Unreachable(why) => {
+                let message = format!("the proxy cannot be reached: {why}");
+                Trouble::Ours(Why::Ourselves, message)
+            }
+            ProxyFinding::Refuses(status) => {
+                let message =
+                    format!("the proxy does not lead to the site for us: status {status}");
+                Trouble::Ours(Why::NotConfigured, message)
+            }
+            ProxyFinding::SiteUnreachable(status) => {
+                let message =
+                    format!("the proxy does not reach the site: status {status}; {message}");
+                Trouble::Site(Fault::Connect, message)
+            }
+            ProxyFinding::Leads => trouble,
         }
     }
 
