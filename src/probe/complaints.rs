@@ -17,15 +17,38 @@ use super::dom::named::find;
 use super::dom::{self, select, text_of};
 use super::page::{Snapshot, bounded};
 
-/// Marks of such a sentence, in the forms of usual frameworks. A box of Bootstrap's that reports
-/// a success is an alert too.
-const MARKS: &str = "[role=alert], [aria-live=assertive], .error, .errors, .errorlist, \
-    .error-message, .errornote, .alert-danger, .alert-error, .invalid-feedback, \
-    .field-validation-error, .validation-summary-errors, .text-danger, .help-block";
-/// Marks of a sentence that complains of nothing.
-const NO_MARKS: [&str; 4] = ["success", "info", "primary", "valid-feedback"];
-/// The most marked elements that are looked at on one page.
-const MAX_MARKED: usize = 50;
+/// Attributes that mark such a sentence by themselves.
+const MARKED: &str = "[role=alert], [aria-live=assertive]";
+/// Words that mark it, where they stand in a class or an id: `alert-danger`, `MuiAlert-standardError`,
+/// `cdx-message--error`, `errorlist`.
+const MARKS: [&str; 16] = [
+    "alert",
+    "danger",
+    "error",
+    "errorlist",
+    "errormessage",
+    "errornote",
+    "errors",
+    "fail",
+    "failed",
+    "failure",
+    "galat",
+    "invalid",
+    "kesalahan",
+    "negative",
+    "peringatan",
+    "warning",
+];
+/// Class names of help beside a field, which some frameworks write the complaint into.
+const HELP: [&str; 2] = ["help-block", "validation-summary-errors"];
+/// Words that mark a sentence that complains of nothing: a box that reports a success is an alert too.
+const NO_MARKS: [&str; 5] = ["success", "info", "primary", "valid", "no"];
+/// The longest text that is taken for a complaint, in bytes; what is longer is a part of the page.
+const MAX_COMPLAINT_BYTES: usize = 2000;
+/// The most marked elements that are looked at on one page; many are places that are empty so far.
+const MAX_MARKED: usize = 300;
+/// The most of them that say something.
+const MAX_COMPLAINTS: usize = 50;
 /// The most complaints that a message quotes.
 const MAX_QUOTED: usize = 3;
 /// How many elements around a complaint are searched for the field that it stands beside, where
@@ -103,29 +126,89 @@ fn joined(
 
 /// Calls `take` with every complaint that a person can read.
 fn each(page: &Snapshot, mut take: impl FnMut(&Html, ElementRef<'_>, String)) {
-    let Some(marks) = Selector::parse(MARKS).ok().filter(|_| page.is_html()) else {
+    let candidates = format!("{MARKED}, [class], [id]");
+    let selectors = [&candidates, MARKED, FIELDS].map(|text| Selector::parse(text).ok());
+    let ([Some(candidates), Some(marked), Some(fields)], true) = (selectors, page.is_html()) else {
         return;
     };
     let html = dom::parse(page.text());
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-    let mut read = None;
-    for element in select(&html, &marks).take(MAX_MARKED) {
-        let text = text_of(element);
-        let classes = element.attr("class").unwrap_or_default();
-        let is_mark = |class: &str| {
-            let last = class.rsplit('-').next().unwrap_or_default();
-            NO_MARKS.contains(&class) || NO_MARKS.contains(&last)
-        };
-        let complains = !classes.split_whitespace().any(is_mark);
-        if text.is_empty() || !complains || element.attr("hidden").is_some() {
+    let complains = |element: &ElementRef<'_>| match by_words(*element) {
+        Some(complains) => complains,
+        None => marked.matches(element),
+    };
+    let (mut read, mut taken) = (None, 0);
+    for element in select(&html, &candidates)
+        .filter(complains)
+        .take(MAX_MARKED)
+    {
+        // What has a field in it is a part of a form that is marked as wrong, not what is wrong.
+        let is_group = element.select(&fields).next().is_some();
+        if is_group || element.attr("hidden").is_some() {
             continue;
         }
+        let Some(text) = short_text(element).filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        if taken == MAX_COMPLAINTS {
+            return;
+        }
+        taken += 1;
         // Words are parted otherwise in what a person reads.
         let read = read.get_or_insert_with(|| squeezed(&page.visible().text));
         if read.contains(&squeezed(&text)) {
             take(&html, element, text);
         }
     }
+}
+
+/// The text of an element, white space folded; `None` where it is too long for a complaint.
+fn short_text(element: ElementRef<'_>) -> Option<String> {
+    let mut raw = String::new();
+    for part in element.text() {
+        // Markup is indented.
+        if raw.len() + part.len() > 4 * MAX_COMPLAINT_BYTES {
+            return None;
+        }
+        raw.push_str(part);
+    }
+    let text = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    (text.len() <= MAX_COMPLAINT_BYTES).then_some(text)
+}
+
+/// Whether an element complains by the words in its classes and its id; `None`: they do not say.
+fn by_words(element: ElementRef<'_>) -> Option<bool> {
+    let names = ["class", "id"].map(|name| element.attr(name).unwrap_or_default());
+    let mut complains = None;
+    for word in names.into_iter().flat_map(words) {
+        if NO_MARKS.contains(&&*word) {
+            return Some(false);
+        }
+        if MARKS.contains(&&*word) {
+            complains = Some(true);
+        }
+    }
+    let mut classes = names[0].split_whitespace();
+    complains.or_else(|| classes.any(|class| HELP.contains(&class)).then_some(true))
+}
+
+/// The words of a name, in lower case: of `field--error`, `field_error` and `fieldError` alike.
+fn words(name: &str) -> impl Iterator<Item = String> + use<'_> {
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|part| {
+            let mut words = vec![String::new()];
+            let mut before = ' ';
+            for c in part.chars() {
+                if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+                    words.push(String::new());
+                }
+                if let Some(word) = words.last_mut() {
+                    word.push(c.to_ascii_lowercase());
+                }
+                before = c;
+            }
+            words
+        })
 }
 
 /// What a complaint stands beside.
