@@ -342,7 +342,7 @@ fn a_certificate_that_is_none_is_refused() {
         ),
         (CA, KEY),
     ] {
-        let error = clients().showing(chain, key).err().expect("it is refused");
+        let error = clients().showing(chain, key).expect_err("it is refused");
         assert!(!error.to_string().contains("BEGIN"), "{error}");
     }
 }

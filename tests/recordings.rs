@@ -100,10 +100,6 @@ fn the_steadiest_selector_is_taken() {
         (json!([["#ember1234"], ["main a"]]), "main a"),
         (json!([["a:has-text('x')"], ["main a"]]), "main a"),
         (json!([["my-app", "#inner"], ["pierce/#inner"]]), "#inner"),
-        (
-            json!([["aria/Go on[role=\"button\"]"]]),
-            "[aria-label=\"Go on\"], input[value=\"Go on\"]",
-        ),
     ] {
         let translation = carried(vec![click(&selectors, Some("/next"))]);
         let line = format!("click = {}", Value::from(taken));
@@ -113,9 +109,57 @@ fn the_steadiest_selector_is_taken() {
             translation.toml
         );
     }
-    // What has no CSS is opened by its address.
+    // What is known by words alone, or better by them than by its place.
+    let place = "main > div:nth-of-type(3) > a";
+    for (selectors, target) in [
+        (
+            json!([["aria/Go on[role=\"button\"]"]]),
+            "{ button = \"Go on\" }",
+        ),
+        (
+            json!([[place], ["aria/Go on[role=\"link\"]"]]),
+            "{ link = \"Go on\" }",
+        ),
+        (
+            json!([["aria/Third[role=\"tab\"]"]]),
+            "{ role = \"tab\", name = \"Third\" }",
+        ),
+        (
+            json!([["text/Go on"], ["xpath///a[text()='Go']"]]),
+            "{ text = \"Go on\" }",
+        ),
+        (json!([["aria/Go on"]]), "{ text = \"Go on\" }"),
+    ] {
+        let translation = carried(vec![click(&selectors, Some("/next"))]);
+        let line = format!("{{ click = {target} }},");
+        assert!(translation.toml.contains(&line), "{}", translation.toml);
+        assert!(translation.notes.is_empty(), "{:?}", translation.notes);
+    }
+    let translation = carried(vec![
+        change(&json!([["aria/Place of birth"], ["text/Zen"]]), "Zenith"),
+        click(&json!([["aria/I agree[role=\"checkbox\"]"]]), None),
+        change(&json!([["aria/Scan"]]), "C:\\fakepath\\scan.pdf"),
+        change(&json!([["aria/Find[role=\"searchbox\"]"]]), "a word"),
+        json!({"type": "keyDown", "key": "Enter", "assertedEvents": [
+            {"type": "navigation", "url": "https://permits.example/found", "title": "Found"},
+        ]}),
+    ]);
+    for line in [
+        "{ fill = { label = \"Place of birth\" }, value = \"Zenith\" },",
+        "{ choose = { label = \"I agree\" }, value = true },",
+        "{ upload = { label = \"Scan\" }, document = ",
+        "{ fill = { label = \"Find\" }, value = \"a word\" },",
+        "{ press = \"Enter\", on = { label = \"Find\" } },",
+    ] {
+        assert!(
+            translation.toml.contains(line),
+            "{line}: {}",
+            translation.toml
+        );
+    }
+    // What is known by nothing is opened by its address.
     let translation = carried(vec![click(
-        &json!([["text/Go on"], ["xpath///a[text()='Go']"]]),
+        &json!([["xpath///a[text()='Go']"]]),
         Some("/next"),
     )]);
     assert!(
@@ -124,7 +168,9 @@ fn the_steadiest_selector_is_taken() {
         translation.toml
     );
     assert!(
-        translation.notes[0].text.contains("no CSS selector"),
+        translation.notes[0]
+            .text
+            .contains("nothing for it that a flow can know it by"),
         "{:?}",
         translation.notes
     );

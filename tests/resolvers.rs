@@ -118,7 +118,7 @@ fn answers(question: &[u8], says: &Says, is_tcp: bool) -> Vec<Vec<u8>> {
         Says::Has(addresses) => vec![write(id, &|answer| add(answer, addresses, NAME))],
         Says::HasByTcp(_) if !is_tcp => {
             vec![write(id, &|answer| {
-                answer.set_flags(PacketFlag::TRUNCATION)
+                answer.set_flags(PacketFlag::TRUNCATION);
             })]
         }
         Says::HasByTcp(addresses) => vec![write(id, &|answer| {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Note;
+use super::element::Target;
 use crate::probe::document::{DocumentName, Kind};
 
 /// A recording as steps.
@@ -23,9 +24,9 @@ pub(super) struct Carried {
 #[derive(Default)]
 pub(super) struct Step {
     pub(super) visit: Option<String>,
-    pub(super) changes: Vec<(String, Change)>,
-    /// `click` or `submit`, and what.
-    pub(super) end: Option<(&'static str, String)>,
+    pub(super) changes: Vec<(Target, Change)>,
+    /// `click`, `submit`, or `press` for the Enter key, and what.
+    pub(super) end: Option<(&'static str, Target)>,
     pub(super) path: Option<String>,
     pub(super) present: Vec<String>,
     pub(super) absent: Vec<String>,
@@ -58,6 +59,17 @@ impl Step {
             && self.end.is_none()
             && self.present.is_empty()
             && self.absent.is_empty()
+    }
+
+    /// Whether it is written as a list of actions: the short form knows elements by selectors
+    /// alone, and presses no keys.
+    pub(super) fn needs_list(&self) -> bool {
+        let is_css = |target: &Target| target.css().is_some();
+        !self.changes.iter().all(|(target, _)| is_css(target))
+            || self
+                .end
+                .as_ref()
+                .is_some_and(|(verb, target)| *verb == "press" || !is_css(target))
     }
 
     /// Whether it uploads a document.

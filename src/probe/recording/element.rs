@@ -5,23 +5,60 @@
 //! roots), `xpath/`, `aria/` (accessible name and role) and `text/`. CSS is taken as it is,
 //! an XPath of steps is rewritten as CSS. Must not know flows.
 
+use std::fmt;
+
 use super::secrets::Secrets;
 use super::words;
 use crate::probe::definition::Query;
 
 /// The longest selector that is taken.
-const LONGEST: usize = 500;
+const MAX_SELECTOR_BYTES: usize = 500;
+/// Texts of so many characters may be the beginning of longer ones: the Recorder writes no more than
+/// it takes to tell elements apart.
+const RECORDED_WHOLE: usize = 12;
 
 /// Alternatives of selectors, each a chain through shadow roots.
 pub(super) struct Element {
     selectors: Vec<Vec<String>>,
 }
 
-/// The selector that was chosen.
+/// How the flow is to name the element.
 pub(super) struct Chosen {
-    pub(super) css: String,
+    pub(super) target: Target,
     /// What is to be said about it.
     pub(super) doubt: Option<Doubt>,
+}
+
+/// A name of an element, as flow files know them.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Css(String),
+    /// One of `label`, `button`, `link`, `text`, and the words.
+    Words(&'static str, String),
+    /// A role and the accessible name.
+    Role(String, String),
+}
+
+impl Target {
+    /// The selector, where it is one.
+    pub(super) fn css(&self) -> Option<&str> {
+        match self {
+            Target::Css(css) => Some(css),
+            _ => None,
+        }
+    }
+}
+
+/// For notes.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Css(css) => write!(f, "`{}`", words::one_line(css, 200)),
+            Target::Words("text", text) => write!(f, "\"{}\"", words::one_line(text, 100)),
+            Target::Words(kind, name) => write!(f, "the {kind} \"{}\"", words::one_line(name, 100)),
+            Target::Role(role, name) => write!(f, "the {role} \"{}\"", words::one_line(name, 100)),
+        }
+    }
 }
 
 /// Why a chosen selector may not hold.
@@ -31,8 +68,8 @@ pub(super) enum Doubt {
     Place,
     /// It reaches into a shadow root.
     Shadow,
-    /// It was made from the accessible name.
-    Name,
+    /// Of a long text the recording has the beginning only.
+    Text,
 }
 
 impl Element {
@@ -161,10 +198,13 @@ impl Element {
             .any(|place| other.places().any(|its| its == place))
     }
 
-    /// The steadiest selector that our parser takes and that gives no secret away.
-    pub(super) fn choose(&self, secrets: &Secrets) -> Option<Chosen> {
+    /// The steadiest name that flows know and that gives no secret away. `is_entered`: something
+    /// was entered there.
+    pub(super) fn choose(&self, secrets: &Secrets, is_entered: bool) -> Option<Chosen> {
         let usable = |css: &String| {
-            css.len() <= LONGEST && !secrets.are_in(&unescaped(css)) && Query::new(css).is_ok()
+            css.len() <= MAX_SELECTOR_BYTES
+                && !secrets.are_in(&unescaped(css))
+                && Query::new(css).is_ok()
         };
         let plain = self.single().filter_map(|one| {
             if let Some(xpath) = one.strip_prefix("xpath/") {
@@ -173,9 +213,25 @@ impl Element {
             let other = ["aria/", "text/", "pierce/"];
             (!other.iter().any(|prefix| one.starts_with(prefix))).then(|| one.trim().to_owned())
         });
-        if let Some(css) = plain.filter(usable).min_by_key(|css| cost(css)) {
-            let doubt = (cost(&css) >= UNSTEADY).then_some(Doubt::Place);
-            return Some(Chosen { css, doubt });
+        let plain = plain.filter(usable).min_by_key(|css| cost(css));
+        let is_steady = plain.as_ref().is_some_and(|css| cost(css) < UNSTEADY);
+        let speakable = |words: &&str| {
+            words.len() <= MAX_SELECTOR_BYTES
+                && !secrets.are_in(words)
+                && !words.contains(words::is_unseen)
+        };
+        let name = self.name().filter(speakable).map(str::to_owned);
+        if !is_steady
+            && let (Some(role), Some(name)) = (self.role(), &name)
+            && let Some(target) = by_role(role, name)
+        {
+            let doubt = None;
+            return Some(Chosen { target, doubt });
+        }
+        if let Some(css) = plain {
+            let doubt = (!is_steady).then_some(Doubt::Place);
+            let target = Target::Css(css);
+            return Some(Chosen { target, doubt });
         }
         let pierced = self.with("pierce/").map(str::to_owned).filter(usable);
         let inside = || {
@@ -185,23 +241,38 @@ impl Element {
             css.filter_map(|chain| chain.last().cloned()).find(usable)
         };
         if let Some(css) = pierced.or_else(inside) {
-            let doubt = Some(Doubt::Shadow);
-            return Some(Chosen { css, doubt });
+            let (target, doubt) = (Target::Css(css), Some(Doubt::Shadow));
+            return Some(Chosen { target, doubt });
         }
-        let name = self.name()?;
-        let quoted = quoted(name);
-        let css = match self.role() {
-            Some("button") => format!("[aria-label={quoted}], input[value={quoted}]"),
-            Some("textbox" | "searchbox") => {
-                format!("[aria-label={quoted}], [placeholder={quoted}]")
-            }
-            Some(_) => format!("[aria-label={quoted}]"),
-            None => return None,
+        // What is to be read on a field is what was typed into it.
+        let text = self.text().filter(speakable).filter(|_| !is_entered);
+        let (kind, words) = match (name, text) {
+            (Some(name), _) if is_entered => ("label", name),
+            (_, Some(text)) => ("text", text.to_owned()),
+            (Some(name), None) => ("text", name),
+            (None, None) => return None,
         };
-        usable(&css).then_some(Chosen {
-            css,
-            doubt: Some(Doubt::Name),
+        let is_part = kind == "text" && words.chars().count() >= RECORDED_WHOLE;
+        Some(Chosen {
+            target: Target::Words(kind, words),
+            doubt: is_part.then_some(Doubt::Text),
         })
+    }
+}
+
+/// The element of this role and name, where flows know the role.
+fn by_role(role: &str, name: &str) -> Option<Target> {
+    let name = name.to_owned();
+    match role {
+        "button" => Some(Target::Words("button", name)),
+        "link" => Some(Target::Words("link", name)),
+        "textbox" | "searchbox" | "combobox" | "listbox" | "spinbutton" | "slider" | "checkbox"
+        | "radio" | "switch" => Some(Target::Words("label", name)),
+        "tab" | "menuitem" | "menuitemcheckbox" | "menuitemradio" | "option" | "cell"
+        | "gridcell" | "row" | "listitem" | "heading" | "img" => {
+            Some(Target::Role(role.to_owned(), name))
+        }
+        _ => None,
     }
 }
 

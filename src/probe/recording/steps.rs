@@ -9,12 +9,11 @@ use url::Url;
 
 use super::address;
 use super::carried::{Carried, Change, Step};
-use super::element::{Chosen, Doubt, Element};
+use super::element::{Chosen, Doubt, Element, Target};
 use super::export::{Deed, Event, Navigation};
 use super::secrets::{Secrets, is_file};
 use super::words;
 use super::{Note, Options};
-use crate::probe::definition::Query;
 use crate::probe::document::Kind;
 use crate::probe::reach::host_of;
 
@@ -111,13 +110,13 @@ impl<'e> Carrier<'e> {
             Deed::KeyDown(key) if is_enter(key) => self.enter(event),
             Deed::KeyDown(key) if matches!(key.as_str(), " " | "Space") => {
                 // A space that was typed is part of a change and is not recorded as a key.
-                self.note(number, "the space key", "a flow presses no keys", "if it set a checkbox, add `choose = { \"#its-id\" = true }`; if it pressed a button, `click`");
+                self.note(number, "the space key", "not carried", "if it set a checkbox, add `choose = { \"#its-id\" = true }`; if it pressed a button, `click`");
                 self.opened_by_itself(event);
             }
             Deed::KeyDown(_) | Deed::Idle => self.opened_by_itself(event),
             Deed::Hover => {
                 if !self.hovered {
-                    self.note(number, "the pointer rested on something (told once)", "a flow does not hover", "what only shows then can be clicked all the same by the HTTP engine; in a browser, `visit` the address behind it");
+                    self.note(number, "the pointer rested on something (told once)", "not carried", "what only shows then can be clicked all the same over plain HTTP; in a browser, add `{ hover = … }` to the step's `do`");
                 }
                 self.hovered = true;
                 self.opened_by_itself(event);
@@ -302,7 +301,7 @@ impl<'e> Carrier<'e> {
         if let Some(navigation) = &event.navigation {
             self.name_end(element);
             match self.chosen(event, "a click") {
-                Some(css) => self.draft.end = Some(("click", css)),
+                Some(target) => self.draft.end = Some(("click", target)),
                 None => self.go_instead(event.number, navigation),
             }
             self.arrive(event.number, navigation);
@@ -343,9 +342,9 @@ impl<'e> Carrier<'e> {
             && matches!(element.tag().as_deref(), None | Some("input"))
             && !words::is_button(&element.words());
         if is_toggle || guessed {
-            if let Some(css) = self.chosen(event, "a click") {
+            if let Some(target) = self.chosen(event, "a click") {
                 if guessed {
-                    let what = format!("a click on `{css}`");
+                    let what = format!("a click on {target}");
                     self.note(event.number, &what, "taken for a checkbox, since no page followed and nothing was typed", "leave it out if it only put the cursor into a field; write `click` if it is a button");
                 }
                 let was = self
@@ -353,15 +352,15 @@ impl<'e> Carrier<'e> {
                     .changes
                     .iter()
                     .rev()
-                    .find(|(other, _)| *other == css);
+                    .find(|(other, _)| *other == target);
                 let on = !matches!(was, Some((_, Change::Check(true))));
-                self.set(css, Change::Check(on));
+                self.set(target, Change::Check(on));
             }
             return;
         }
         self.name_end(element);
-        if let Some(css) = self.chosen(event, "a click") {
-            let what = format!("a click on `{css}`");
+        if let Some(target) = self.chosen(event, "a click") {
+            let what = format!("a click on {target}");
             self.note(
                 event.number,
                 &what,
@@ -369,7 +368,7 @@ impl<'e> Carrier<'e> {
                 "leave it out if the journey goes on without it",
             );
             self.carried.needs_browser = true;
-            self.draft.end = Some(("click", css));
+            self.draft.end = Some(("click", target));
             self.flush();
         }
     }
@@ -406,23 +405,23 @@ impl<'e> Carrier<'e> {
         }
     }
 
-    fn chosen(&mut self, event: &Event, what: &str) -> Option<String> {
-        let Some(Chosen { css, doubt }) = event.element.choose(self.secrets) else {
+    fn chosen(&mut self, event: &Event, what: &str) -> Option<Target> {
+        let is_entered = matches!(event.deed, Deed::Change(_));
+        let Some(Chosen { target, doubt }) = event.element.choose(self.secrets, is_entered) else {
             // What is to be read on a field is what was typed into it.
-            let read = matches!(event.deed, Deed::Click | Deed::DoubleClick);
-            let read = event.element.text().filter(|_| read);
+            let read = event.element.text().filter(|_| !is_entered);
             let called = event.element.name().or(read);
             let called = called.unwrap_or("something without a name");
             let what = format!("{what} on \"{}\"", words::one_line(called, 60));
             self.note(
                 event.number,
                 &what,
-                "the recording has no CSS selector for it that can be used",
+                "the recording has nothing for it that a flow can know it by",
                 "look at the page, and write the step by hand with an `#id` or `[name=…]`",
             );
             return None;
         };
-        let what = format!("`{}`", words::one_line(&css, 200));
+        let what = target.to_string();
         match doubt {
             None => {}
             Some(Doubt::Place) => self.note(
@@ -440,27 +439,27 @@ impl<'e> Carrier<'e> {
                     "run the flow with the browser engine",
                 );
             }
-            Some(Doubt::Name) => self.note(
+            Some(Doubt::Text) => self.note(
                 event.number,
                 &what,
-                "made from the name that screen readers read, since no CSS was recorded",
-                "check that it fits exactly one element",
+                "a recording holds the beginning of a long text only",
+                "write the whole of what is to be read there",
             ),
         }
-        Some(css)
+        Some(target)
     }
 
     /// What happens to a field a second time counts; it keeps its place.
-    fn set(&mut self, css: String, change: Change) {
+    fn set(&mut self, target: Target, change: Change) {
         let same =
             |other: &Change| std::mem::discriminant(other) == std::mem::discriminant(&change);
         let known = self.draft.changes.iter_mut();
         match known
             .into_iter()
-            .find(|(other, its)| *other == css && same(its))
+            .find(|(other, its)| *other == target && same(its))
         {
             Some((_, its)) => *its = change,
-            None => self.draft.changes.push((css, change)),
+            None => self.draft.changes.push((target, change)),
         }
     }
 
@@ -469,8 +468,8 @@ impl<'e> Carrier<'e> {
         let number = event.number;
         self.field = Some(element);
         let words = element.words();
-        if let Some(css) = self.chosen(event, "what was entered") {
-            let called = format!("`{}`", words::one_line(&css, 200));
+        if let Some(target) = self.chosen(event, "what was entered") {
+            let called = target.to_string();
             if is_file(value) {
                 let file = value.rsplit('\\').next().unwrap_or_default();
                 let (document, kind) = words::document(&words, file);
@@ -485,7 +484,7 @@ impl<'e> Carrier<'e> {
                     }
                 };
                 self.note(number, &called, &why, todo);
-                self.set(css, Change::Upload(document, made));
+                self.set(target, Change::Upload(document, made));
             } else if value.len() > LONGEST_VALUE {
                 self.note(
                     number,
@@ -495,7 +494,7 @@ impl<'e> Carrier<'e> {
                 );
             } else if element.is_toggle() {
                 let on = !matches!(value, "" | "off" | "false" | "0");
-                self.set(css, Change::Check(on));
+                self.set(target, Change::Check(on));
             } else if self.secrets.are_in(value) {
                 self.draft.signs_in |= words::secret(&words, value).is_some_and(|name| {
                     matches!(name, "PROBE_PASSWORD" | "PROBE_PIN" | "PROBE_OTP")
@@ -503,9 +502,9 @@ impl<'e> Carrier<'e> {
                 if words::secret(&words, value) == Some("PROBE_OTP") {
                     self.note(number, &called, "a code that holds good once", "a flow cannot know the next one; ask the site's owner for an account without");
                 }
-                self.set(css, Change::Fill(value.to_owned()));
+                self.set(target, Change::Fill(value.to_owned()));
             } else if element.is_list() {
-                self.set(css, Change::Choose(value.to_owned()));
+                self.set(target, Change::Choose(value.to_owned()));
             } else if words::is_list(&words, value) {
                 self.note(
                     number,
@@ -513,7 +512,7 @@ impl<'e> Carrier<'e> {
                     "taken for a list to choose from, by its name and value",
                     "write `fill` in place of `choose` if it is a line to write into",
                 );
-                self.set(css, Change::Choose(value.to_owned()));
+                self.set(target, Change::Choose(value.to_owned()));
             } else {
                 if let Some(name) = words::personal(&words, value) {
                     let todo = format!(
@@ -524,7 +523,7 @@ impl<'e> Carrier<'e> {
                 if words::is_date(value) {
                     self.note(number, &called, "is set to a fixed day", "where the site wants one near today, write it as `${today-200d}` or `${today+1m}`");
                 }
-                self.set(css, Change::Fill(value.to_owned()));
+                self.set(target, Change::Fill(value.to_owned()));
             }
         }
         self.opened_by_itself(event);
@@ -536,15 +535,16 @@ impl<'e> Carrier<'e> {
             self.note(
                 number,
                 "the Enter key",
-                "no page followed, and a flow presses no keys",
-                "if it sent a form, add `submit` with the form's selector",
+                "not carried, since no page followed",
+                "if it sent a form, add `{ press = \"Enter\", on = … }` to the step's `do`",
             );
             return;
         };
-        let field = self.field.and_then(|field| field.choose(self.secrets));
-        let form = field.map(|chosen| format!("form:has({})", chosen.css));
-        match form.filter(|form| Query::new(form).is_ok()) {
-            Some(form) => self.draft.end = Some(("submit", form)),
+        let field = self
+            .field
+            .and_then(|field| field.choose(self.secrets, true));
+        match field.map(|chosen| chosen.target) {
+            Some(field) => self.draft.end = Some(("press", field)),
             None => {
                 self.note(
                     number,
@@ -578,7 +578,16 @@ impl<'e> Carrier<'e> {
 
     fn present(&mut self, event: &Event, present: bool) {
         self.flush();
-        let Some(css) = self.chosen(event, "a wait for an element") else {
+        let Some(target) = self.chosen(event, "a wait for an element") else {
+            return;
+        };
+        let Some(css) = target.css().map(str::to_owned) else {
+            self.note(
+                event.number,
+                &format!("a wait for {target}"),
+                "what is expected is a selector or a text",
+                "write what is to be read then as `expect = { text = … }`",
+            );
             return;
         };
         let Some(step) = self.carried.steps.last_mut() else {

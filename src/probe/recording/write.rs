@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::carried::{Carried, Change, Step};
+use super::element::Target;
 use super::secrets::Secrets;
 use super::{Note, Options, Translation, words};
 
 /// The longest name of a step or flow, in characters.
 const LONGEST_NAME: usize = 60;
+
+/// How large made documents are at first.
+const SIZE: &str = "500KB";
 
 /// Where lines of comments are broken, in characters.
 const WIDTH: usize = 98;
@@ -98,37 +102,23 @@ fn write_step(out: &mut String, step: &Step, name: &str, secrets: &Secrets, opti
     }
     let guessed = words::component(&step.words, step.uploads(), step.signs_in);
     let component = options.component.as_deref().unwrap_or(guessed);
-    let template = |text: &str| quoted(&secrets.template(text));
     out.push_str("[[step]]\n");
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(out, "{key} = {value}");
     };
     line("name", &quoted(name));
     line("component", &quoted(component));
-    if let Some(address) = &step.visit {
+    let is_list = step.needs_list();
+    if let Some(address) = step.visit.as_ref().filter(|_| !is_list) {
         line("visit", &quoted(address));
     }
-    // In the order in which they are done, whatever the order in the file.
-    let mut changes: Vec<_> = step.changes.iter().collect();
-    changes.sort_by_key(|(_, change)| match change {
-        Change::Fill(_) => 0,
-        Change::Choose(_) | Change::Check(_) => 1,
-        Change::Upload(..) => 2,
-    });
-    for (css, change) in changes {
-        let css = template(css);
-        match change {
-            Change::Fill(text) => line(&format!("fill.{css}"), &template(text)),
-            Change::Choose(option) => line(&format!("choose.{css}"), &template(option)),
-            Change::Check(on) => line(&format!("choose.{css}"), &on.to_string()),
-            Change::Upload(document, kind) => line(
-                &format!("upload.{css}"),
-                &format!("{{ document = \"{document}\", kind = \"{kind}\", size = \"500KB\" }}"),
-            ),
+    if is_list {
+        line("do", &actions(step, secrets));
+    } else {
+        write_changes(&mut line, step, secrets);
+        if let Some((verb, target)) = &step.end {
+            line(verb, &written(target, secrets));
         }
-    }
-    if let Some((verb, css)) = &step.end {
-        line(verb, &template(css));
     }
     if let Some(path) = &step.path {
         line("expect.path", &quoted(path));
@@ -141,6 +131,87 @@ fn write_step(out: &mut String, step: &Step, name: &str, secrets: &Secrets, opti
             let list: Vec<String> = list.iter().map(|css| secrets.template(css)).collect();
             line(key, &array(list.iter().map(String::as_str)));
         }
+    }
+}
+
+/// What is done to fields, in the order of the short form: whatever the order in the file, it fills
+/// in, chooses, uploads.
+fn write_changes(line: &mut impl FnMut(&str, &str), step: &Step, secrets: &Secrets) {
+    let mut changes: Vec<_> = step.changes.iter().collect();
+    changes.sort_by_key(|(_, change)| match change {
+        Change::Fill(_) => 0,
+        Change::Choose(_) | Change::Check(_) => 1,
+        Change::Upload(..) => 2,
+    });
+    for (target, change) in changes {
+        let target = written(target, secrets);
+        match change {
+            Change::Upload(document, kind) => line(
+                &format!("upload.{target}"),
+                &format!("{{ document = \"{document}\", kind = \"{kind}\", size = \"{SIZE}\" }}"),
+            ),
+            _ => line(
+                &format!("{}.{target}", verb(change)),
+                &value(change, secrets),
+            ),
+        }
+    }
+}
+
+/// All that a step does, as a list in the order of the recording.
+fn actions(step: &Step, secrets: &Secrets) -> String {
+    let mut list = Vec::new();
+    list.extend(
+        step.visit
+            .as_ref()
+            .map(|address| format!("visit = {}", quoted(address))),
+    );
+    for (target, change) in &step.changes {
+        let (verb, target) = (verb(change), written(target, secrets));
+        list.push(match change {
+            Change::Upload(document, kind) => format!(
+                "{verb} = {target}, document = \"{document}\", kind = \"{kind}\", size = \"{SIZE}\""
+            ),
+            _ => format!("{verb} = {target}, value = {}", value(change, secrets)),
+        });
+    }
+    list.extend(step.end.as_ref().map(|(verb, target)| {
+        let target = written(target, secrets);
+        match *verb {
+            "press" => format!("press = \"Enter\", on = {target}"),
+            verb => format!("{verb} = {target}"),
+        }
+    }));
+    let list: Vec<String> = list
+        .iter()
+        .map(|action| format!("  {{ {action} }},\n"))
+        .collect();
+    format!("[\n{}]", list.concat())
+}
+
+fn verb(change: &Change) -> &'static str {
+    match change {
+        Change::Fill(_) => "fill",
+        Change::Choose(_) | Change::Check(_) => "choose",
+        Change::Upload(..) => "upload",
+    }
+}
+
+/// What a field is set to.
+fn value(change: &Change, secrets: &Secrets) -> String {
+    match change {
+        Change::Fill(text) | Change::Choose(text) => quoted(&secrets.template(text)),
+        Change::Check(on) => on.to_string(),
+        Change::Upload(..) => String::new(),
+    }
+}
+
+fn written(target: &Target, secrets: &Secrets) -> String {
+    let template = |text: &str| quoted(&secrets.template(text));
+    match target {
+        Target::Css(css) => template(css),
+        Target::Words(kind, words) => format!("{{ {kind} = {} }}", template(words)),
+        Target::Role(role, name) => format!("{{ role = \"{role}\", name = {} }}", template(name)),
     }
 }
 
