@@ -486,6 +486,15 @@ impl Config {
         source.read(|root| reading::config(root, environment))
     }
 
+    /// As [`open`](Self::open), with what the file says in an older way.
+    pub fn open_with_advice(
+        path: &Path,
+        environment: &Environment,
+    ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+        let source = Source::open(path).map_err(|problem| vec![problem])?;
+        source.read_with_advice(|root| reading::config(root, environment))
+    }
+
     /// The names that flows may use beside their own secrets.
     pub fn variable_names(&self) -> BTreeSet<String> {
         self.variables.keys().cloned().collect()

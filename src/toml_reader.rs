@@ -101,9 +101,18 @@ impl Source {
         &self,
         read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
     ) -> Result<T, Vec<Problem>> {
+        self.read_with_advice(read).map(|(value, _)| value)
+    }
+
+    /// As [`read`](Self::read), with what the file says in an older way.
+    pub fn read_with_advice<T>(
+        &self,
+        read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    ) -> Result<(T, Vec<Problem>), Vec<Problem>> {
         let log = Log {
             source: self,
             problems: RefCell::default(),
+            advice: RefCell::default(),
         };
         let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in &errors {
@@ -122,7 +131,7 @@ impl Source {
         let mut problems = log.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         match value {
-            Some(value) if problems.is_empty() => Ok(value),
+            Some(value) if problems.is_empty() => Ok((value, log.advice.into_inner())),
             _ => {
                 if problems.is_empty() {
                     problems.push(self.problem(0..0, "cannot be understood".to_owned(), None));
@@ -148,6 +157,7 @@ impl Source {
 struct Log<'a> {
     source: &'a Source,
     problems: RefCell<Vec<Problem>>,
+    advice: RefCell<Vec<Problem>>,
 }
 
 impl Log<'_> {
@@ -392,6 +402,57 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A text in both languages, `key = { id = "…", en = "…" }`, or as the two keys of before.
+    pub fn in_both<T: FromItem>(
+        &mut self,
+        key: &'static str,
+        [old_id, old_en]: [&'static str; 2],
+    ) -> Option<(T, T)> {
+        let old: Vec<&'static str> = [old_id, old_en]
+            .into_iter()
+            .filter(|old| self.table.contains_key(*old))
+            .collect();
+        let item = self.item(key);
+        let Some(first) = old.first() else {
+            let Some(item) = item else {
+                self.failed.set(true);
+                self.place().problem_with_hint(
+                    format!("`{key}` is missing"),
+                    format!("add `{key} = {{ id = \"…\", en = \"…\" }}` here"),
+                );
+                return None;
+            };
+            if !item.is_table() {
+                item.expected("a text in both languages, { id = \"…\", en = \"…\" }");
+                self.failed.set(true);
+                return None;
+            }
+            let mut table = item.table()?;
+            let both = (table.required("id"), table.required("en"));
+            self.failed.set(self.failed() || table.failed());
+            table.finish();
+            return both.0.zip(both.1);
+        };
+        if item.is_some() {
+            for old in &old {
+                self.item(old);
+                self.place_of(old).problem_with_hint(
+                    format!("`{key}` and `{old}` say the same"),
+                    format!("take `{old}` out"),
+                );
+            }
+            self.failed.set(true);
+            return None;
+        }
+        let advice = self.place_of(first).advice(
+            format!("`{old_id}` and `{old_en}` are one key now"),
+            format!("write `{key} = {{ id = \"…\", en = \"…\" }}`"),
+        );
+        self.log.advice.borrow_mut().push(advice);
+        let (id, en) = (self.required(old_id), self.required(old_en));
+        id.zip(en)
     }
 
     /// Like [`optional`](Self::optional), with what holds where the key is absent.

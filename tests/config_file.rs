@@ -8,6 +8,7 @@ use std::path::Path;
 use siaga::cli::validate::{Verdict, judge};
 use siaga::config::{Config, Environment, MasterKeys, Quorum, SmtpTls};
 use siaga::domain::{Network, Secret};
+use siaga::probe::error_pages::ErrorPages;
 use siaga::system::SystemRandom;
 use siaga::toml_reader::{Problem, Source};
 
@@ -15,8 +16,7 @@ const EXAMPLE: &str = include_str!("../siaga.example.toml");
 /// What has to be said; the rest has defaults.
 const LEAST: &str = r#"
 [site]
-name_id = "Izin Tinggal Online"
-name_en = "Stay Permit Online"
+name = { id = "Izin Tinggal Online", en = "Stay Permit Online" }
 url = "https://evisa.imigrasi.go.id/"
 [probe]
 contact = "https://siaga.example.org/about"
@@ -149,6 +149,60 @@ fn every_key_that_is_read_is_in_the_example() {
             assert!(there, "`{key}` of [{section}] is not in the example");
         }
     }
+}
+
+#[test]
+fn a_name_in_two_languages_is_one_key_or_the_two_of_before() {
+    let text = |names: &str| {
+        let rest =
+            "url = \"https://evisa.imigrasi.go.id/\"\n[probe]\ncontact = \"https://a.example/\"\n";
+        Source::new("siaga.toml", format!("[site]\n{names}\n{rest}"))
+    };
+    let names = |config: &Config| (config.site.name_id.clone(), config.site.name_en.clone());
+    let wanted = ("Situs".to_owned(), "Site".to_owned());
+    for right in [
+        "name = { id = \"Situs\", en = \"Site\" }",
+        "name_id = \"Situs\"\nname_en = \"Site\"",
+    ] {
+        let config = Config::read(&text(right), &Environment::default()).unwrap();
+        assert_eq!(names(&config), wanted, "{right}");
+    }
+    for (wrong, said) in [
+        (
+            "",
+            "1:1: `name` is missing; add `name = { id = \"…\", en = \"…\" }` here",
+        ),
+        (
+            "name = \"Situs\"",
+            "2:8: `name` must be a text in both languages, { id = \"…\", en = \"…\" }, found the string \"Situs\"",
+        ),
+        (
+            "name = { id = \"Situs\" }",
+            "2:8: `en` is missing; add `en = …` here",
+        ),
+        (
+            "name = { id = \"Situs\", en = \"Site\" }\nname_id = \"Situs\"",
+            "3:1: `name` and `name_id` say the same; take `name_id` out",
+        ),
+    ] {
+        let problems = Config::read(&text(wrong), &Environment::default()).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told, [format!("siaga.toml:{said}")], "{wrong}");
+    }
+    let pages = |names: &str| {
+        format!("[[page]]\nkey = \"a\"\nclass = \"gateway\"\ntext = [\"x\"]\n{names}\n")
+    };
+    let advised = |names: &str| {
+        let read = ErrorPages::load_with_advice(&pages(names), "e.toml").unwrap();
+        read.1.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(advised("name = { id = \"a\", en = \"b\" }"), [""; 0]);
+    assert_eq!(
+        advised("name_id = \"a\"\nname_en = \"b\""),
+        [
+            "e.toml:5:1: `name_id` and `name_en` are one key now; write `name = { id = \"…\", en = \"…\" }`"
+        ]
+    );
 }
 
 // ── Mistakes ─────────────────────────────────────────────────────────────────────────────
@@ -514,7 +568,7 @@ fn validate_looks_at_everything_and_tells_everything() {
     fs::write(at("probes/error-pages.toml"), "[[page]]\nkey = 1\n").unwrap();
     let text = printed(&judge(&[], folder.path(), &none), folder.path());
     for line in [
-        "siaga.toml:7:1: unknown key `contakt`\n    did you mean `contact`?\n",
+        "siaga.toml:6:1: unknown key `contakt`\n    did you mean `contact`?\n",
         "probes/pages.toml:8:1: unknown key `expct`\n    did you mean `expect`?\n",
         "probes/error-pages.toml:2:7: `key` must be a string, found the integer 1\n",
     ] {

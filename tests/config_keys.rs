@@ -64,8 +64,8 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "app/service.rs",
         "config.data.disk.evidence_a_day",
     ),
-    ("site.name_id", "app/settings.rs", "config.site.name_id"),
-    ("site.name_en", "app/settings.rs", "config.site.name_en"),
+    ("site.name", "app/settings.rs", "config.site.name_id"),
+    ("site.name", "app/settings.rs", "config.site.name_en"),
     (
         "site.url",
         "app/settings.rs",
@@ -198,8 +198,8 @@ const EFFECTS: &[(&str, &str, &str)] = &[
         "config.detector.blocked_alert_after",
     ),
     ("component.key", "app/settings.rs", "component.key"),
-    ("component.name_id", "app/settings.rs", "component.name_id"),
-    ("component.name_en", "app/settings.rs", "component.name_en"),
+    ("component.name", "app/settings.rs", "component.name_id"),
+    ("component.name", "app/settings.rs", "component.name_en"),
     (
         "retention.runs_days",
         "app/service.rs",

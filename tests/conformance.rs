@@ -2,6 +2,7 @@
 //! the same outcomes, the same requests at the site, and the same captures.
 
 mod actions;
+mod captured;
 mod cleaned;
 mod downgrade;
 mod files;

@@ -100,9 +100,19 @@ fn every_kind_of_mistake_in_a_flow_is_told_with_its_place() {
         (format!("{step}expect = {{ css = \"a[\" }}"), vec!["f.toml:9:18: `a[` is no CSS selector: Unexpected EOL; e.g. `#email`, `input[name=email]`, `form.login`",]),
         (format!("{step}capture = {{ id = '(' }}"), vec!["f.toml:9:18: `(` is no regular expression: unclosed group",]),
         (format!("{step}capture = {{ ID = 'x', run = 'x' }}"), vec!["f.toml:9:18: `ID` cannot be the name of a capture; use lower-case letters, digits and underscores; `run` and `today` are built in", "f.toml:9:29: `run` cannot be the name of a capture; use lower-case letters, digits and underscores; `run` and `today` are built in",]),
-        (format!("{step}capture = {{ id = {{ attribute = \"x\" }} }}"), vec!["f.toml:9:18: the capture does not say where it is taken from; give one of: css, json, header, url, regex", "f.toml:9:20: `attribute` without `css`; say of which element: `{ css = \"…\", attribute = \"…\" }`",]),
-        (format!("{step}capture = {{ id = {{ css = \"a\", json = \"/a\" }} }}"), vec!["f.toml:9:18: a capture is taken from one place; give one of: css, json, header, url; `regex` may go with each or stand alone",]),
+        (format!("{step}capture = {{ id = {{ attribute = \"x\" }} }}"), vec!["f.toml:9:18: the capture does not say where it is taken from; give one of: css, json, header, cookie, url, regex", "f.toml:9:20: `attribute` without `css`; say of which element: `{ css = \"…\", attribute = \"…\" }`",]),
+        (format!("{step}capture = {{ id = {{ css = \"a\", json = \"/a\" }} }}"), vec!["f.toml:9:18: a capture is taken from one place; give one of: css, json, header, cookie, url; `regex` may go with each or stand alone",]),
         (format!("{step}capture = {{ id = {{ json = \"a\" }} }}"), vec!["f.toml:9:27: `a` is no JSON pointer; write `/a`",]),
+        (format!("{step}capture = {{ id = \"#register\" }}"), vec!["f.toml:9:18: `#register` is a selector, and a regular expression is meant here; write `{ css = \"#register\" }`; as a regular expression, write `(#register)`",]),
+        (format!("{step}capture = {{ id = {{ regex = \"meta[name=csrf]\" }} }}"), vec!["f.toml:9:28: `meta[name=csrf]` is a selector, and a regular expression is meant here; write `{ css = \"meta[name=csrf]\" }`; as a regular expression, write `(meta[name=csrf])`",]),
+        (format!("{step}capture = {{ id = \"main .register\" }}"), vec!["f.toml:9:18: `main .register` is a selector, and a regular expression is meant here; write `{ css = \"main .register\" }`; as a regular expression, write `(main .register)`",]),
+        (format!("{step}capture = {{ id = {{ cookie = \"a b\" }} }}"), vec!["f.toml:9:29: no name of a cookie",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{totp:EMIAL}}\" }}"), vec!["f.toml:9:17: `EMIAL` is no secret that the flow needs; did you mean `${totp:EMAIL}`?",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{totp:a}}\" }}"), vec!["f.toml:9:17: `${totp:a}` names no secret; write e.g. `${totp:PROBE_TOTP}`",]),
+        (format!("{step}fill = {{ \"#e\" = \"${{kind}}\" }}"), vec!["f.toml:9:17: nothing before this step captures `kind`; in the ladder's own step `${kind}` is the document's",]),
+        (format!("{step}key = \"A b\""), vec!["f.toml:9:1: `A b` cannot be the key of a step; use lower-case letters, digits and hyphens",]),
+        (format!("{step}key = \"a\""), vec!["f.toml:9:1: there are two steps with the key or name `a`; give each a key of its own",]),
+        (format!("{step}key = \"first\"\n[ladder]\nstep = \"a\"\nkind = \"jpeg\"\nsize = \"1MB\"\nlimit = \"2MB\""), vec!["f.toml:11:1: there is no step named `a`; did you mean `first`?",]),
         (format!("{step}slow = \"1m\""), vec!["f.toml:9:1: `slow` is not below the step's time limit, so the step can never be slow; the limit is 30s; set `timeout` on the step to raise it",]),
         (format!("{step}timeout = \"2h\""), vec!["f.toml:9:1: `timeout` must be more than nothing and at most 1h",]),
         (format!("{step}body_limit = \"1GB\""), vec!["f.toml:9:1: `body_limit` must be from 1B to 50MB",]),
@@ -366,13 +376,77 @@ fn the_flows_that_come_with_siaga_are_right() {
 }
 
 #[test]
+fn patterns_that_look_like_no_selector_are_patterns() {
+    for pattern in [
+        r"(\d{15})",
+        "^(\\d+)$",
+        "[0-9]+",
+        "[a-z]",
+        "(#register)",
+        "no. ([A-Z]+)",
+        "Kode",
+        "a.*b",
+        r"token=(\w+)",
+        "[a-z]+ [0-9]+",
+        "#(\\w+)",
+    ] {
+        let text = format!(
+            "{HEAD}[[step]]\nname = \"a\"\ncomponent = \"web\"\nvisit = \"/\"\ncapture = {{ id = '{pattern}' }}"
+        );
+        assert!(
+            flow(&text).is_ok(),
+            "{pattern}: {:?}",
+            flow(&text).map(drop)
+        );
+    }
+}
+
+/// The secret of the RFC's own examples, `12345678901234567890`.
+const RFC_6238: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+fn at_second(second: i64) -> siaga::domain::Moment {
+    jiff::Timestamp::from_second(second).unwrap().into()
+}
+
+#[test]
+fn one_time_codes_are_those_of_the_standard() {
+    use siaga::probe::totp::code;
+    for (second, expected) in [
+        (59, "287082"),
+        (1_111_111_109, "081804"),
+        (1_111_111_111, "050471"),
+        (1_234_567_890, "005924"),
+        (2_000_000_000, "279037"),
+        (20_000_000_000, "353130"),
+    ] {
+        assert_eq!(
+            code(RFC_6238, at_second(second)).unwrap(),
+            expected,
+            "{second}"
+        );
+    }
+    let as_people_copy_it = "gezd gnbv-gy3t qojq GEZD GNBV GY3T QOJQ====";
+    assert_eq!(code(as_people_copy_it, at_second(59)).unwrap(), "287082");
+    for wrong in ["", " ", "0189", "ABC!"] {
+        assert_eq!(code(wrong, at_second(59)), None, "{wrong}");
+    }
+}
+
+#[test]
 fn names_in_strings_are_expanded() {
     use siaga::probe::template::{Lazy, Scope, Template};
     let scope = Scope {
-        given: [("EMAIL".to_owned(), "a@b".to_owned())].into(),
+        given: [
+            ("EMAIL".to_owned(), "a@b".to_owned()),
+            ("TOTP".to_owned(), RFC_6238.to_owned()),
+        ]
+        .into(),
         captured: [("id".to_owned(), "7".to_owned())].into(),
         run: Lazy::new(Box::new(|| "r1".to_owned())),
         today: jiff::civil::date(2026, 1, 31),
+        now: at_second(1_111_111_109),
+        document: [("kind", "pdf".to_owned())].into(),
+        cookies: [].into(),
     };
     for (text, expanded) in [
         ("", ""),
@@ -382,6 +456,7 @@ fn names_in_strings_are_expanded() {
             "${today} ${today+1m} ${today-1y:%d/%m/%Y}",
             "2026-01-31 2026-02-28 31/01/2025",
         ),
+        ("${totp:TOTP} ${kind}", "081804 pdf"),
         ("$${EMAIL} costs $5", "${EMAIL} costs $5"),
     ] {
         assert_eq!(

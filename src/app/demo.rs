@@ -176,8 +176,10 @@ fn config(
         "server": { "listen": listen.to_string(), "public_url": format!("http://{listen}") },
         "data": { "folder": data, "database": format!("sqlite:{}", data.join("siaga.db").display()) },
         "site": {
-            "name_id": "Izin Tinggal Online (latihan)",
-            "name_en": "Izin Tinggal Online (rehearsal)",
+            "name": {
+                "id": "Izin Tinggal Online (latihan)",
+                "en": "Izin Tinggal Online (rehearsal)",
+            },
             "url": format!("http://{site}"),
             "probes": probes,
         },

@@ -83,6 +83,16 @@ impl Verdict {
         }
     }
 
+    /// What is written in an older way is no mistake.
+    fn take_with_advice<T>(
+        &mut self,
+        result: Result<(T, Vec<Problem>), Vec<Problem>>,
+    ) -> Option<T> {
+        let (value, advice) = self.take(result)?;
+        self.notes.extend(advice.iter().map(Problem::to_string));
+        Some(value)
+    }
+
     fn take<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
         self.files += 1;
         result
@@ -117,12 +127,12 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
         None => usual.is_file().then_some(usual),
     };
     let config = configuration.and_then(|path| {
-        let read = Config::open(&path, environment);
+        let read = Config::open_with_advice(&path, environment);
         // Where only flows were asked for, what is wrong in the configuration is not the matter.
         if files.is_empty() || files.contains(&path) {
-            verdict.take(read)
+            verdict.take_with_advice(read)
         } else {
-            read.ok()
+            read.ok().map(|(config, _)| config)
         }
     });
     if files.is_empty() {
@@ -142,15 +152,15 @@ pub fn judge(files: &[PathBuf], folder: &Path, environment: &Environment) -> Ver
             Sort::Configuration => {
                 configurations += 1;
                 if configurations > 1 {
-                    verdict.take(Config::open(path, environment));
+                    verdict.take_with_advice(Config::open_with_advice(path, environment));
                 }
             }
             Sort::ErrorPages => {
                 let name = path.display().to_string();
                 let read = std::fs::read_to_string(path)
                     .map_err(|error| vec![whole(path, format!("cannot be read: {error}"))])
-                    .and_then(|text| ErrorPages::load(&text, &name));
-                verdict.take(read);
+                    .and_then(|text| ErrorPages::load_with_advice(&text, &name));
+                verdict.take_with_advice(read);
             }
             Sort::Flow => {
                 let variables = config.as_ref().map(Config::variable_names);

@@ -201,8 +201,7 @@ fn own_secret(root: &Reader<'_>, secrets: &Secrets, name: &str) -> Option<Secret
 
 fn site(root: &mut Reader<'_>) -> Option<Site> {
     let site = section(root, "site", |table| {
-        let name_id = table.required::<Line>("name_id");
-        let name_en = table.required::<Line>("name_en");
+        let name = table.in_both::<Line>("name", ["name_id", "name_en"]);
         let url = table.required::<Url>("url");
         let hosts: Vec<Host> = table.or("hosts", Vec::new());
         let official: Vec<Host> = table.or("official_domains", Vec::new());
@@ -213,9 +212,10 @@ fn site(root: &mut Reader<'_>) -> Option<Site> {
         let official_domains: Vec<String> = official.into_iter().map(|Host(host)| host).collect();
         unique(table, "hosts", &hosts);
         unique(table, "official_domains", &official_domains);
+        let (Line(name_id), Line(name_en)) = name?;
         Some(Site {
-            name_id: name_id?.0,
-            name_en: name_en?.0,
+            name_id,
+            name_en,
             url: url?,
             hosts,
             probes: probes.unwrap_or_else(|| "probes".to_owned()).into(),
@@ -414,8 +414,7 @@ fn components(root: &mut Reader<'_>) -> Vec<Component> {
     let written = root.has("component");
     for mut table in root.tables("component") {
         let key = table.required("key");
-        let name_id = table.required::<Line>("name_id");
-        let name_en = table.required::<Line>("name_en");
+        let name = table.in_both::<Line>("name", ["name_id", "name_en"]);
         if let Some(key) = &key
             && components.iter().any(|component| component.key == *key)
         {
@@ -424,7 +423,7 @@ fn components(root: &mut Reader<'_>) -> Vec<Component> {
                 .problem(format!("the component `{key}` is there twice"));
         }
         table.finish();
-        if let (Some(key), Some(Line(name_id)), Some(Line(name_en))) = (key, name_id, name_en) {
+        if let (Some(key), Some((Line(name_id), Line(name_en)))) = (key, name) {
             components.push(Component {
                 key,
                 name_id,

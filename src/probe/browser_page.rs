@@ -15,7 +15,7 @@ mod seen;
 mod trouble;
 mod upload;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -456,6 +456,18 @@ impl Page for BrowserPage {
             tracing::debug!("the browser does not tell what it saw");
         }
         front_end::found(&self.network, &self.console, |url| self.is_own(url))
+    }
+
+    async fn cookies(&mut self) -> Result<BTreeMap<String, String>, Trouble> {
+        if self.is_elsewhere {
+            return self.plain.cookies().await;
+        }
+        loop {
+            match self.session()?.cookies().await {
+                Ok(cookies) => return Ok(cookies.into_iter().rev().collect()),
+                Err(error) => self.get_past(error).await?,
+            }
+        }
     }
 
     fn shown(&self) -> Option<Arc<Snapshot>> {

@@ -69,6 +69,9 @@ pub enum Role {
 pub struct Step {
     /// Its name, unlike any other step's.
     pub name: String,
+    /// What the ladder and its history know it by, where that is not its name: a name may be
+    /// improved, and this stays.
+    pub key: Option<String>,
     /// The component that it speaks for; cleanup speaks for none.
     pub component: Option<ComponentId>,
     /// Whether it needs the page's scripts, and so a real browser: over plain HTTP it is left
@@ -95,6 +98,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// What the ladder and its history know it by.
+    pub fn id(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.name)
+    }
+
     /// Whether an engine carries it out or leaves it out.
     pub fn runs_on(&self, engine: Engine) -> bool {
         engine == Engine::Browser || !self.needs_browser
@@ -418,6 +426,8 @@ pub enum CaptureFrom {
     Json(String),
     /// A header of the answer.
     Header(HeaderName),
+    /// A cookie that the page has, as its scripts read it: escapes of addresses are undone.
+    Cookie(String),
     /// The final address.
     Url,
     /// The visible text; where the pattern is not found there, the page as sent.
@@ -427,7 +437,7 @@ pub enum CaptureFrom {
 /// Sizes and kinds that one upload tries in turn, one a run.
 #[derive(Clone, Debug)]
 pub struct Ladder {
-    /// The step that uploads.
+    /// The step that uploads, by its key or, without one, its name.
     pub step: String,
     /// The formats.
     pub kinds: Vec<Kind>,

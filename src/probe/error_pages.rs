@@ -163,7 +163,15 @@ const LOOKED_AT: usize = 512 * 1024;
 impl ErrorPages {
     /// Reads the text of a file; `name` stands in the problems.
     pub fn load(text: &str, name: &str) -> Result<ErrorPages, Vec<Problem>> {
-        Source::new(name, text).read(|root| {
+        Self::load_with_advice(text, name).map(|(pages, _)| pages)
+    }
+
+    /// As [`load`](Self::load), with what the file says in an older way.
+    pub fn load_with_advice(
+        text: &str,
+        name: &str,
+    ) -> Result<(ErrorPages, Vec<Problem>), Vec<Problem>> {
+        Source::new(name, text).read_with_advice(|root| {
             let (mut text, mut title) = (Gathered::default(), Gathered::default());
             let pages = root.tables("page");
             if pages.is_empty() {
@@ -422,8 +430,7 @@ fn read_pattern(
 ) -> Option<Pattern> {
     let key = page.required::<String>("key");
     let class = page.required("class");
-    let name_id = page.required::<String>("name_id");
-    let name_en = page.required::<String>("name_en");
+    let name = page.in_both::<String>("name", ["name_id", "name_en"]);
     let text = words(&mut page, "text");
     let title = words(&mut page, "title");
     let regex = page.optional::<Expression>("regex");
@@ -452,12 +459,13 @@ fn read_pattern(
         );
     }
     page.finish();
+    let (name_id, name_en) = name?;
     Some(Pattern {
         page: Recognised {
             key: key?,
             class: class?,
-            name_id: name_id?,
-            name_en: name_en?,
+            name_id,
+            name_en,
         },
         status,
         text: in_text.words(&text),

@@ -2,6 +2,8 @@
 //!
 //! Plain functions from a snapshot to an answer; must not know how the page came about.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+use regex::Regex;
 use serde_json::Value;
 
 use super::complaints::{complaints, new_complaint};
@@ -222,17 +224,24 @@ fn take(wanted: &Capture, page: &Snapshot, scope: &Scope) -> Result<String, Trou
     let found = match &wanted.from {
         CaptureFrom::Css(css, attribute) => {
             let query = query(css.expand(scope))?;
-            by_css(page, &query, attribute.as_deref()).map_err(missing)?
+            let regex = wanted.regex.as_ref();
+            return by_css(page, &query, attribute.as_deref(), regex).map_err(missing);
         }
+        CaptureFrom::Cookie(cookie) => match scope.cookies.get(cookie) {
+            Some(value) => percent_decoded(value),
+            None => return Err(missing(format!("the page has no cookie `{cookie}`"))),
+        },
         CaptureFrom::Json(pointer) => match json_of(page)?.pointer(pointer) {
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
             None => return Err(missing(format!("the answer has nothing at `{pointer}`"))),
         },
-        CaptureFrom::Header(header) => match page.headers.get(header) {
-            Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            None => return Err(missing(format!("the answer has no header `{header}`"))),
-        },
+        CaptureFrom::Header(header) => {
+            let values = page.headers.get_all(header).iter();
+            let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let nothing = || format!("the answer has no header `{header}`");
+            return first_that_fits(values, wanted.regex.as_ref(), nothing).map_err(missing);
+        }
         CaptureFrom::Url => page.url.to_string(),
         CaptureFrom::Text => {
             let Some(regex) = &wanted.regex else {
@@ -251,7 +260,7 @@ fn take(wanted: &Capture, page: &Snapshot, scope: &Scope) -> Result<String, Trou
 }
 
 /// The first group of the first match, or the whole of it.
-pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
+pub fn matched(regex: &Regex, text: &str) -> Option<String> {
     let found = regex.captures(text)?;
     found
         .get(1)
@@ -259,18 +268,71 @@ pub fn matched(regex: &regex::Regex, text: &str) -> Option<String> {
         .map(|group| group.as_str().to_owned())
 }
 
-fn by_css(page: &Snapshot, query: &CssQuery, attribute: Option<&str>) -> Result<String, String> {
-    let html = page.dom();
-    let Some(element) = dom::select(&html, &query.selector).next() else {
-        return Err(format!("the page has no element `{}`", query.text));
-    };
-    match attribute {
-        Some(attribute) => element
-            .attr(attribute)
-            .map(str::to_owned)
-            .ok_or_else(|| format!("`{}` has no attribute `{attribute}`", query.text)),
-        None => Ok(dom::text_of(element)),
+/// The first of these that the pattern fits, and what it takes of it.
+fn first_that_fits(
+    values: impl Iterator<Item = String>,
+    regex: Option<&Regex>,
+    nothing: impl Fn() -> String,
+) -> Result<String, String> {
+    let mut first = None;
+    for value in values {
+        let Some(regex) = regex else {
+            return Ok(value);
+        };
+        if let Some(found) = matched(regex, &value) {
+            return Ok(found);
+        }
+        first.get_or_insert(value);
     }
+    match (regex, first) {
+        (Some(regex), Some(first)) => Err(format!("`{regex}` does not fit {}", quoted(&first))),
+        _ => Err(nothing()),
+    }
+}
+
+/// What the first element gives, or with a pattern the first that it fits.
+fn by_css(
+    page: &Snapshot,
+    query: &CssQuery,
+    attribute: Option<&str>,
+    regex: Option<&Regex>,
+) -> Result<String, String> {
+    let html = page.dom();
+    let mut elements = dom::select(&html, &query.selector).peekable();
+    if elements.peek().is_none() {
+        return Err(format!("the page has no element `{}`", query.text));
+    }
+    let Some(attribute) = attribute else {
+        let nothing = || format!("`{}` has no text", query.text);
+        return first_that_fits(elements.map(dom::text_of), regex, nothing);
+    };
+    let most = if regex.is_some() { usize::MAX } else { 1 };
+    let values = elements
+        .take(most)
+        .filter_map(|element| element.attr(attribute));
+    first_that_fits(values.map(str::to_owned), regex, || {
+        format!("`{}` has no attribute `{attribute}`", query.text)
+    })
+}
+
+/// A cookie's value as scripts take it: escapes are undone, where that gives a text.
+fn percent_decoded(value: &str) -> String {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| first == b'%');
+        match digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok()) {
+            Some(byte) => {
+                out.extend(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                out.push(first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| value.to_owned())
 }
 
 fn path_matches(pattern: &str, page: &Snapshot) -> bool {

@@ -112,6 +112,9 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
     let timeout = limited(root, "timeout", FLOW_TIMEOUT);
     let mut names = Names::new(needs(root), variables);
     let hosts = root.or::<Vec<String>>("hosts", Vec::new());
+    let ladder_step = root.item("ladder").filter(Item::is_table);
+    let ladder_step = ladder_step.and_then(|ladder| ladder.table()?.item("step")?.as_str());
+    names.has_ladder(ladder_step.map(str::to_owned));
     let step_tables = root.tables("step");
     if step_tables.is_empty() && !root.failed() {
         root.place()
@@ -326,6 +329,7 @@ fn step(
             "give each a name of its own: reports and the ladder tell them apart by it",
         );
     }
+    let key = step_key(&mut table, names);
     let component = match table.item("component") {
         Some(item) => item.read::<ComponentId>().map(Some),
         None if control => Some(ComponentId::parse(MONITOR)),
@@ -339,7 +343,7 @@ fn step(
         }
     };
     let needs_browser = needs_browser(&mut table, control);
-    names.enter_step(needs_browser, cleanup);
+    names.enter_step(key.as_deref().or(name.as_deref()), needs_browser, cleanup);
     let wait = table.optional::<Duration>("wait");
     let reload = reload(&mut table, wait);
     let mail = parts::mail(&mut table, names);
@@ -392,6 +396,7 @@ fn step(
     table.finish();
     Some(Step {
         name: name?,
+        key,
         component: component?,
         needs_browser,
         actions,
@@ -404,6 +409,24 @@ fn step(
         timeout,
         body_limit,
     })
+}
+
+/// What the ladder and its history know the step by.
+fn step_key(table: &mut Reader<'_>, names: &mut Names<'_>) -> Option<String> {
+    let key = table.optional::<String>("key")?;
+    let place = table.place_of("key");
+    if !is_key(&key) {
+        place.problem_with_hint(
+            format!("`{key}` cannot be the key of a step"),
+            "use lower-case letters, digits and hyphens",
+        );
+    } else if !names.is_first_step(&key) {
+        place.problem_with_hint(
+            format!("there are two steps with the key or name `{key}`"),
+            "give each a key of its own",
+        );
+    }
+    Some(key)
 }
 
 /// How often the page is loaded anew while the step waits.
@@ -479,13 +502,14 @@ fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<La
     let limit = table.required::<Size>("limit");
     let mut document = None;
     if let Some(name) = &step {
-        match steps.iter().find(|candidate| candidate.name == *name) {
+        match steps.iter().find(|candidate| candidate.id() == *name) {
             // It is there, but was reported for mistakes of its own.
-            None if names.has_step(name) => {}
+            None if names.has_step(name) && !steps.iter().any(|step| step.name == *name) => {}
             None => {
-                let known = steps.iter().map(|step| step.name.as_str());
+                let known = steps.iter().map(Step::id);
                 let message = format!("there is no step named `{name}`");
-                match nearest(name, known) {
+                let by_name = steps.iter().find(|step| step.name == *name);
+                match by_name.map(Step::id).or_else(|| nearest(name, known)) {
                     Some(near) => table
                         .place_of("step")
                         .problem_with_hint(message, format!("did you mean `{near}`?")),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memchr::memchr2_iter;
+use reqwest::cookie::CookieStore as _;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -387,6 +388,20 @@ impl Page for HttpPage {
 
     fn limit_body(&mut self, bytes: u64) {
         self.body_limit = bytes;
+    }
+
+    async fn cookies(&mut self) -> Result<BTreeMap<String, String>, Trouble> {
+        let line = self.applicant.cookies.cookies(&self.page()?.url);
+        let line = line.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
+        let pairs = line.unwrap_or_default();
+        let pairs = pairs.split("; ").filter_map(|pair| pair.split_once('='));
+        let mut cookies = BTreeMap::new();
+        for (name, value) in pairs {
+            // Of several of one name the nearest path's comes first.
+            let entry = cookies.entry(name.to_owned());
+            entry.or_insert_with(|| value.to_owned());
+        }
+        Ok(cookies)
     }
 
     fn shown(&self) -> Option<Arc<Snapshot>> {

@@ -31,6 +31,7 @@ pub mod runner;
 pub mod scheduler;
 pub mod target;
 pub mod template;
+pub mod totp;
 pub mod visible_text;
 pub mod wall;
 pub mod waterfall;

@@ -3,6 +3,7 @@
 //! Owns the seam between the runner and its engines, and what an engine shows: a
 //! [`Snapshot`]. Must not know flows.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -278,6 +279,9 @@ pub trait Page: Send {
     fn front_end(&mut self) -> impl Future<Output = Option<FrontEnd>> + Send {
         async { None }
     }
+    /// The cookies that go with requests for the page that is shown.
+    fn cookies(&mut self)
+    -> impl Future<Output = Result<BTreeMap<String, String>, Trouble>> + Send;
     /// What is shown now; `None` before the first answer.
     fn shown(&self) -> Option<Arc<Snapshot>>;
     /// What was spent since the last call.

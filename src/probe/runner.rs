@@ -275,6 +275,9 @@ pub async fn run_on<P: Page>(
                 .timestamp()
                 .to_zoned(target.time_zone.clone())
                 .date(),
+            now: started_at,
+            document: BTreeMap::new(),
+            cookies: BTreeMap::new(),
         },
         mailbox_position,
         left: flow.timeout,

@@ -2,8 +2,10 @@
 //!
 //! Owns which names there are and what they expand to. A name in capitals is a secret or a
 //! variable of the configuration, one in lower case was captured by an earlier step, and
-//! three are built in: `${run}`, a token of this run alone; `${today}`, a date; and
-//! `${today+30d}`, `${today-20y:%d/%m/%Y}`, a date near it in a format of `strftime`.
+//! some are built in: `${run}`, a token of this run alone; `${today}`, a date;
+//! `${today+30d}`, `${today-20y:%d/%m/%Y}`, a date near it in a format of `strftime`; and
+//! `${totp:NAME}`, the one-time code of a secret. In a ladder's step, `${kind}`, `${size}` and
+//! `${file}` are those of the document that it sends.
 //! `$${` stands for a literal `${`.
 
 use std::collections::BTreeMap;
@@ -12,6 +14,8 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 
+use super::totp;
+use crate::domain::Moment;
 use crate::toml_reader::{FromItem, Item};
 
 /// A string with names to expand.
@@ -37,6 +41,8 @@ pub enum Name {
     Run,
     /// A date near today.
     Today(Day),
+    /// The one-time code that a secret of the configuration gives right now.
+    Totp(String),
 }
 
 /// A date relative to today, and how it is written.
@@ -75,12 +81,24 @@ pub struct Scope {
     pub run: Lazy,
     /// Today where the site is.
     pub today: Date,
+    /// The time, for one-time codes.
+    pub now: Moment,
+    /// The document that a ladder's step sends: [`OF_DOCUMENT`] and what they stand for.
+    pub document: BTreeMap<&'static str, String>,
+    /// The cookies of the page that is shown, where a step captures any.
+    pub cookies: BTreeMap<String, String>,
 }
 
 /// A name without a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`${{{0}}}` has no value")]
-pub struct NoValue(pub String);
+pub enum NoValue {
+    /// Nothing gave it one.
+    #[error("`${{{0}}}` has no value")]
+    Missing(String),
+    /// What it is made from is no secret for one-time codes.
+    #[error("`{0}` is not written in base32, so it gives no one-time codes")]
+    NotBase32(String),
+}
 
 impl Template {
     /// Parses a text; the error says what is wrong with it.
@@ -147,7 +165,15 @@ impl Template {
                 Part::Name(Name::Run) => out.push_str(&scope.run),
                 Part::Name(Name::Today(day)) => out.push_str(&day.write(scope.today)),
                 Part::Name(Name::Given(name)) => out.push_str(value(&scope.given, name)?),
-                Part::Name(Name::Captured(name)) => out.push_str(value(&scope.captured, name)?),
+                Part::Name(Name::Captured(name)) => match scope.document.get(&**name) {
+                    Some(value) => out.push_str(value),
+                    None => out.push_str(value(&scope.captured, name)?),
+                },
+                Part::Name(Name::Totp(name)) => {
+                    let secret = value(&scope.given, name)?;
+                    let code = totp::code(secret, scope.now);
+                    out.push_str(&code.ok_or_else(|| NoValue::NotBase32(name.clone()))?);
+                }
             }
         }
         Ok(out)
@@ -156,11 +182,14 @@ impl Template {
 
 fn value<'v>(values: &'v BTreeMap<String, String>, name: &str) -> Result<&'v str, NoValue> {
     let value = values.get(name).map(String::as_str);
-    value.ok_or_else(|| NoValue(name.to_owned()))
+    value.ok_or_else(|| NoValue::Missing(name.to_owned()))
 }
 
 /// Names that are built in and can therefore not be captured.
 pub const BUILT_IN: [&str; 2] = ["run", "today"];
+
+/// Names that stand, in a ladder's step, for the document that it sends.
+pub const OF_DOCUMENT: [&str; 3] = ["kind", "size", "file"];
 
 /// Whether a text can be the name of a secret or variable: capitals, digits, underscores.
 pub fn is_given_name(text: &str) -> bool {
@@ -192,6 +221,14 @@ fn parse_name(text: &str) -> Result<Name, String> {
                  `${{today+2m:%d/%m/%Y}}`"
             )
         });
+    }
+    if let Some(name) = text.strip_prefix("totp:") {
+        return match is_given_name(name) {
+            true => Ok(Name::Totp(name.to_owned())),
+            false => Err(format!(
+                "`${{{text}}}` names no secret; write e.g. `${{totp:PROBE_TOTP}}`"
+            )),
+        };
     }
     if is_given_name(text) {
         return Ok(Name::Given(text.to_owned()));

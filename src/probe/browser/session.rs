@@ -9,6 +9,7 @@ use std::time::Duration;
 use fantoccini::actions::{
     InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
 };
+use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle};
@@ -262,6 +263,13 @@ impl Session {
         limit: Duration,
     ) -> Result<(), CommandError> {
         self.within(limit + GRACE, element.send_keys(text)).await
+    }
+
+    /// The names and values of the cookies that go with requests for the page.
+    pub async fn cookies(&self) -> Result<Vec<(String, String)>, CommandError> {
+        let cookies = self.within(GRACE, self.client.get_all_cookies()).await?;
+        let pair = |cookie: &Cookie<'_>| (cookie.name().to_owned(), cookie.value().to_owned());
+        Ok(cookies.iter().map(pair).collect())
     }
 
     /// What the page's box says; `None` where there is none.

@@ -130,6 +130,9 @@ impl BrowserPage {
                     | "select-one"
                     | "select-multiple"
             );
+            if found["tag"] == "select" {
+                return Ok(());
+            }
             let is_field = found["tag"] == "input" || found["tag"] == "textarea";
             if !(is_field && is_text || found["editable"] == true) {
                 return Err(format!("{}, which takes no text", described(found)));
@@ -148,6 +151,9 @@ impl BrowserPage {
         let mut wait = self.waiting();
         loop {
             let found = self.find(query, true, fit).await?;
+            if found["tag"] == "select" {
+                return self.choose(query, &[text.to_owned()]).await;
+            }
             match self.write(&found, text).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {

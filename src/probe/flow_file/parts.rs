@@ -1,13 +1,14 @@
 //! The parts of a step: expectations, captures, and the names used in them.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::{Regex, RegexBuilder};
 use reqwest::header::HeaderName;
 
 use crate::probe::definition::{AwaitedMail, Capture, CaptureFrom, Css, Expect, JsonTemplate};
-use crate::probe::template::{BUILT_IN, Name, Template, is_captured_name};
+use crate::probe::template::{BUILT_IN, Name, OF_DOCUMENT, Template, is_captured_name};
 use crate::toml_reader::{FromItem, Item, Place, Reader, nearest};
 
 const LONGEST_MAIL: Duration = Duration::from_secs(3600);
@@ -23,6 +24,9 @@ pub(super) struct Names<'v> {
     steps: BTreeSet<String>,
     needs_browser: bool,
     is_cleanup: bool,
+    /// The step of the ladder, and whether what follows is of it.
+    ladder: Option<String>,
+    is_ladder: bool,
 }
 
 impl<'v> Names<'v> {
@@ -36,6 +40,8 @@ impl<'v> Names<'v> {
             steps: BTreeSet::new(),
             needs_browser: false,
             is_cleanup: false,
+            ladder: None,
+            is_ladder: false,
         }
     }
 
@@ -47,8 +53,14 @@ impl<'v> Names<'v> {
         self.variables.into_iter().collect()
     }
 
-    /// What follows is of a step that needs a browser or not.
-    pub(super) fn enter_step(&mut self, needs_browser: bool, is_cleanup: bool) {
+    /// The flow tries documents in this step in turn.
+    pub(super) fn has_ladder(&mut self, step: Option<String>) {
+        self.ladder = step;
+    }
+
+    /// What follows is of this step, which needs a browser or not.
+    pub(super) fn enter_step(&mut self, name: Option<&str>, needs_browser: bool, is_cleanup: bool) {
+        self.is_ladder = name.is_some() && self.ladder.as_deref() == name;
         self.needs_browser = needs_browser;
         self.is_cleanup = is_cleanup;
     }
@@ -70,6 +82,7 @@ impl<'v> Names<'v> {
         for name in names {
             match name {
                 Name::Run | Name::Today(_) => {}
+                Name::Totp(name) => self.check_secret(place, name),
                 Name::Captured(name) => self.check_captured(place, name),
                 Name::Given(name) => self.check_given(place, name),
             }
@@ -77,6 +90,10 @@ impl<'v> Names<'v> {
     }
 
     fn check_captured(&self, place: &Place<'_>, name: &str) {
+        let is_of_document = OF_DOCUMENT.contains(&name);
+        if is_of_document && self.is_ladder {
+            return;
+        }
         if self.captured.contains(name) {
             // Cleanup without its capture has nothing to clean up, on either engine.
             if self.in_browser.contains(name) && !self.needs_browser && !self.is_cleanup {
@@ -93,9 +110,23 @@ impl<'v> Names<'v> {
         let known = self.captured.iter().map(String::as_str).chain(BUILT_IN);
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean `${{{near}}}`?"),
+            None if is_of_document => {
+                format!("in the ladder's own step `${{{name}}}` is the document's")
+            }
             None => "names in lower case are captured by an earlier step".to_owned(),
         };
         place.problem_with_hint(format!("nothing before this step captures `{name}`"), hint);
+    }
+
+    fn check_secret(&self, place: &Place<'_>, name: &str) {
+        if self.needs.iter().any(|need| need == name) {
+            return;
+        }
+        let hint = match nearest(name, self.needs.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `${{totp:{near}}}`?"),
+            None => format!("add \"{name}\" to `needs`"),
+        };
+        place.problem_with_hint(format!("`{name}` is no secret that the flow needs"), hint);
     }
 
     fn check_given(&mut self, place: &Place<'_>, name: &str) {
@@ -287,8 +318,28 @@ fn capture_name(item: &Item<'_>, names: &mut Names<'_>) -> bool {
     true
 }
 
+/// Whether a text is a selector with an id, a class or an attribute. Read as a regular expression, it
+/// would only ever find itself.
+fn looks_like_selector(text: &str) -> bool {
+    const MARK: &str = r"(?:[#.][a-zA-Z_][\w-]*|\[[a-zA-Z][\w-]*[~|^$*]?=[^\]]+\])";
+    static LIKE: LazyLock<Option<[Regex; 2]>> = LazyLock::new(|| {
+        let part = format!(r"(?:[a-zA-Z][\w-]*)?{MARK}*");
+        let whole = format!(r"^{part}(?:\s*[\s>+~]\s*{part})*$");
+        Some([Regex::new(&whole).ok()?, Regex::new(MARK).ok()?])
+    });
+    let like = LIKE.as_ref();
+    like.is_some_and(|like| like.iter().all(|like| like.is_match(text)))
+}
+
 fn regex(item: &Item<'_>) -> Option<Regex> {
     let text: String = item.read()?;
+    if looks_like_selector(&text) {
+        item.place().problem_with_hint(
+            format!("`{text}` is a selector, and a regular expression is meant here"),
+            format!("write `{{ css = \"{text}\" }}`; as a regular expression, write `({text})`"),
+        );
+        return None;
+    }
     match RegexBuilder::new(&text).size_limit(1 << 20).build() {
         Ok(regex) => Some(regex),
         Err(error) => {
@@ -430,6 +481,17 @@ fn captured_from(item: &Item<'_>, names: &mut Names<'_>) -> Option<(CaptureFrom,
         }
         from.extend(name.map(CaptureFrom::Header));
     }
+    if let Some(cookie) = table.item("cookie") {
+        let name = cookie.read::<String>();
+        let is_name = |name: &String| {
+            let is_token = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&b);
+            !name.is_empty() && name.bytes().all(is_token)
+        };
+        if name.as_ref().is_some_and(|name| !is_name(name)) {
+            cookie.place().problem("no name of a cookie");
+        }
+        from.extend(name.map(CaptureFrom::Cookie));
+    }
     if let Some(item) = table.item("url") {
         let wanted = item.read::<bool>();
         if wanted == Some(false) {
@@ -442,16 +504,16 @@ fn captured_from(item: &Item<'_>, names: &mut Names<'_>) -> Option<(CaptureFrom,
     if from.len() > 1 {
         table.place().problem_with_hint(
             "a capture is taken from one place",
-            "give one of: css, json, header, url; `regex` may go with each or stand alone",
+            "give one of: css, json, header, cookie, url; `regex` may go with each or stand alone",
         );
     }
-    let given = ["css", "json", "header", "url", "regex"]
+    let given = ["css", "json", "header", "cookie", "url", "regex"]
         .into_iter()
         .any(|key| table.has(key));
     if !given {
         table.place().problem_with_hint(
             "the capture does not say where it is taken from",
-            "give one of: css, json, header, url, regex",
+            "give one of: css, json, header, cookie, url, regex",
         );
     }
     let alone = pattern.is_some() && from.is_empty();

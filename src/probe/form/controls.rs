@@ -50,6 +50,10 @@ impl<'c> Changed<'c> {
                 }
                 Change::Fill(text) => {
                     let element = dom.only(query)?;
+                    if kind(element) == "select" {
+                        changed.choose(dom, query, std::slice::from_ref(text))?;
+                        continue;
+                    }
                     if !is_fillable(element) {
                         return Err(unfit(
                             query,

@@ -1,12 +1,15 @@
 //! The ladder: one rung a run, to learn which sizes and kinds the site takes right now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Run;
+use super::step::file_name;
 use crate::domain::Fault;
 use crate::domain::run::Rung;
 use crate::probe::definition::{Action, DocumentSpec, Step};
 use crate::probe::page::{Page, Snapshot, Trouble};
+use crate::probe::template::OF_DOCUMENT;
 
 /// The document that a rung puts in the place of the ordinary one.
 pub(super) struct TriedRung {
@@ -38,13 +41,14 @@ impl<P: Page> Run<'_, P> {
             ..ordinary
         };
         let rung = Rung {
-            step: step.name.clone(),
+            step: step.id().to_owned(),
             kind: kind.to_string(),
             size,
             accepted: true,
             allowed,
         };
         let tried = TriedRung { document, rung };
+        self.scope.document = names_of(document);
         let carried_out = self.attempt(step, before.as_ref(), Some(&tried)).await;
         let Err(trouble) = &carried_out else {
             return carried_out;
@@ -62,8 +66,19 @@ impl<P: Page> Run<'_, P> {
             if let (false, Some(before)) = (visits, &before) {
                 self.page.back_to(Arc::clone(before)).await?;
             }
+            self.scope.document = names_of(ordinary);
             return self.attempt(step, before.as_ref(), None).await;
         }
         carried_out
     }
+}
+
+/// What the names for a ladder's document stand for.
+fn names_of(document: DocumentSpec) -> BTreeMap<&'static str, String> {
+    let [kind, size, file] = OF_DOCUMENT;
+    BTreeMap::from([
+        (kind, document.kind.to_string()),
+        (size, document.size.to_string()),
+        (file, file_name(document)),
+    ])
 }

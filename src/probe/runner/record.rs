@@ -125,7 +125,7 @@ impl<P: Page> Run<'_, P> {
         report.outcome = outcome;
         // What no script could send says nothing of what the site takes.
         if outcome == Outcome::Failed(Fault::Script) {
-            self.rung.take_if(|rung| rung.step == step.name);
+            self.rung.take_if(|rung| rung.step == step.id());
         }
         let remarks = self.page.remarks();
         let message = [vec![message], remarks].concat().join("; ");

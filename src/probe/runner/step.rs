@@ -12,7 +12,9 @@ use super::{Run, SignIn};
 use crate::domain::run::StepReport;
 use crate::domain::{Engine, Fault, Outcome, Why};
 use crate::http_client::ProxyFinding;
-use crate::probe::definition::{Action, Choice, DocumentSpec, Part, Request, RequestBody, Step};
+use crate::probe::definition::{
+    Action, Capture, CaptureFrom, Choice, DocumentSpec, Part, Request, RequestBody, Step,
+};
 use crate::probe::document;
 use crate::probe::error_pages::PageClass;
 use crate::probe::expect;
@@ -34,6 +36,7 @@ impl<P: Page> Run<'_, P> {
         };
         let _turn = turn.filter(|_| step.waiting().is_zero());
         let before = self.page.shown();
+        self.scope.document.clear();
         self.page.spent();
         self.page.limit_body(step.body_limit);
         self.leave_complaints(before.as_ref());
@@ -43,7 +46,7 @@ impl<P: Page> Run<'_, P> {
             .flow
             .ladder
             .as_ref()
-            .is_some_and(|ladder| ladder.step == step.name);
+            .is_some_and(|ladder| ladder.step == step.id());
         let held_before = self.holds_already(step, before.as_deref());
         let carried_out = if is_rung {
             Box::pin(self.climb(step, before.clone())).await
@@ -215,6 +218,7 @@ impl<P: Page> Run<'_, P> {
     }
 
     async fn act(&mut self, action: &Action, rung: Option<&TriedRung>) -> Result<(), Trouble> {
+        self.scope.now = self.tools.clock.now();
         match action {
             Action::Visit(address) => {
                 let address = self.address(address)?;
@@ -363,6 +367,7 @@ impl<P: Page> Run<'_, P> {
         let mut loaded_at = start;
         let mut pause = self.page.patience().first_after;
         loop {
+            self.read_cookies(step).await?;
             let patience = self.page.patience();
             let wait = step.wait.unwrap_or(patience.grace);
             let met = self.meets(step, before).and_then(|()| {
@@ -398,6 +403,15 @@ impl<P: Page> Run<'_, P> {
                 self.page.look_again().await?;
             }
         }
+    }
+
+    /// Reads the page's cookies, where a step captures any.
+    async fn read_cookies(&mut self, step: &Step) -> Result<(), Trouble> {
+        let is_cookie = |capture: &Capture| matches!(capture.from, CaptureFrom::Cookie(_));
+        if step.capture.iter().any(is_cookie) {
+            self.scope.cookies = self.page.cookies().await?;
+        }
+        Ok(())
     }
 
     /// Whether the site shows a page that nothing else comes of, unless asked again.
@@ -455,7 +469,7 @@ pub(super) fn signs_in(step: &Step, secrets: &[String]) -> bool {
 fn is_secret(template: &Template, secrets: &[String]) -> bool {
     template
         .names()
-        .any(|name| matches!(name, Name::Given(name) if secrets.contains(name)))
+        .any(|name| matches!(name, Name::Given(name) | Name::Totp(name) if secrets.contains(name)))
 }
 
 /// The names without a value that the step's actions use.
@@ -464,13 +478,13 @@ pub(super) fn unknown_names(step: &Step, scope: &Scope) -> BTreeSet<String> {
     let is_unknown = |name: &&Name| match name {
         Name::Given(name) => !scope.given.contains_key(name),
         Name::Captured(name) => !scope.captured.contains_key(name),
-        Name::Run | Name::Today(_) => false,
+        Name::Run | Name::Today(_) | Name::Totp(_) => false,
     };
     let unknown = names.filter(is_unknown);
     unknown
         .filter_map(|name| match name {
             Name::Given(name) | Name::Captured(name) => Some(name.clone()),
-            Name::Run | Name::Today(_) => None,
+            Name::Run | Name::Today(_) | Name::Totp(_) => None,
         })
         .collect()
 }
@@ -489,10 +503,15 @@ async fn make(spec: DocumentSpec) -> Result<File, Trouble> {
         Err(error) => return Err(ours(error.to_string())),
     };
     Ok(File {
-        name: format!("{document}.{}", kind.extension()),
+        name: file_name(spec),
         media_type: kind.media_type().to_owned(),
         bytes: bytes.into(),
     })
+}
+
+/// The name under which a document is sent.
+pub(super) fn file_name(spec: DocumentSpec) -> String {
+    format!("{}.{}", spec.document, spec.kind.extension())
 }
 
 fn ours(message: String) -> Trouble {
