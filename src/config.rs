@@ -189,6 +189,21 @@ pub struct Mailbox {
     pub url: Option<Secret>,
     /// How long between two looks.
     pub look_every: Duration,
+    /// How access tokens are fetched, where the mailbox takes no password.
+    pub tokens: Option<MailTokens>,
+}
+
+/// Where access tokens for the mailbox come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailTokens {
+    /// The token endpoint.
+    pub url: Url,
+    /// Who we are to it.
+    pub client_id: String,
+    /// The name of the secret that proves that, where it asks for one.
+    pub client_secret: Option<String>,
+    /// The name of the secret with the refresh token.
+    pub refresh_token: String,
 }
 
 /// When an outage begins and ends.

@@ -154,8 +154,24 @@ const EFFECTS: &[(&str, &str, &str)] = &[
     ),
     (
         "mailbox.look_every",
-        "app/service.rs",
-        "looking_every(self.config.mailbox.look_every)",
+        "app/settings.rs",
+        "looking_every(config.mailbox.look_every)",
+    ),
+    ("mailbox.token_url", "app/settings.rs", "tokens.url.clone()"),
+    (
+        "mailbox.client_id",
+        "app/settings.rs",
+        "tokens.client_id.clone()",
+    ),
+    (
+        "mailbox.client_secret",
+        "app/settings.rs",
+        "tokens.client_secret",
+    ),
+    (
+        "mailbox.refresh_token",
+        "app/settings.rs",
+        "&tokens.refresh_token",
     ),
     (
         "detector.confirm",

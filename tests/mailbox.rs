@@ -1,5 +1,7 @@
 //! Waiting for mails in a real Dovecot.
 
+mod tokens;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -28,6 +30,15 @@ struct Dovecot {
 
 impl Dovecot {
     fn start() -> Self {
+        Self::checking(|_| {
+            format!("passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n")
+                .replace("w%rd", "w%%rd")
+        })
+    }
+
+    /// One that finds out who a user is by these words of its configuration, which may name files
+    /// in its folder.
+    fn checking(auth: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::Builder::new().prefix("imap").tempdir().unwrap();
         let path = folder.path().to_owned();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -63,14 +74,14 @@ impl Dovecot {
              protocols = imap\nlisten = 127.0.0.1\ndisable_plaintext_auth = no\n\
              ssl = yes\nssl_cert = <{run}/cert.pem\nssl_key = <{run}/key.pem\n\
              mail_location = maildir:{run}/mail\nfirst_valid_uid = 1\n{unprivileged}\
-             passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
+             {auth}\
              namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n\
              userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={run}/mail\n}}\n\
              service imap-login {{\n  inet_listener imap {{\n    port = {plain}\n  }}\n\
              \x20 inet_listener imaps {{\n    port = {tls}\n  }}\n}}\n",
-            run = path.display()
-        )
-        .replace("w%rd", "w%%rd");
+            run = path.display(),
+            auth = auth(&path),
+        );
         fs::write(path.join("dovecot.conf"), config).unwrap();
         let mut command = Command::new("dovecot");
         command

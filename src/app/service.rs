@@ -26,7 +26,6 @@ use crate::probe::applicants::Applicants;
 use crate::probe::browser::Browsers;
 use crate::probe::definition::{Flow, Role};
 use crate::probe::error_pages::ErrorPages;
-use crate::probe::mailbox::ImapMailbox;
 use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
@@ -457,14 +456,7 @@ impl Service {
 
     fn tools(&self) -> anyhow::Result<Tools> {
         let probe = &self.config.probe;
-        let mailbox = match &self.config.mailbox.url {
-            Some(url) => {
-                let mailbox = ImapMailbox::parse(url.reveal())?;
-                let mailbox = mailbox.looking_every(self.config.mailbox.look_every);
-                Some(Arc::new(mailbox))
-            }
-            None => None,
-        };
+        let mailbox = settings::mailbox(&self.config, &self.http, Arc::clone(&self.clock))?;
         let rate = politeness::Rate {
             per_second: probe.host_rate,
             at_once: u32::try_from(probe.host_concurrency).unwrap_or(u32::MAX),

@@ -10,10 +10,11 @@ use anyhow::Context;
 use crate::config::{self, Config};
 use crate::disk::Disk;
 use crate::domain::outage::Rules;
-use crate::domain::{Engine, Secret};
+use crate::domain::{Clock, Engine, Secret};
 use crate::http_client::HttpClients;
 use crate::notify::{self, Credentials, Smtp, Target, Tls};
 use crate::probe::definition::Flow;
+use crate::probe::mailbox::{AccessTokens, ImapMailbox, TOKEN_TIMEOUT, TokenSettings};
 use crate::probe::runner;
 use crate::web::Site;
 use crate::web::format::Zone;
@@ -209,6 +210,40 @@ pub(crate) fn equipped(config: &Config, clients: HttpClients) -> anyhow::Result<
     clients
         .showing(chain.reveal().as_bytes(), key.reveal().as_bytes())
         .context("`client_certificate` and `client_key` cannot be used")
+}
+
+/// The mailbox that flows wait for mail in; `None` where there is none.
+///
+/// # Errors
+/// If its address or its secrets cannot be used.
+pub(crate) fn mailbox(
+    config: &Config,
+    clients: &HttpClients,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Option<Arc<ImapMailbox>>> {
+    let Some(url) = &config.mailbox.url else {
+        return Ok(None);
+    };
+    let mailbox = match &config.mailbox.tokens {
+        None => ImapMailbox::parse(url.reveal())?,
+        Some(tokens) => {
+            let secret = |name: &String| {
+                let secret = config.secrets.get(name)?;
+                secret.with_context(|| format!("{name} is not set"))
+            };
+            let settings = TokenSettings {
+                url: tokens.url.clone(),
+                client_id: tokens.client_id.clone(),
+                client_secret: tokens.client_secret.as_ref().map(secret).transpose()?,
+                refresh_token: secret(&tokens.refresh_token)?,
+            };
+            let http = clients.plain(TOKEN_TIMEOUT)?;
+            let tokens = AccessTokens::new(settings, http, clock);
+            ImapMailbox::parse_without_password(url.reveal())?.with_tokens(Arc::new(tokens))
+        }
+    };
+    let mailbox = mailbox.looking_every(config.mailbox.look_every);
+    Ok(Some(Arc::new(mailbox)))
 }
 
 /// The certificates that are trusted besides the public ones.

@@ -394,24 +394,6 @@ fn tools(
         let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         roots.push(pem);
     }
-    let mailbox = match config {
-        Some(config) => config
-            .mailbox
-            .url
-            .as_ref()
-            .map(|url| url.reveal().to_owned()),
-        None => std::env::var("SIAGA_MAILBOX").ok(),
-    };
-    let mailbox = match mailbox {
-        Some(url) => {
-            let mut mailbox = ImapMailbox::parse(&url)?;
-            if let Some(config) = config {
-                mailbox = mailbox.looking_every(config.mailbox.look_every);
-            }
-            Some(Arc::new(mailbox))
-        }
-        None => None,
-    };
     let evidence = folder.map(Folder::store).transpose()?;
     let contact = args.contact.as_deref();
     let contact = contact.or_else(|| config.map(|config| config.probe.contact.as_str()));
@@ -421,6 +403,11 @@ fn tools(
     let clients = match config {
         Some(config) => settings::equipped(config, clients)?,
         None => clients,
+    };
+    let mailbox = match (config, std::env::var("SIAGA_MAILBOX")) {
+        (Some(config), _) => settings::mailbox(config, &clients, Arc::new(SystemClock))?,
+        (None, Ok(url)) => Some(Arc::new(ImapMailbox::parse(&url)?)),
+        (None, Err(_)) => None,
     };
     let applicants = Applicants::new(clients);
     let browsers = match args.engine {

@@ -1,6 +1,7 @@
 //! Owns: from TOML and environment to a [`Config`], and what is said about every mistake.
 
 mod disk;
+mod mailbox;
 mod office;
 mod values;
 
@@ -15,12 +16,11 @@ use self::values::{
     Days, Driver, Host, Line, Mail, NameServers, OneOrMore, Origin, SecretName, positive, unique,
 };
 use super::{
-    Alert, Browser, Component, Config, Data, Detector, Environment, Mailbox, Probe, Quorum,
-    Reports, Retention, Sandbox, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
+    Alert, Browser, Component, Config, Data, Detector, Environment, Probe, Quorum, Reports,
+    Retention, Sandbox, Secrets, Server, Site, Smtp, SmtpTls, Webhook, default_components,
     default_controls,
 };
 use crate::domain::Secret;
-use crate::probe::mailbox::ImapMailbox;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{Item, Reader, Size};
 use crate::web::reports::MAX_BODY_RANGE;
@@ -41,7 +41,7 @@ pub(super) fn config(root: &mut Reader<'_>, environment: &Environment) -> Option
     let browser = browser(root);
     let controls = controls(root);
     let variables = variables(root);
-    let mailbox = mailbox(root, &secrets);
+    let mailbox = mailbox::mailbox(root, &secrets);
     let detector = detector(root);
     let components = components(root);
     let retention = retention(root);
@@ -340,31 +340,6 @@ fn variables(root: &mut Reader<'_>) -> BTreeMap<String, String> {
         }
     }
     variables
-}
-
-fn mailbox(root: &mut Reader<'_>, secrets: &Secrets) -> Mailbox {
-    let look_every = section(root, "mailbox", |table| {
-        let every = table.or("look_every", Duration::from_secs(3));
-        if every < Duration::from_millis(100) {
-            table
-                .place_of("look_every")
-                .problem("`look_every` must be at least \"100ms\"");
-        }
-        every
-    });
-    let url = own_secret(root, secrets, "SIAGA_MAILBOX");
-    if let Some(url) = &url
-        && let Err(error) = ImapMailbox::parse(url.reveal())
-    {
-        root.place().problem_with_hint(
-            format!("SIAGA_MAILBOX cannot be used: {error}"),
-            "write imaps://user:password@host/INBOX, with `%40` for an `@` in the user's name",
-        );
-    }
-    Mailbox {
-        url,
-        look_every: look_every.unwrap_or(Duration::from_secs(3)),
-    }
 }
 
 fn detector(root: &mut Reader<'_>) -> Detector {

@@ -167,6 +167,10 @@ async fn over_tcp(server: SocketAddr, name: &str, kind: TYPE) -> io::Result<Repl
     reply(&answer, id, name, kind).ok_or_else(|| io::Error::other("an answer to something else"))
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it decides no result: it is a number that nobody can guess"
+)]
 fn random_id() -> io::Result<u16> {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_err(io::Error::other)?;

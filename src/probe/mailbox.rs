@@ -3,6 +3,8 @@
 
 mod folder;
 mod mail;
+mod sign_in;
+mod token;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,18 +13,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_imap::Session;
 use async_imap::error::Error;
 use async_imap::imap_proto::{MailboxDatum, Response, ResponseCode, Status};
-use async_imap::{Client, Session};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+use sign_in::{Credentials, Wire, connector};
+
 pub use mail::Mail;
+pub use token::{AccessTokens, TOKEN_TIMEOUT, TokenSettings};
 
 /// How far a mailbox is filled. Mails that come in later have numbers (UIDs) from `uid_next` on,
 /// whatever the server's clock says.
@@ -102,7 +103,7 @@ pub struct ImapMailbox {
     /// Whether TLS begins by a command, after the greeting in clear.
     starttls: bool,
     user: String,
-    password: String,
+    credentials: Credentials,
     folder: String,
     every: Duration,
     patience: Duration,
@@ -128,6 +129,25 @@ impl ImapMailbox {
     /// and so only to this machine, unless `?plain=1` insists. `?ca=FILE` trusts the certificates
     /// of a PEM file in place of the public ones. No message repeats the password.
     pub fn parse(url: &str) -> Result<Self, MailError> {
+        Self::read(url, true)
+    }
+
+    /// The same for a mailbox that takes no password: the address has none, and access tokens are
+    /// shown in its place (XOAUTH2), which [`with_tokens`](Self::with_tokens) gives.
+    pub fn parse_without_password(url: &str) -> Result<Self, MailError> {
+        Self::read(url, false)
+    }
+
+    /// Where access tokens come from.
+    pub fn with_tokens(self, tokens: Arc<AccessTokens>) -> Self {
+        let credentials = Credentials::Tokens(Some(tokens));
+        ImapMailbox {
+            credentials,
+            ..self
+        }
+    }
+
+    fn read(url: &str, has_password: bool) -> Result<Self, MailError> {
         let wrong = |what: &str| MailError::Unusable(format!("the mailbox's address {what}"));
         let url = Url::parse(url)
             .map_err(|e| wrong(&format!("is none ({e}): imaps://user:password@host/")))?;
@@ -173,9 +193,17 @@ impl ImapMailbox {
         let text = |part: &str| percent_decoded(part).ok_or_else(|| wrong("is not valid UTF-8"));
         let user = text(url.username())?;
         let password = text(url.password().unwrap_or_default())?;
-        if user.is_empty() || password.is_empty() {
-            return Err(wrong("has no user or no password"));
-        }
+        let credentials = match has_password {
+            true if user.is_empty() || password.is_empty() => {
+                return Err(wrong("has no user or no password"));
+            }
+            true => Credentials::Password(password),
+            false if user.is_empty() => return Err(wrong("has no user")),
+            false if !password.is_empty() => {
+                return Err(wrong("has a password, although tokens are configured"));
+            }
+            false => Credentials::Tokens(None),
+        };
         let folder = text(url.path().trim_start_matches('/'))?;
         Ok(ImapMailbox {
             host,
@@ -183,7 +211,7 @@ impl ImapMailbox {
             tls,
             starttls,
             user,
-            password,
+            credentials,
             folder: if folder.is_empty() {
                 "INBOX".to_owned()
             } else {
@@ -388,72 +416,6 @@ impl ImapMailbox {
         Ok(last)
     }
 
-    async fn sign_in(&self) -> Result<Session<Box<dyn Wire>>, MailError> {
-        let unreachable = |error: std::io::Error| MailError::Unreachable(error.to_string());
-        let host = self.host.to_string();
-        let address = (host.trim_matches(['[', ']']), self.port);
-        let tcp = timeout(self.patience, TcpStream::connect(address))
-            .await
-            .map_err(|_| self.too_slow())?
-            .map_err(unreachable)?;
-        let client = match &self.tls {
-            None => self.greeted(Box::new(tcp)).await?,
-            Some(tls) if self.starttls => {
-                let mut clear = self.greeted(Box::new(tcp)).await?;
-                let asked = clear.run_command_and_check_ok("STARTTLS", None);
-                timeout(self.patience, asked)
-                    .await
-                    .map_err(|_| self.too_slow())?
-                    .map_err(|error| match told(error) {
-                        MailError::Refused(words) => {
-                            MailError::Refused(format!("it does not do STARTTLS: {words}"))
-                        }
-                        error => error,
-                    })?;
-                // What came in clear behind the answer is forgotten with this client.
-                Client::new(self.encrypted(tls, clear.into_inner()).await?)
-            }
-            Some(tls) => {
-                let wire = self.encrypted(tls, Box::new(tcp)).await?;
-                self.greeted(wire).await?
-            }
-        };
-        let signed_in = timeout(self.patience, client.login(&self.user, &self.password))
-            .await
-            .map_err(|_| self.too_slow())?;
-        signed_in.map_err(|(error, _)| match error {
-            Error::No(_) => {
-                MailError::Refused("it does not take this user and password".to_owned())
-            }
-            error => told(error),
-        })
-    }
-
-    async fn encrypted(
-        &self,
-        tls: &TlsConnector,
-        wire: Box<dyn Wire>,
-    ) -> Result<Box<dyn Wire>, MailError> {
-        let host = self.host.to_string();
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-            .map_err(|e| MailError::Unusable(e.to_string()))?;
-        let tls = timeout(self.patience, tls.connect(name, wire))
-            .await
-            .map_err(|_| self.too_slow())?
-            .map_err(|error| MailError::Unreachable(error.to_string()))?;
-        Ok(Box::new(tls))
-    }
-
-    async fn greeted(&self, wire: Box<dyn Wire>) -> Result<Client<Box<dyn Wire>>, MailError> {
-        let mut client = Client::new(wire);
-        timeout(self.patience, client.read_response())
-            .await
-            .map_err(|_| self.too_slow())?
-            .map_err(|error| MailError::Unreachable(error.to_string()))?
-            .ok_or_else(|| MailError::Unreachable("it hangs up at once".to_owned()))?;
-        Ok(client)
-    }
-
     /// One command, with what the server answers before it says that it is done. The ready
     /// commands of `async_imap` take a connection that breaks, and a search that is refused,
     /// for a search that found nothing: here that would be an outage that is none.
@@ -509,34 +471,6 @@ fn told(error: Error) -> MailError {
         Error::Validate(_) => MailError::Unusable(error.to_string()),
         other => MailError::Unreachable(other.to_string()),
     }
-}
-
-trait Wire: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Wire for T {}
-
-fn connector(ca: Option<&str>) -> Result<TlsConnector, MailError> {
-    let mut roots = RootCertStore::empty();
-    match ca {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(file) => {
-            let unusable = |error: String| MailError::Unusable(format!("{file}: {error}"));
-            for certificate in
-                CertificateDer::pem_file_iter(file).map_err(|e| unusable(e.to_string()))?
-            {
-                let certificate = certificate.map_err(|e| unusable(e.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|e| unusable(e.to_string()))?;
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| MailError::Unusable(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
