@@ -15,6 +15,7 @@ mod harness;
 
 mod alerts;
 mod browser_pool;
+mod certificates;
 mod complaints;
 mod config_file;
 mod config_keys;

@@ -302,6 +302,7 @@ fn simulate(
             final_url: None,
             redirects: 0,
             certificate_expires_at: None,
+            certificates: Vec::new(),
             front_end: None,
             error_page: here
                 .filter(|_| failed)

@@ -119,6 +119,37 @@ impl AssetKind {
     }
 }
 
+/// Which certificate of those that a server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateRole {
+    /// The server's own.
+    Leaf,
+    /// Of the authorities between it and a root, the one that expires first.
+    Chain,
+}
+
+impl CertificateRole {
+    /// The name used in metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CertificateRole::Leaf => "leaf",
+            CertificateRole::Chain => "chain",
+        }
+    }
+}
+
+/// When a certificate expires that a server sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CertificateExpiry {
+    /// The host that it was sent by.
+    pub host: String,
+    /// Which one it is.
+    pub certificate: CertificateRole,
+    /// When it expires.
+    pub expires_at: Moment,
+}
+
 /// What happened at one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
@@ -144,6 +175,10 @@ pub struct StepReport {
     pub redirects: u32,
     /// When the first certificate of the chain expires.
     pub certificate_expires_at: Option<Moment>,
+    /// When the certificates expire that were sent in this step, redirects included; of a server
+    /// that sends several, the earliest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateExpiry>,
     /// The error page met, where the step failed on a page.
     pub error_page: Option<ErrorPage>,
     /// What the browser saw of the page's own front end, where the step failed.

@@ -19,15 +19,27 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
 
 use super::resolver::{Resolved, Resolver, connectable};
+use crate::domain::run::{CertificateExpiry, CertificateRole};
 use crate::domain::{Clock, Moment};
 
 /// The phases of the connections of one client, summed since they were last taken.
 pub struct Timeline {
     clock: Arc<dyn Clock>,
     so_far: Mutex<SoFar>,
-    /// The chain that a server showed last, its own certificate first, in DER.
-    chain: Mutex<Vec<Vec<u8>>>,
+    sent: Mutex<SentCertificates>,
     names: Mutex<KnownNames>,
+}
+
+/// The most hosts whose certificates are kept; a run has few.
+const MAX_HOSTS: usize = 32;
+
+/// The certificates that servers sent.
+#[derive(Default)]
+struct SentCertificates {
+    /// What each host sent last, its own certificate first, in DER.
+    chains: BTreeMap<String, Vec<Vec<u8>>>,
+    /// When they expire, of those that were not taken yet.
+    expiries: BTreeMap<(String, CertificateRole), Moment>,
 }
 
 /// What was learnt of names.
@@ -71,7 +83,7 @@ impl Timeline {
         Timeline {
             clock,
             so_far: Mutex::default(),
-            chain: Mutex::default(),
+            sent: Mutex::default(),
             names: Mutex::default(),
         }
     }
@@ -90,7 +102,7 @@ impl Timeline {
     /// Forgets everything.
     pub(super) fn forget(&self) {
         *self.lock() = SoFar::default();
-        self.lock_chain().clear();
+        *self.lock_sent() = SentCertificates::default();
         *self.lock_names() = KnownNames::default();
     }
 
@@ -121,13 +133,28 @@ impl Timeline {
         self.lock().certificate_expires_at
     }
 
-    /// The certificates that a server showed last, its own first, in DER.
-    pub fn chain(&self) -> Vec<Vec<u8>> {
-        self.lock_chain().clone()
+    /// The certificates that each host sent last, its own first, in DER.
+    pub fn chains(&self) -> Vec<(String, Vec<Vec<u8>>)> {
+        let chains = self.lock_sent().chains.clone();
+        chains.into_iter().collect()
     }
 
-    fn lock_chain(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When the certificates expire that were sent since the last call: of each host its own, and
+    /// the earliest of the others.
+    pub fn take_certificates(&self) -> Vec<CertificateExpiry> {
+        let expiries = std::mem::take(&mut self.lock_sent().expiries);
+        let expiries = expiries.into_iter();
+        expiries
+            .map(|((host, certificate), expires_at)| CertificateExpiry {
+                host,
+                certificate,
+                expires_at,
+            })
+            .collect()
+    }
+
+    fn lock_sent(&self) -> MutexGuard<'_, SentCertificates> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, SoFar> {
@@ -175,15 +202,46 @@ impl Timeline {
         self.lock().hello_at = Some(now);
     }
 
-    fn saw_certificates<'c>(&self, chain: impl Iterator<Item = &'c CertificateDer<'c>> + Clone) {
-        let seen = chain.clone().map(|der| der.to_vec()).collect();
-        *self.lock_chain() = seen;
-        let earliest = chain.filter_map(|der| expiry(der)).min();
+    fn saw_certificates(
+        &self,
+        host: &str,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) {
+        let of_own = expiry(own);
+        let of_others = others.iter().filter_map(|der| expiry(der)).min();
+        self.keep_certificates(host, std::iter::once(own).chain(others));
+        self.note_expiry(host, CertificateRole::Leaf, of_own);
+        self.note_expiry(host, CertificateRole::Chain, of_others);
+        let earliest = of_own.into_iter().chain(of_others).min();
         let mut so_far = self.lock();
         so_far.certificate_expires_at = match (so_far.certificate_expires_at, earliest) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
         };
+    }
+
+    fn keep_certificates<'c>(
+        &self,
+        host: &str,
+        chain: impl Iterator<Item = &'c CertificateDer<'c>>,
+    ) {
+        let mut sent = self.lock_sent();
+        if sent.chains.len() < MAX_HOSTS || sent.chains.contains_key(host) {
+            let chain = chain.map(|der| der.to_vec()).collect();
+            sent.chains.insert(host.to_owned(), chain);
+        }
+    }
+
+    /// Servers of one name may send different ones: the earliest counts.
+    fn note_expiry(&self, host: &str, role: CertificateRole, expires_at: Option<Moment>) {
+        let Some(expires_at) = expires_at else { return };
+        let expiries = &mut self.lock_sent().expiries;
+        let key = (host.to_owned(), role);
+        if expiries.len() < 2 * MAX_HOSTS || expiries.contains_key(&key) {
+            let known = expiries.entry(key).or_insert(expires_at);
+            *known = expires_at.min(*known);
+        }
     }
 
     pub(super) fn watch_names(self: &Arc<Self>, resolver: Resolver) -> Arc<impl Resolve + 'static> {
@@ -277,7 +335,7 @@ impl ServerCertVerifier for Certificates {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         self.timeline
-            .saw_certificates(std::iter::once(end_entity).chain(intermediates));
+            .saw_certificates(&server_name.to_str(), end_entity, intermediates);
         self.inner
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }

@@ -17,14 +17,17 @@ const MOST: usize = 10;
 /// The most names of a certificate that are listed.
 const NAMES: usize = 50;
 
-/// The chain (DER, the server's own first) as text; `None` where there is none.
-pub fn piece(chain: &[Vec<u8>]) -> Option<Piece> {
-    if chain.is_empty() {
+/// What hosts sent (DER, the host's own first) as text; `None` where nobody sent any.
+pub fn piece(chains: &[(String, Vec<Vec<u8>>)]) -> Option<Piece> {
+    if chains.iter().all(|(_, chain)| chain.is_empty()) {
         return None;
     }
     let mut out = String::new();
-    for (number, der) in chain.iter().take(MOST).enumerate() {
-        describe(&mut out, number + 1, der);
+    for (host, chain) in chains {
+        let _ = writeln!(out, "sent by {host}\n");
+        for (number, der) in chain.iter().take(MOST).enumerate() {
+            describe(&mut out, number + 1, der);
+        }
     }
     Some(Piece::new("certificates", "text/plain;charset=utf-8", out))
 }

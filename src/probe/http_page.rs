@@ -413,7 +413,7 @@ impl Page for HttpPage {
     }
 
     async fn evidence(&mut self, _: &Redactor, pieces: &mut Vec<Piece>) {
-        pieces.extend(certificate::piece(&self.applicant.timeline.chain()));
+        pieces.extend(certificate::piece(&self.applicant.timeline.chains()));
     }
 
     async fn delivery(&mut self) -> Delivery {
@@ -439,6 +439,7 @@ impl Page for HttpPage {
         self.settle(None);
         let mut spent = std::mem::take(&mut self.spent);
         spent.certificate_expires_at = self.applicant.timeline.certificate_expires_at();
+        spent.certificates = self.applicant.timeline.take_certificates();
         spent
     }
 }

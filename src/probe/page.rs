@@ -20,7 +20,7 @@ use super::har::Entry;
 use super::key::Key;
 use super::redact::Redactor;
 use super::visible_text::VisibleText;
-use crate::domain::run::{FrontEnd, Phases};
+use crate::domain::run::{CertificateExpiry, FrontEnd, Phases};
 use crate::domain::{Fault, Moment, Why};
 
 /// A page with less text than this, in bytes, is quoted besides its title.
@@ -69,6 +69,8 @@ pub struct Spent {
     pub redirects: u32,
     /// When the first certificate that was shown expires.
     pub certificate_expires_at: Option<Moment>,
+    /// When the certificates expire that were sent since the last call.
+    pub certificates: Vec<CertificateExpiry>,
     /// Every request in order, for the evidence: method, address, status, times.
     pub exchanges: Vec<Exchange>,
 }

@@ -4,6 +4,7 @@
 //! of the configuration, words of the field, classes of routes. Never an address, a person,
 //! or anything that a visitor chooses.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use prometheus::{
 use crate::domain::disk::{FreeSpace, NoRoom, Reserve};
 use crate::domain::outage::{Rules, Severity, State, Unseen};
 use crate::domain::report::LeftOut;
+use crate::domain::run::CertificateExpiry;
 use crate::domain::{ComponentId, Moment, Outcome, RunReport};
 use crate::notify::{Attempt, Observer};
 use crate::probe::browser;
@@ -54,6 +56,7 @@ struct Inner {
     duration: GaugeVec,
     status_code: IntGaugeVec,
     certificate_expiry: GaugeVec,
+    certificates: GaugeVec,
     runs: IntCounterVec,
     last_run: GaugeVec,
     faults: IntCounterVec,
@@ -122,8 +125,13 @@ impl Metrics {
             )?,
             certificate_expiry: gauges(
                 "probe_ssl_earliest_cert_expiry",
-                "When the first certificate that was met expires, in seconds since 1970.",
+                "When the first certificate that was met expires, of any host and in any place of its chain, in seconds since 1970.",
                 PROBE,
+            )?,
+            certificates: gauges(
+                "siaga_certificate_expiry_timestamp_seconds",
+                "When the certificates that a host sent expire, in seconds since 1970: its own (leaf), and the first of the others (chain).",
+                &["certificate", "flow", "engine", "host", "vantage"],
             )?,
             runs: counters(
                 "siaga_runs_total",
@@ -318,6 +326,23 @@ impl Metrics {
             to.certificate_expiry
                 .with_label_values(&probe)
                 .set(seconds(expires));
+        }
+        let mut certificates = BTreeMap::new();
+        for certificate in steps().flat_map(|step| &step.certificates) {
+            let CertificateExpiry {
+                host,
+                certificate,
+                expires_at,
+            } = certificate;
+            let earliest = certificates
+                .entry((host, certificate))
+                .or_insert(*expires_at);
+            *earliest = (*earliest).min(*expires_at);
+        }
+        for ((host, certificate), expires_at) in certificates {
+            to.certificates
+                .with_label_values(&[certificate.as_str(), flow, engine, host, vantage])
+                .set(seconds(expires_at));
         }
     }
 

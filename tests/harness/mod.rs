@@ -501,6 +501,7 @@ impl Run {
             final_url: None,
             redirects: 0,
             certificate_expires_at: None,
+            certificates: Vec::new(),
             error_page: None,
             front_end: None,
             evidence: Vec::new(),

@@ -157,7 +157,8 @@ impl BrowserPage {
         let chain: Vec<Vec<u8>> = names
             .filter_map(|der| BASE64.decode(der.as_str()?.as_bytes()).ok())
             .collect();
-        pieces.extend(certificate::piece(&chain));
+        let host = url.host_str().unwrap_or_default().to_owned();
+        pieces.extend(certificate::piece(&[(host, chain)]));
     }
 
     /// Every request of the run, those included that no form sends.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::step::signs_in;
 use super::{Run, Tools};
-use crate::domain::run::{AssetKind, ErrorPage, FrontEnd, Phases, StepReport};
+use crate::domain::run::{
+    AssetKind, CertificateExpiry, CertificateRole, ErrorPage, FrontEnd, Phases, StepReport,
+};
 use crate::domain::{ComponentId, Fault, Moment, Outcome, Why, report};
 use crate::probe::definition::Step;
 use crate::probe::delivery::Verdict;
@@ -54,6 +56,7 @@ impl<P: Page> Run<'_, P> {
         report.took_ms = milliseconds(took);
         report.phases = spent.phases;
         report.redirects = spent.redirects;
+        report.certificates.clone_from(&spent.certificates);
         report.certificate_expires_at = spent.certificate_expires_at;
         report.status = answer.and_then(|page| page.status);
         report.final_url = answer.map(|page| self.redactor.addresses(page.url.as_str()));
@@ -62,6 +65,9 @@ impl<P: Page> Run<'_, P> {
             report.message = Some(format!("it should take {} s at most", slow.as_secs_f64()));
         }
         report.notes = self.page.network_notes().await;
+        report
+            .notes
+            .extend(expires_soon(&spent.certificates, started_at));
         let Err(trouble) = carried_out else {
             report.notes.extend(answer.and_then(|page| cached(page)));
             return report;
@@ -316,6 +322,25 @@ pub(super) fn walled(wall: &str, met: &str) -> String {
     format!("{wall} keeps the monitor out, though perhaps not people{parting}{met}")
 }
 
+/// So long before a certificate expires it is noted; the rules of the dashboards tell it, too.
+const NOTED_BEFORE: Duration = Duration::from_secs(14 * 86_400);
+
+/// What operators read of certificates that expire soon.
+fn expires_soon(certificates: &[CertificateExpiry], now: Moment) -> Vec<String> {
+    let soon = certificates
+        .iter()
+        .filter(|certificate| certificate.expires_at.since(now) < NOTED_BEFORE);
+    let note = |certificate: &CertificateExpiry| {
+        let (host, at) = (&certificate.host, certificate.expires_at);
+        let which = match certificate.certificate {
+            CertificateRole::Leaf => "the certificate",
+            CertificateRole::Chain => "a certificate of an authority, as sent,",
+        };
+        format!("{which} of `{host}` expires at {at}")
+    };
+    soon.map(note).collect()
+}
+
 /// What operators read of a known error page.
 pub(super) fn known_page(known: &Recognised, page: &Snapshot) -> String {
     let Recognised { key, name_en, .. } = known;
@@ -385,6 +410,7 @@ pub(super) fn untouched(
         final_url: None,
         redirects: 0,
         certificate_expires_at: None,
+        certificates: Vec::new(),
         error_page: None,
         front_end: None,
         evidence: Vec::new(),
