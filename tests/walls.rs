@@ -287,6 +287,26 @@ async fn walls_are_told_from_what_the_site_shows() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What a script would draw beside the widget is not there, because the script is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_without_its_script_is_no_wall_for_having_a_widget() {
+    let server = plain(|request| match request.path() {
+        "/" => crate::http_engine::server::page(
+            "<title>Evisa</title><h1>Evisa</h1><div id=app></div><div class=cf-turnstile></div>\
+             <script src=/gone.js></script>",
+        ),
+        _ => answer("404 Not Found", "", ""),
+    })
+    .await;
+    let flow = crate::conformance::flow(
+        "[[step]]\nname = \"S\"\ncomponent = \"c\"\nvisit = \"/\"\nexpect = { css = \"#form\" }",
+    );
+    let bench = Bench::new();
+    let target = target(&server.url);
+    let report = bench.run(Engine::Browser, &flow, &target, 0).await;
+    assert_eq!(told(report.outcome), "failed script", "{report:#?}");
+}
+
 /// The page is the site's, and what its script asks for is kept back by a challenge.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wall_before_what_a_script_asks_for_is_a_wall() {

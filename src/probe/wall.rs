@@ -105,6 +105,21 @@ const CLOUDFLARE_REFUSES: [&str; 7] = [
     "error code: 1020",
 ];
 
+/// Whatever one of the above begins with: most pages have none of it, which one pass tells.
+static ANY_SIGN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let marks = MARKS
+        .iter()
+        .filter_map(|(words, ..)| words.first().copied());
+    let others = [
+        "error code: 10",
+        "Access Denied",
+        "Access denied",
+        INCAPSULA,
+    ];
+    let words: Vec<String> = marks.chain(others).map(regex::escape).collect();
+    Regex::new(&words.join("|")).ok()
+});
+
 /// The widgets of captchas that people see.
 static WIDGETS: LazyLock<Option<Selector>> = LazyLock::new(|| {
     Selector::parse(
@@ -203,7 +218,11 @@ fn is_nothing_but_a_captcha(page: &Snapshot) -> bool {
     let Some(widgets) = WIDGETS.as_ref().filter(|_| page.is_html()) else {
         return false;
     };
-    page.visible().text.len() <= MAX_WALL_TEXT / 2
+    // A server that fails may show what it can, and a page that says nothing waits for its script.
+    let may_be = page.status.is_none_or(|status| status < 500);
+    let length = page.visible().text.len();
+    may_be
+        && (1..=MAX_WALL_TEXT / 2).contains(&length)
         && dom::select(&page.dom(), widgets).next().is_some()
         && !has_a_form_of_its_own(page)
 }
@@ -211,6 +230,9 @@ fn is_nothing_but_a_captcha(page: &Snapshot) -> bool {
 fn by_markup(page: &Snapshot) -> Option<&'static str> {
     let body = page.searchable();
     let body = &body[..body.len().min(MAX_SEARCHED)];
+    if !ANY_SIGN.as_ref().is_some_and(|sign| sign.is_match(body)) {
+        return None;
+    }
     let has = |word: &str| memmem::find(body, word.as_bytes()).is_some();
     let status = page.status;
     let marked = MARKS.iter().find(|(words, statuses, _)| {

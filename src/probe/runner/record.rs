@@ -94,7 +94,12 @@ impl<P: Page> Run<'_, P> {
             answer
         };
         let front_end = front_end.map(|seen| self.masked(seen));
-        let wall = met.and_then(|page| wall::in_place_of_the_page(page));
+        // A page whose script is broken shows less than it is.
+        let is_whole = front_end.as_ref().and_then(broken_script).is_none();
+        let wall = met.and_then(|page| match is_whole {
+            true => wall::in_place_of_the_page(page),
+            false => wall::unmistakable(page),
+        });
         let (trouble, known) = match (trouble, wall.or(walled_request)) {
             (Trouble::Site(fault, message), Some(wall)) if step.mail.is_none() => {
                 let message = match fault {
