@@ -6,6 +6,7 @@
 mod folder;
 mod keys;
 mod reading;
+mod schema;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::web::office;
 
 pub use folder::FolderError;
 pub use keys::{KeyError, KeyFile, KeySource, MasterKeys};
+pub use schema::{EXAMPLE, schema};
 pub use secrets::{Environment, SecretError, Secrets};
 
 /// The whole configuration.

@@ -13,6 +13,9 @@
 //! });                                                     // keys nobody asked for are reported
 //! ```
 
+pub mod keys;
+pub mod reference;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Range;
@@ -22,6 +25,7 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::keys::Table;
 use crate::domain::ComponentId;
 use crate::domain::printable::one_line;
 
@@ -329,6 +333,8 @@ pub struct Reader<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
     known: Vec<&'static str>,
+    /// The keys that it may have, where they are written down.
+    keys: Option<&'static Table>,
     failed: Cell<bool>,
 }
 
@@ -339,8 +345,20 @@ impl<'a> Reader<'a> {
             table,
             span,
             known: Vec::new(),
+            keys: None,
             failed: Cell::new(false),
         }
+    }
+
+    /// The same, of a table whose keys are written down: these and no others are asked for.
+    pub fn with_keys(mut self, keys: &'static Table) -> Self {
+        self.expect_keys(keys);
+        self
+    }
+
+    /// As [`with_keys`](Self::with_keys).
+    pub fn expect_keys(&mut self, keys: &'static Table) {
+        self.keys = Some(keys);
     }
 
     /// The table's own place: its header or its opening brace.
@@ -372,6 +390,10 @@ impl<'a> Reader<'a> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
+        debug_assert!(
+            self.keys.is_none_or(|keys| keys.has(key)),
+            "`{key}` is not written down"
+        );
         self.table
             .get(key)
             .map(|value| Item::new(self.log, key, value))
@@ -498,7 +520,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports every key that nobody asked for, with the nearest known one.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
+        if let Some(keys) = self.keys {
+            for key in keys.keys {
+                let is_read = self.known.contains(&key.name);
+                debug_assert!(is_read, "`{}` of {} is never read", key.name, keys.name);
+            }
+            self.known = keys.keys.iter().map(|key| key.name).collect();
+        }
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {

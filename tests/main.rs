@@ -49,6 +49,7 @@ mod rehearsal_site;
 mod removal;
 mod reports;
 mod resolvers;
+mod schemas;
 mod store;
 mod telemetry;
 mod uploads;

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod offices;
 pub mod rehearse;
 pub mod run;
+pub mod schema;
 pub mod staff;
 mod table;
 mod terminal;
@@ -44,6 +45,7 @@ enum Command {
     Check(check::Args),
     Validate(validate::Args),
     Import(import::Args),
+    Schema(schema::Args),
     Rehearse(rehearse::Args),
     Staff(staff::Args),
     Keys(keys::Args),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Validate(args) => validate::run(args).await,
             Command::Import(args) => import::run(args).await,
+            Command::Schema(args) => Ok(schema::run(&args)),
             Command::Staff(args) => Box::pin(staff::run(args)).await,
             Command::Audit(args) => Box::pin(audit::run(args)).await,
             Command::Keys(args) => Box::pin(keys::run(args)).await,
@@ -100,7 +103,11 @@ pub fn main() -> ExitCode {
 fn makes_files_for_others(command: &Command) -> bool {
     matches!(
         command,
-        Command::Check(_) | Command::Import(_) | Command::Validate(_) | Command::Rehearse(_)
+        Command::Check(_)
+            | Command::Import(_)
+            | Command::Schema(_)
+            | Command::Validate(_)
+            | Command::Rehearse(_)
     )
 }
 

@@ -4,6 +4,7 @@
 //! carried out.
 
 mod actions;
+pub mod keys;
 mod parts;
 mod targets;
 
@@ -100,6 +101,7 @@ pub fn read(
 }
 
 fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) -> Option<Flow> {
+    root.expect_keys(&keys::FLOW);
     if !is_key(key) {
         root.place().problem_with_hint(
             format!("a flow file cannot be named `{key}.toml`"),
@@ -247,7 +249,7 @@ fn every(root: &mut Reader<'_>) -> Option<Every> {
             browser: None,
         });
     }
-    let mut table = item.table()?;
+    let mut table = item.table()?.with_keys(&keys::EVERY);
     let mut engine = |name| table.item(name).map(|item| interval(&item));
     let (http, browser) = (engine("http"), engine("browser"));
     let neither = http.is_none() && browser.is_none();
@@ -320,6 +322,7 @@ fn step(
     control: bool,
     cleanup: bool,
 ) -> Option<Step> {
+    table.expect_keys(&keys::STEP);
     let name = table.required::<String>("name");
     if let Some(name) = &name
         && !names.is_first_step(name)
@@ -487,6 +490,7 @@ fn has_verb(table: &mut Reader<'_>) -> bool {
 }
 
 fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<Ladder> {
+    table.expect_keys(&keys::LADDER);
     let step = table.required::<String>("step");
     let kinds = table
         .item("kind")

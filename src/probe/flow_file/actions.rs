@@ -4,21 +4,19 @@
 
 use reqwest::Method;
 
+use super::keys;
 use super::parts::{Names, headers, json};
 use super::targets::target;
 use crate::probe::definition::{Action, Choice, DocumentSpec, Part, Request, RequestBody, Target};
 use crate::probe::document::{self, DocumentName, Kind};
 use crate::probe::key::Key;
 use crate::probe::template::Template;
+use crate::toml_reader::keys::Table;
 use crate::toml_reader::{Item, Place, Reader, Size, list, nearest};
 
 /// The verbs of the short form, in the order in which they are done.
 const SHORT: [&str; 7] = [
     "visit", "fill", "choose", "upload", "submit", "click", "request",
-];
-/// The verbs of the list.
-const VERBS: [&str; 9] = [
-    "visit", "fill", "choose", "upload", "submit", "click", "hover", "press", "request",
 ];
 
 /// What the step does to the page, in the order in which it is done.
@@ -64,7 +62,8 @@ fn short(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Action> {
         }
     }
     for item in table.entries("upload") {
-        let spec = item.table().and_then(|mut table| {
+        let spec = item.table().and_then(|table| {
+            let mut table = table.with_keys(&keys::DOCUMENT);
             let spec = document(&mut table);
             table.finish();
             spec
@@ -87,8 +86,11 @@ fn short(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Action> {
 
 /// One entry of the list: a verb and its options.
 fn action(entry: &Item<'_>, names: &mut Names<'_>) -> Option<Action> {
-    let verb = verb(entry)?;
-    let mut table = entry.table()?;
+    let (verb, keys) = verb(entry)?;
+    let mut table = entry.table()?.with_keys(keys);
+    if !keys.has("optional") {
+        no_optional(entry, verb)?;
+    }
     let item = table.item(verb)?;
     let action = match verb {
         "visit" => address(&item, names).map(Action::Visit),
@@ -127,16 +129,15 @@ fn action(entry: &Item<'_>, names: &mut Names<'_>) -> Option<Action> {
         "press" => press(&item, &mut table, names),
         _ => request(&item, names).map(Box::new).map(Action::Request),
     };
-    let optional = table.item("optional");
-    let is_optional = optional.as_ref().and_then(Item::read::<bool>);
-    let has_target = action
-        .as_ref()
-        .is_none_or(|action| action.target().is_some());
-    if let Some(optional) = optional.filter(|_| !has_target) {
-        optional.place().problem_with_hint(
-            format!("`optional` excuses a missing element, and `{verb}` is done to none here"),
-            "take it out",
-        );
+    let mut is_optional = None;
+    if keys.has("optional") {
+        is_optional = table.optional::<bool>("optional");
+        let has_target = action
+            .as_ref()
+            .is_none_or(|action| action.target().is_some());
+        if !has_target {
+            no_optional(entry, verb)?;
+        }
     }
     table.finish();
     let mut action = action?;
@@ -146,13 +147,30 @@ fn action(entry: &Item<'_>, names: &mut Names<'_>) -> Option<Action> {
     Some(action)
 }
 
-/// The one verb of an entry.
-fn verb(entry: &Item<'_>) -> Option<&'static str> {
+/// Reports what excuses a missing element of an action that is done to none.
+fn no_optional(entry: &Item<'_>, verb: &str) -> Option<()> {
+    let keys = entry.entries()?;
+    let Some(optional) = keys.iter().find(|item| item.key() == "optional") else {
+        return Some(());
+    };
+    optional.place().problem_with_hint(
+        format!("`optional` excuses a missing element, and `{verb}` is done to none here"),
+        "take it out",
+    );
+    None
+}
+
+/// The one verb of an entry, and the keys that it may have.
+fn verb(entry: &Item<'_>) -> Option<(&'static str, &'static Table)> {
     let mut table = entry.table()?;
-    let mut found = VERBS.into_iter().filter(|verb| table.has(verb));
+    let verbs = || {
+        let first = |table: &&'static Table| Some((table.keys.first()?.name, *table));
+        keys::VERBS.iter().filter_map(first)
+    };
+    let mut found = verbs().filter(|(verb, _)| table.has(verb));
     match (found.next(), found.next()) {
         (Some(verb), None) => Some(verb),
-        (Some(one), Some(other)) => {
+        (Some((one, _)), Some((other, _))) => {
             entry.place().problem_with_hint(
                 format!("`{one}` and `{other}` cannot stand in one action"),
                 "make two actions of it, in the order in which they are done",
@@ -161,10 +179,12 @@ fn verb(entry: &Item<'_>) -> Option<&'static str> {
         }
         (None, _) => {
             let keys = entry.entries().unwrap_or_default();
-            let near = keys.iter().find_map(|item| nearest(item.key(), VERBS));
+            let verbs: Vec<&str> = verbs().map(|(verb, _)| verb).collect();
+            let verbs_of = || verbs.iter().copied();
+            let near = keys.iter().find_map(|item| nearest(item.key(), verbs_of()));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("give it one of: {}", VERBS.join(", ")),
+                None => format!("give it one of: {}", verbs.join(", ")),
             };
             entry
                 .place()
@@ -324,7 +344,7 @@ pub(super) fn check_size(place: &Place<'_>, document: DocumentName, kind: Kind, 
 }
 
 fn request(item: &Item<'_>, names: &mut Names<'_>) -> Option<Request> {
-    let mut table = item.table()?;
+    let mut table = item.table()?.with_keys(&keys::REQUEST);
     let path = match table.item("path") {
         Some(item) => address(&item, names),
         None => {
@@ -349,7 +369,7 @@ fn request(item: &Item<'_>, names: &mut Names<'_>) -> Option<Request> {
         let entries = item.entries().unwrap_or_default();
         let part = |item: &Item<'_>| {
             let part = if item.is_table() {
-                let mut table = item.table()?;
+                let mut table = item.table()?.with_keys(&keys::DOCUMENT);
                 let spec = document(&mut table);
                 table.finish();
                 Part::Document(spec?)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::{Regex, RegexBuilder};
 use reqwest::header::HeaderName;
 
+use super::keys;
 use crate::probe::definition::{AwaitedMail, Capture, CaptureFrom, Css, Expect, JsonTemplate};
 use crate::probe::template::{BUILT_IN, Name, OF_DOCUMENT, Template, is_captured_name};
 use crate::toml_reader::{FromItem, Item, Place, Reader, nearest};
@@ -263,7 +264,7 @@ pub(super) fn json(item: &Item<'_>, names: &mut Names<'_>) -> Option<JsonTemplat
 
 /// The mail that the step awaits.
 pub(super) fn mail(table: &mut Reader<'_>, names: &mut Names<'_>) -> Option<AwaitedMail> {
-    let mut table = table.table("mail")?;
+    let mut table = table.table("mail")?.with_keys(&keys::MAIL);
     let mut text_of = |table: &mut Reader<'_>, key| match table.item(key) {
         Some(item) => names.template(&item),
         None => {
@@ -358,9 +359,10 @@ fn regex(item: &Item<'_>) -> Option<Regex> {
 
 /// What must hold after the step.
 pub(super) fn expect(table: &mut Reader<'_>, names: &mut Names<'_>) -> Expect {
-    let Some(mut table) = table.table("expect") else {
+    let Some(table) = table.table("expect") else {
         return Expect::default();
     };
+    let mut table = table.with_keys(&keys::EXPECT);
     let mut status = Vec::new();
     if let Some(item) = table.item("status") {
         status = one_or_many::<u16>(&item).unwrap_or_default();
@@ -452,7 +454,7 @@ pub(super) fn captures(table: &mut Reader<'_>, names: &mut Names<'_>) -> Vec<Cap
 }
 
 fn captured_from(item: &Item<'_>, names: &mut Names<'_>) -> Option<(CaptureFrom, Option<Regex>)> {
-    let mut table = item.table()?;
+    let mut table = item.table()?.with_keys(&keys::CAPTURE);
     let attribute = table.optional::<String>("attribute");
     let mut from = Vec::new();
     let css_item = table.item("css");

@@ -3,6 +3,7 @@
 //! Owns the keys of that table. Must not know what is done to the element.
 
 use super::actions::only_in_browser;
+use super::keys;
 use super::parts::Names;
 use crate::probe::target::{By, Sort, Target};
 use crate::toml_reader::{Item, Reader, nearest};
@@ -88,8 +89,9 @@ pub(super) fn target(item: &Item<'_>, names: &mut Names<'_>) -> Option<Target> {
         item.expected("a CSS selector, or a table such as { button = \"Kirim\" }");
         return None;
     }
-    let mut table = item.table()?;
+    let mut table = item.table()?.with_keys(&keys::TARGET);
     let given: Vec<&'static str> = KNOWN_BY.into_iter().filter(|key| table.has(key)).collect();
+    table.has("name");
     let by = match given[..] {
         [key] => known_by(key, &mut table, names),
         [] => {
