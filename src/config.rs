@@ -538,7 +538,7 @@ impl Config {
         allowed.chain(hosts).collect()
     }
 
-    /// Names of secrets that alerts need and that are not set.
+    /// Names of secrets that the configuration names and that are not set.
     pub fn missing_secrets(&self) -> Vec<String> {
         let password = self.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
         let webhooks = self
@@ -546,8 +546,19 @@ impl Config {
             .webhooks
             .iter()
             .filter_map(|hook| hook.secret.as_ref());
+        let certificate = self.probe.client_certificate.as_ref();
+        let certificate = certificate
+            .into_iter()
+            .flat_map(|(chain, key)| [chain, key]);
+        let tokens = self.mailbox.tokens.as_ref();
+        let tokens = tokens.into_iter().flat_map(|tokens| {
+            let client = tokens.client_secret.iter();
+            client.chain([&tokens.refresh_token])
+        });
         webhooks
             .chain(password)
+            .chain(certificate)
+            .chain(tokens)
             .filter(|name| matches!(self.secrets.get(name), Ok(None)))
             .cloned()
             .collect()

@@ -84,7 +84,21 @@ fn every_key_of_the_example_is_known_and_has_an_effect() {
     assert_eq!(config.server.operations_listen.unwrap().port(), 9090);
     assert_eq!(config.variables["PERMIT_KIND"], "ITK");
     assert!(config.site.helpdesk.is_some());
-    assert_eq!(config.missing_secrets(), ["HOOK_SECRET", "SMTP_PASSWORD"]);
+    assert_eq!(
+        config.missing_secrets(),
+        [
+            "HOOK_SECRET",
+            "SMTP_PASSWORD",
+            "CLIENT_CERTIFICATE",
+            "CLIENT_KEY",
+            "MAIL_CLIENT_SECRET",
+            "MAIL_REFRESH_TOKEN",
+        ]
+    );
+    assert_eq!(config.probe.proxy, config.alert.proxy);
+    assert!(config.probe.proxy.is_some());
+    let tokens = config.mailbox.tokens.as_ref().unwrap();
+    assert_eq!(tokens.client_id, "siaga");
     assert_eq!(config.detector.quorum, Quorum::Majority);
     assert!(config.audit.head_file.is_some());
 }

@@ -43,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let missing = config.missing_secrets();
     if !missing.is_empty() {
         eprintln!(
-            "Secrets that alerts need are not set: {}. Set each as a variable of the \
+            "Secrets that the configuration names are not set: {}. Set each as a variable of the \
              environment, or as a file in `data.secrets_folder`; nothing was started",
             missing.join(", ")
         );
