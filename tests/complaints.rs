@@ -25,6 +25,7 @@ fn as_frameworks_write_them() {
     for markup in [
         "<div role=alert>#</div>",
         "<p class=error>#</p>",
+        "<label class=error for=f>#</label>",
         "<ul class=errorlist><li>#</ul>",
         "<p class=errornote>#</p>",
         "<div class='alert alert-danger'>#</div>",
@@ -75,6 +76,8 @@ fn what_complains_of_nothing() {
         "<div class='alert alert-info' role=alert>Open until five</div>",
         "<div class='valid-feedback error'>Looks good</div>",
         "<div class='terror'>Film</div>",
+        "<span class='badge text-danger-emphasis bg-danger-subtle'>Open</span>",
+        "<a class='text-danger' href=/x>Delete</a><button class='btn btn-danger'>Delete</button>",
         "<p class='alertness'>Sleep well</p>",
         "<div class='form-group has-error'><label>Name</label><input></div>",
         "<p class=no-errors>All is well</p>",

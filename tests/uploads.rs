@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use siaga::domain::{Engine, Fault, Outcome};
 use siaga::probe::delivery::{Answer, Delivery, Verdict, verdict};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 
 use crate::conformance::{Bench, flow, message, step};
 use crate::harness::probing::target;
@@ -411,5 +412,70 @@ async fn a_connection_that_breaks_over_the_limit_is_no_outage() {
         let report = bench.run(engine, &flow, &target(&site.url), 0).await;
         assert_eq!(report.outcome, Outcome::Passed, "{engine}: {report:#?}");
         assert_eq!(report.rung, None, "{engine}");
+    }
+}
+
+/// A page whose script sends the document as text in JSON, to a server that refuses the request by its
+/// head alone, as proxies do: nobody tells how large the body was to be.
+async fn early(refusal: &'static str) -> String {
+    let page = page(
+        "<title>Dokumen</title><input type=file id=f><button id=go>Kirim</button><p id=says></p>\
+         <script>go.onclick = async () => { const reader = new FileReader(); \
+         reader.onload = async () => { \
+         const body = JSON.stringify({ content: reader.result.repeat(20) }); \
+         const headers = { 'Content-Type': 'application/json' }; \
+         const r = await fetch('/to', { method: 'PUT', body, headers }); \
+         says.textContent = 'selesai ' + r.status; }; reader.readAsDataURL(f.files[0]); }</script>",
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let page = page.clone();
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    if stream.read_line(&mut head).await.unwrap_or_default() == 0 {
+                        return;
+                    }
+                }
+                let refused = answer(refusal, "Content-Type: text/html\r\n", "<h1>no</h1>");
+                let answer = if head.starts_with("PUT") {
+                    refused
+                } else {
+                    page
+                };
+                let _ = stream.get_mut().write_all(answer.as_bytes()).await;
+                let _ = stream.get_mut().shutdown().await;
+                let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_by_the_head_alone_is_one() {
+    let flow = flow(
+        "[[step]]\nname = \"Send\"\ncomponent = \"upload\"\ntimeout = \"8s\"\n\
+         visit = \"/\"\n\
+         upload = { \"#f\" = { document = \"photo\", kind = \"jpeg\", size = \"300KB\" } }\n\
+         click = \"#go\"\nexpect = { text = \"diterima\" }\n",
+    );
+    for (refusal, fault) in [
+        ("413 Request Entity Too Large", Fault::UploadRefused),
+        ("415 Unsupported Media Type", Fault::UploadRefused),
+    ] {
+        let url = early(refusal).await;
+        let report = Bench::new()
+            .run(Engine::Browser, &flow, &target(&url), 0)
+            .await;
+        let send = step(&report, "Send");
+        assert_eq!(
+            send.outcome,
+            Outcome::Failed(fault),
+            "{refusal}: {report:#?}"
+        );
     }
 }

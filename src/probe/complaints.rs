@@ -42,7 +42,10 @@ const MARKS: [&str; 16] = [
 /// Class names of help beside a field, which some frameworks write the complaint into.
 const HELP: [&str; 2] = ["help-block", "validation-summary-errors"];
 /// Words that mark a sentence that complains of nothing: a box that reports a success is an alert too.
-const NO_MARKS: [&str; 5] = ["success", "info", "primary", "valid", "no"];
+/// So does a label in a colour of warning.
+const NO_MARKS: [&str; 11] = [
+    "success", "info", "primary", "valid", "no", "badge", "btn", "button", "chip", "pill", "tag",
+];
 /// The longest text that is taken for a complaint, in bytes; what is longer is a part of the page.
 const MAX_COMPLAINT_BYTES: usize = 2000;
 /// The most marked elements that are looked at on one page; many are places that are empty so far.
@@ -178,6 +181,10 @@ fn short_text(element: ElementRef<'_>) -> Option<String> {
 
 /// Whether an element complains by the words in its classes and its id; `None`: they do not say.
 fn by_words(element: ElementRef<'_>) -> Option<bool> {
+    // What is there to be clicked may be red as well.
+    if matches!(element.value().name(), "a" | "button") {
+        return Some(false);
+    }
     let names = ["class", "id"].map(|name| element.attr(name).unwrap_or_default());
     let mut complains = None;
     for word in names.into_iter().flat_map(words) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Html;
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -117,6 +118,16 @@ async fn site(other: impl Fn(u16) -> String) -> u16 {
                  <link rel=stylesheet href=/gone.css><script src=/own.js></script>"
             )),
         )
+        .route(
+            "/unanswered",
+            page(
+                "<link rel=stylesheet href=/gone.css><script>addEventListener('load', async () => { \
+                 const r = await fetch('/api/permits'); \
+                 if (!r.ok) throw new Error('Invalid response') })</script>"
+                    .to_owned(),
+            ),
+        )
+        .route("/api/permits", get(|| async { StatusCode::BAD_GATEWAY }))
         .route("/stranger.js", script("throw new Error('a stranger')"))
         .route(
             "/own.js",
@@ -200,4 +211,17 @@ async fn what_an_earlier_page_threw_is_no_fault_of_this_one() {
         "{failed:#?}"
     );
     assert_eq!(failed.front_end, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_the_server_leaves_without_an_answer_is_not_at_fault() {
+    let port = site(|port| format!("http://localhost:{port}")).await;
+    let report = run(port, &step("Unanswered", "/unanswered", "#never")).await;
+    let failed = &report.steps[0];
+    let outcome = failed.outcome;
+    assert_eq!(outcome, Outcome::Failed(Fault::Status), "{failed:#?}");
+    let message = failed.message.as_ref().unwrap();
+    for part in ["(`/api/permits`) answers 502", "Invalid response"] {
+        assert!(message.contains(part), "{message}");
+    }
 }

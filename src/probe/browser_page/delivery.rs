@@ -120,7 +120,8 @@ fn worst(requests: &[Request], size: u64) -> Option<&Request> {
 }
 
 /// Whether a request has a document in its body: by its size, or, where that is not known or in
-/// pieces, by its media type.
+/// pieces, by its media type. Of a server that refuses a body before it was sent the size is not
+/// known, and its status says that it was too large, or not of a kind that it takes.
 fn carries(request: &Request, size: u64) -> bool {
     if !matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
         return false;
@@ -133,7 +134,10 @@ fn carries(request: &Request, size: u64) -> bool {
     match request.request_size {
         Some(sent) if sent >= size => true,
         Some(_) => is_document && !is_form,
-        None => is_document,
+        None => {
+            let status = request.answer.as_ref().map(|answer| answer.status);
+            is_document || matches!(status, Some(413 | 415))
+        }
     }
 }
 

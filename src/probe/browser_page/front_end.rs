@@ -30,9 +30,13 @@ pub(super) fn found(
             .iter()
             .filter_map(|request| failed(request, &own(&request.url)?))
     };
-    let asset = assets()
-        .find(|asset| asset.kind == AssetKind::Script)
-        .or_else(|| assets().next());
+    // Without a script nothing works; what the server breaks on, a script may break on.
+    let rank = |asset: &FailedAsset| match (asset.kind, asset.status) {
+        (AssetKind::Script, _) => 0,
+        (AssetKind::Data, Some(500..)) => 1,
+        _ => 2,
+    };
+    let asset = assets().min_by_key(rank);
     let error = console
         .lines
         .iter()

@@ -148,9 +148,7 @@ impl BrowserPage {
             match session.type_in(&element, &code, self.limit).await {
                 Ok(()) => return Ok(()),
                 Err(CommandError::Element(_)) if !wait.is_over() => wait.pause().await,
-                Err(CommandError::Element(message)) => {
-                    return Err(cannot_be_pressed(query, &message));
-                }
+                Err(CommandError::Element(_)) => return Err(unfit(query, NO_KEYS.to_owned())),
                 Err(error) => return self.get_past(error).await,
             }
         }
@@ -174,6 +172,9 @@ impl BrowserPage {
         }
     }
 }
+
+/// What cannot have the keyboard by itself.
+const NO_KEYS: &str = "nothing that takes keys: `click` it, then `press` without `on`";
 
 pub(super) fn cannot_be_pressed(query: &Query, message: &str) -> Trouble {
     let message = format!("`{}` cannot be pressed: {message}", query.text);

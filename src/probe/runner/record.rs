@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::step::signs_in;
 use super::{Run, Tools};
 use crate::domain::run::{
-    AssetKind, CertificateExpiry, CertificateRole, ErrorPage, FrontEnd, Phases, StepReport,
+    AssetKind, CertificateExpiry, CertificateRole, ErrorPage, FrontEnd, Phases, ScriptError,
+    StepReport,
 };
 use crate::domain::{ComponentId, Fault, Moment, Outcome, Why, report};
 use crate::probe::definition::Step;
@@ -194,11 +195,11 @@ impl<P: Page> Run<'_, P> {
             return (Trouble::Site(fault, format!("{what}; {message}")), None);
         }
         // Before a refusal: what no script could send nobody has refused.
-        if let (Fault::Content, Some(broken)) = (fault, front_end.and_then(broken_script))
+        if let (Fault::Content, Some((fault, broken))) = (fault, front_end.and_then(broken_script))
             && page.status.is_none_or(|status| status < 300)
         {
             let message = format!("{broken}; {message}");
-            return (Trouble::Site(Fault::Script, message), None);
+            return (Trouble::Site(fault, message), None);
         }
         if let (Fault::Status | Fault::Content, Verdict::Complained(complaint)) = (fault, verdict) {
             let complaint = quoted(&complaint);
@@ -369,25 +370,30 @@ fn cut(message: &str, most: usize) -> String {
     }
 }
 
-/// What operators read of a page whose script is missing or stops; `None` where neither is so.
-fn broken_script(seen: &FrontEnd) -> Option<String> {
-    if let Some(asset) = seen
-        .asset
-        .as_ref()
-        .filter(|asset| asset.kind == AssetKind::Script)
-    {
+/// What operators read of a page whose script is missing or stops; `None` where neither is so. One
+/// that stops because the server breaks on what it asks for is as it should be.
+fn broken_script(seen: &FrontEnd) -> Option<(Fault, String)> {
+    let asset = seen.asset.as_ref();
+    if let Some(asset) = asset.filter(|asset| asset.kind == AssetKind::Script) {
         let path = &asset.path;
         let how = match asset.status {
             Some(status) => format!("answers {status}"),
             None => "does not come".to_owned(),
         };
-        return Some(format!("a script of the page is missing: `{path}` {how}"));
+        let message = format!("a script of the page is missing: `{path}` {how}");
+        return Some((Fault::Script, message));
     }
-    let error = seen.error.as_ref()?;
-    let (message, source) = (&error.message, &error.source);
-    Some(format!(
-        "a script of the page stops with an error: {message} (`{source}`)"
-    ))
+    let ScriptError { message, source } = seen.error.as_ref()?;
+    let stops = format!("a script of the page stops with an error: {message} (`{source}`)");
+    let unanswered = asset.and_then(|asset| Some((&asset.path, asset.status?)));
+    match unanswered {
+        Some((path, status)) if status >= 500 => {
+            let message =
+                format!("what a script asks for (`{path}`) answers {status}, and {stops}");
+            Some((Fault::Status, message))
+        }
+        _ => Some((Fault::Script, stops)),
+    }
 }
 
 /// What operators read of a session that was lost.
