@@ -188,9 +188,10 @@ impl Dom {
             [] => {
                 let css = query.plain_css();
                 let near = css.and_then(|css| dom::similar(&self.html, &css.text));
-                let there = named::listing(&self.html);
-                let hint = format!("{}{there}", near.unwrap_or_default());
-                Err(FormError::Missing(query.text.clone(), hint))
+                Err(FormError::Missing(
+                    query.text.clone(),
+                    near.unwrap_or_default(),
+                ))
             }
             several => Err(self.several(query, several)),
         }

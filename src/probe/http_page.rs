@@ -24,6 +24,7 @@ use url::Url;
 use super::certificate;
 use super::definition::Query;
 use super::delivery::Delivery;
+use super::dom::named;
 use super::form::{self, Change, Dom, FormError, Submission};
 use super::har::Entry;
 use super::key::Key;
@@ -506,7 +507,13 @@ fn needs_browser(what: &str) -> Trouble {
 /// The page is not as the flow expects.
 fn wrong_page(page: &Snapshot, error: &FormError) -> Trouble {
     let message = match error {
-        FormError::Missing(_, hint) if hint.is_empty() => format!("{error}; {}", page.gist()),
+        FormError::Missing(_, hint) => {
+            let there = named::listing(&page.dom());
+            match hint.is_empty() {
+                true => format!("{error}{there}; {}", page.gist()),
+                false => format!("{error}{there}"),
+            }
+        }
         _ => error.to_string(),
     };
     Trouble::Site(Fault::Content, message)

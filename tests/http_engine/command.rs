@@ -196,7 +196,7 @@ async fn a_bad_file_is_told_in_full() {
     assert_eq!(
         lines,
         [
-            "DIR/small.toml:3:1: the step does nothing; give it one of: visit, fill, choose, upload, submit, click, request, mail, wait",
+            "DIR/small.toml:3:1: the step does nothing; give it one of: do, visit, fill, choose, upload, submit, click, request, mail, wait",
             "DIR/small.toml:6:1: unknown key `vist`; did you mean `visit`?",
             "DIR/small.toml:7:8: `slow` must be a duration such as \"90s\", \"250ms\", \"5m\", \"1h\" or \"7d\", found the integer 3",
         ]

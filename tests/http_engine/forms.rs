@@ -197,7 +197,10 @@ fn changes_are_made_or_refused_with_a_reason() {
         ),
     ];
     for (css, change, reason) in wrong {
-        assert_eq!(sent(html, &[(css, change)], "#f").unwrap_err(), reason);
+        let error = sent(html, &[(css, change)], "#f").unwrap_err();
+        // Behind several elements they are told apart.
+        let error = error.split(": a <").next().unwrap_or_default();
+        assert_eq!(error, reason);
     }
     for (pressed, reason) in [
         ("#p", "`#p` is a <p>, neither a form nor a submit button"),
@@ -207,7 +210,8 @@ fn changes_are_made_or_refused_with_a_reason() {
             "the page has 3 elements `form`, so it is unclear which is meant",
         ),
     ] {
-        assert_eq!(sent(html, &[], pressed).unwrap_err(), reason);
+        let error = sent(html, &[], pressed).unwrap_err();
+        assert_eq!(error.split(": a <").next().unwrap_or_default(), reason);
     }
 }
 

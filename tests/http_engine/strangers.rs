@@ -163,7 +163,8 @@ async fn a_sign_in_that_failed_is_told_in_the_sites_words_and_loses_no_session()
     );
     assert_eq!(
         message(&report, 1),
-        "the page has no element `#drafts`; the page says \"Sign in\""
+        "the page has no element `#drafts`; it has the fields `#user`, `#password`; \
+         the page says \"Sign in\""
     );
 }
 
@@ -212,7 +213,8 @@ async fn a_misspelt_id_is_told_with_the_nearest_one() {
         .await;
         assert_eq!(
             message(&report, 0),
-            "the page has no element `#pasword`; it has `#password`"
+            "the page has no element `#pasword`; it has `#password`; \
+             it has the fields `#user`, `#password`"
         );
     }
     let more = "expect = { css = \"#pasword\" }";

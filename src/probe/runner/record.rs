@@ -23,7 +23,7 @@ use crate::probe::page::{
 use crate::probe::wall;
 
 /// The most characters of a message.
-const MESSAGE_KEPT: usize = 600;
+const MESSAGE_KEPT: usize = 300;
 /// The most characters of a text of the front end's.
 const FRONT_END_KEPT: usize = 160;
 
