@@ -458,7 +458,7 @@ async fn early(refusal: &'static str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_by_the_head_alone_is_one() {
     let flow = flow(
-        "[[step]]\nname = \"Send\"\ncomponent = \"upload\"\ntimeout = \"8s\"\n\
+        "[[step]]\nname = \"Send\"\ncomponent = \"upload\"\ntimeout = \"30s\"\n\
          visit = \"/\"\n\
          upload = { \"#f\" = { document = \"photo\", kind = \"jpeg\", size = \"300KB\" } }\n\
          click = \"#go\"\nexpect = { text = \"diterima\" }\n",

@@ -56,6 +56,18 @@ const KNOWN: &[Known] = &[
               depends on when it was looked at",
     },
     Known {
+        of: |case| case.says("enctype=text/plain") && case.says("formmethod="),
+        what: ALL,
+        why: "Chromium writes text/plain by the form's own method where a button has another one, \
+              and says all the same that it is text/plain",
+    },
+    Known {
+        of: |case| case.says("minlength=") && case.fills_lines(),
+        what: ALL,
+        why: "several lines are put into a browser's field as if they were pasted, and Chromium \
+              calls only what was typed too short",
+    },
+    Known {
         of: |case| case.says("value='12024-"),
         what: ALL,
         why: "years beyond 9999 are no dates to our library",

@@ -98,6 +98,12 @@ impl Case {
         })
     }
 
+    /// Whether a step fills in several lines.
+    pub(super) fn fills_lines(&self) -> bool {
+        let mut lines = self.steps.iter().flatten();
+        lines.any(|line| line.starts_with("fill") && line.contains("\\n"))
+    }
+
     /// Whether a page that is not ASCII says nowhere what it is written in.
     pub(super) fn is_undeclared(&self) -> bool {
         self.routes.iter().any(|route| {
@@ -114,9 +120,9 @@ impl Case {
     /// Whether an answer with an error status says that it is encoded, and is not.
     pub(super) fn is_undecodable_error(&self) -> bool {
         self.routes.iter().any(|route| {
-            let says = |line: &String| line.starts_with("Content-Encoding: gzip");
+            let says = |line: &String| line.starts_with("Content-Encoding:");
             let is_error = route.status.starts_with(['4', '5']);
-            is_error && route.codings.is_empty() && route.headers.iter().any(says)
+            is_error && route.headers.iter().any(says)
         })
     }
 

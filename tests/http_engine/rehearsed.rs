@@ -64,6 +64,8 @@ async fn a_recorded_journey_passes_once_imported() {
     // What the recording was made with was left out of the flow.
     for (name, value) in [
         ("PROBE_NIK", "3174000000000001"),
+        ("PROBE_PHONE", "+62 812 0000 0000"),
+        ("PROBE_PHONE_2", "021 5550 1234"),
         ("PROBE_PASSPORT", "UTO0000000"),
     ] {
         target.secrets.insert(name.to_owned(), value.to_owned());

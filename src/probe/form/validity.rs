@@ -154,7 +154,11 @@ fn is_validated(dom: &Dom, field: ElementRef<'_>) -> bool {
 
 /// `min`, `max` and `step`.
 fn out_of_bounds(field: ElementRef<'_>, kind: &str, value: &str) -> Option<String> {
-    let is_number = matches!(kind, "number" | "range");
+    // What a slider is at is within its bounds.
+    if kind == "range" {
+        return None;
+    }
+    let is_number = kind == "number";
     let read = |text: &str| match is_number {
         true => number(text),
         false => moment(kind, text),
@@ -162,10 +166,6 @@ fn out_of_bounds(field: ElementRef<'_>, kind: &str, value: &str) -> Option<Strin
     let value = read(value)?;
     let given = |name: &str| read(field.attr(name)?);
     let (min, max) = (given("min"), given("max"));
-    let (min, max) = match kind {
-        "range" => (min.or(Some(0.0)), max.or(Some(100.0))),
-        _ => (min, max),
-    };
     // A time of day may go over midnight.
     let is_reversed = kind == "time" && min.zip(max).is_some_and(|(min, max)| max < min);
     if let (true, Some(min), Some(max)) = (is_reversed, min, max) {

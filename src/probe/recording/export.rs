@@ -276,3 +276,30 @@ fn awaited(step: &Value) -> Deed {
         "write what must be there as `expect = { css = \"…\" }`, or `not_css`",
     )
 }
+
+/// Gives a page that opened to the click or key that opened it: the Recorder notes it at
+/// whatever happened last, such as the key's release.
+pub(super) fn settle(events: &mut [Event]) {
+    let mut opener: Option<usize> = None;
+    for at in 0..events.len() {
+        let acts = match &events[at].deed {
+            Deed::Click | Deed::DoubleClick => true,
+            Deed::KeyDown(key) => is_enter(key),
+            Deed::Idle | Deed::Hover => false,
+            _ => {
+                opener = None;
+                continue;
+            }
+        };
+        if acts {
+            opener = events[at].navigation.is_none().then_some(at);
+        } else if let Some(opener) = opener.take_if(|_| events[at].navigation.is_some()) {
+            events[opener].navigation = events[at].navigation.take();
+        }
+    }
+}
+
+/// Whether a key is the Enter key.
+pub(super) fn is_enter(key: &str) -> bool {
+    matches!(key, "Enter" | "NumpadEnter" | "\r" | "\n")
+}

@@ -10,7 +10,7 @@ use url::Url;
 use super::address;
 use super::carried::{Carried, Change, Step};
 use super::element::{Chosen, Doubt, Element, Target};
-use super::export::{Deed, Event, Navigation};
+use super::export::{Deed, Event, Navigation, is_enter, settle};
 use super::secrets::{Secrets, is_file};
 use super::words;
 use super::{Note, Options};
@@ -46,32 +46,6 @@ pub(super) fn carry(events: &mut [Event], secrets: &Secrets, options: &Options) 
     let mut carried = carrier.carried;
     carried.rest = carrier.draft.notes;
     carried
-}
-
-/// Gives a page that opened to the click or key that opened it: the Recorder notes it at
-/// whatever happened last, such as the key's release.
-fn settle(events: &mut [Event]) {
-    let mut opener: Option<usize> = None;
-    for at in 0..events.len() {
-        let acts = match &events[at].deed {
-            Deed::Click | Deed::DoubleClick => true,
-            Deed::KeyDown(key) => is_enter(key),
-            Deed::Idle | Deed::Hover => false,
-            _ => {
-                opener = None;
-                continue;
-            }
-        };
-        if acts {
-            opener = events[at].navigation.is_none().then_some(at);
-        } else if let Some(opener) = opener.take_if(|_| events[at].navigation.is_some()) {
-            events[opener].navigation = events[at].navigation.take();
-        }
-    }
-}
-
-fn is_enter(key: &str) -> bool {
-    matches!(key, "Enter" | "NumpadEnter" | "\r" | "\n")
 }
 
 struct Carrier<'e> {
@@ -581,21 +555,13 @@ impl<'e> Carrier<'e> {
         let Some(target) = self.chosen(event, "a wait for an element") else {
             return;
         };
-        let Some(css) = target.css().map(str::to_owned) else {
+        let css = target.css().map(str::to_owned);
+        let (Some(css), Some(step)) = (css, self.carried.steps.last_mut()) else {
             self.note(
                 event.number,
                 &format!("a wait for {target}"),
-                "what is expected is a selector or a text",
-                "write what is to be read then as `expect = { text = … }`",
-            );
-            return;
-        };
-        let Some(step) = self.carried.steps.last_mut() else {
-            self.note(
-                event.number,
-                "a wait for an element",
-                "no page was open",
-                "add it as `expect = { css = … }` to the step that opens the page",
+                "no page was open, or no selector is known",
+                "write what is to be seen then as `expect` of the step that opens the page",
             );
             return;
         };
