@@ -91,6 +91,8 @@ proptest! {
             {"type": "change", "selectors": [["#city"]], "value": value},
         ]});
         let translation = translate(&recording.to_string(), &Options::default()).unwrap();
+        // An address of mail or a telephone number is a variable of the flow.
+        prop_assume!(translation.needs.is_empty());
         prop_assert!(!translation.toml.contains(|c| controls(c) && c != '\n'));
         let flow: toml::Table = translation.toml.parse().unwrap();
         let filled = flow["step"].as_array().unwrap().iter().find_map(|step| step.get("fill"));

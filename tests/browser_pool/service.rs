@@ -188,7 +188,7 @@ fn the_word_of_a_browser_holds_as_long_as_its_own_interval_says() {
 
 fn config(browser: &str) -> Result<Config, String> {
     let text = format!(
-        "[site]\nname_id = \"a\"\nname_en = \"b\"\nurl = \"https://a.example/\"\n\
+        "[site]\nname = {{ id = \"a\", en = \"b\" }}\nurl = \"https://a.example/\"\n\
          [probe]\ncontact = \"a@b.example\"\n[browser]\n{browser}\n"
     );
     let none: [(&str, &str); 0] = [];
@@ -250,7 +250,7 @@ fn a_driver_that_is_missing_is_noted_beforehand() {
     write("probes/home.toml", BOTH.1);
     for (driver, notes) in [("nodriver", 1), ("", 0), ("chromedriver", 0)] {
         let text = format!(
-            "[site]\nname_id = \"a\"\nname_en = \"b\"\nurl = \"https://a.example/\"\n\
+            "[site]\nname = {{ id = \"a\", en = \"b\" }}\nurl = \"https://a.example/\"\n\
              [probe]\ncontact = \"a@b.example\"\n[browser]\nwebdriver = \"{driver}\"\n"
         );
         write("siaga.toml", &text);

@@ -72,7 +72,8 @@ pub(super) fn secret(words: &[String], value: &str) -> Option<&'static str> {
 fn is_mail(text: &str) -> bool {
     let parts = text.trim().rsplit_once('@');
     parts.is_some_and(|(local, host)| {
-        !local.is_empty() && host.contains('.') && !text.trim().contains(char::is_whitespace)
+        let is_host = host.contains('.') && host.split('.').all(|label| !label.is_empty());
+        !local.is_empty() && is_host && !text.trim().contains(char::is_whitespace)
     })
 }
 
