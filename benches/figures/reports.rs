@@ -41,7 +41,11 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
         let site = rehearsal.site();
         (rehearsal, site)
     };
-    let more = json!({ "reports": { "per_address_hour": 4_000_000_u32 } });
+    // All of them come from one network, which has a twenty-first of a day's pictures.
+    let more = json!({
+        "reports": { "per_address_hour": 4_000_000_u32 },
+        "data": { "pictures_a_day": "100GB" },
+    });
     let (siaga, address) = servers::siaga(folder.path(), site, 1, more).await?;
     let screenshot = screenshot()?;
     let request = request(address, &multipart(&screenshot));

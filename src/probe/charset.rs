@@ -3,11 +3,13 @@
 //! Owns the order in which these count, as browsers have it. Must not know what is read.
 
 use std::cell::{Cell, RefCell};
+use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use html5ever::Attribute;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tokenizer::{TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use regex::bytes::Regex;
 use reqwest::header::{self, HeaderMap};
 
 /// Bytes of a page that are always looked through for its own word; beyond, only its head is.
@@ -109,22 +111,22 @@ pub fn of_xml(charset: &str, body: &[u8]) -> &'static Encoding {
     named.or_else(declared).unwrap_or(UTF_8)
 }
 
+/// What every such word of a page holds; most pages that do not have it are told quickly.
+static CHARSET: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i-u)charset").ok());
+
 /// What a page says of itself in its head.
 fn by_itself(body: &[u8]) -> Option<&'static Encoding> {
     let searched = &body[..body.len().min(MAX_SEARCHED)];
-    let is_there = searched
-        .windows(7)
-        .any(|word| word.eq_ignore_ascii_case(b"charset"));
-    if !is_there {
+    let word = CHARSET.as_ref();
+    if word.is_some_and(|word| !word.is_match(searched)) {
         return None;
     }
-    // Only what is ASCII matters here, and every byte is kept in its place.
-    let text: String = searched.iter().map(|byte| char::from(*byte)).collect();
     let tokenizer = Tokenizer::new(Head::default(), TokenizerOpts::default());
     let input = BufferQueue::default();
-    for piece in text.as_bytes().chunks(ALWAYS_SEARCHED) {
-        let piece = String::from_utf8_lossy(piece).into_owned();
-        input.push_back(piece.into());
+    for piece in searched.chunks(ALWAYS_SEARCHED) {
+        // Only what is ASCII matters here, and every byte is kept in its place.
+        let text: String = piece.iter().map(|byte| char::from(*byte)).collect();
+        input.push_back(text.into());
         let _ = tokenizer.feed(&input);
         let head = &tokenizer.sink;
         if head.found.borrow().is_some() || head.is_over.get() {
