@@ -305,6 +305,8 @@ fn a_page_that_came_before_is_read_as_it_was() {
             let wanted = known.found_on(Some(status), body.len(), fresh.visible());
             for time in ["new", "as it came before"] {
                 let again = page(status, kind, body);
+                readings.recall(&again);
+                assert_eq!(again.is_read(), time != "new", "{time}: {status} {kind}");
                 let found = readings.found_on(&again, &known);
                 assert_eq!(found, wanted, "{time}: {status} {kind}");
                 assert_eq!(again.visible(), fresh.visible(), "{time}: {status} {kind}");

@@ -372,6 +372,11 @@ impl Snapshot {
         Snapshot { visible, ..self }
     }
 
+    /// Whether a browser told what it shows, rather than bytes that came.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     /// Whether what a person reads was taken out of it.
     pub fn is_read(&self) -> bool {
         self.visible.get().is_some()

@@ -38,17 +38,29 @@ impl Reading {
 }
 
 impl Readings {
+    /// Gives a page that came before the text that was read on it then.
+    pub fn recall(&self, page: &Snapshot) {
+        if !is_kept(page) || page.is_read() {
+            return;
+        }
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.get(page.url.as_str());
+        if let Some(before) = before.filter(|before| before.is_of(page)) {
+            page.reads_as(Arc::clone(&before.visible));
+        }
+    }
+
     /// The patterns of error pages that a page fits; its text is read by the way.
     pub fn found_on(&self, page: &Snapshot, error_pages: &ErrorPages) -> Vec<Found> {
+        self.recall(page);
         let known = || error_pages.found_on(page.status, page.body.len(), page.visible());
-        if page.is_read() || page.body.len() > LARGEST {
+        if !is_kept(page) {
             return known();
         }
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = lock().get(page.url.as_str())
             && before.is_of(page)
         {
-            page.reads_as(Arc::clone(&before.visible));
             return before.known.clone();
         }
         let known = known();
@@ -66,4 +78,9 @@ impl Readings {
         seen.insert(page.url.to_string(), reading);
         known
     }
+}
+
+/// Whether what is read on a page is all in its bytes: of what a browser shows it is not.
+fn is_kept(page: &Snapshot) -> bool {
+    !page.is_told() && page.body.len() <= LARGEST
 }

@@ -426,6 +426,7 @@ impl<P: Page> Run<'_, P> {
         let Some(page) = self.page.shown() else {
             return Ok(());
         };
+        self.tools.readings.recall(&page);
         expect::check(&step.expect, &page, before, &self.scope)?;
         if let Some(wall) = wall::unmistakable(&page) {
             return Err(Trouble::Site(Fault::Captcha, walled(wall, "")));
