@@ -14,7 +14,7 @@ use scraper::{ElementRef, Html, Selector};
 
 use super::definition::Query;
 use super::dom::named::find;
-use super::dom::{self, select, text_of};
+use super::dom::{self, folded, select, text_of};
 use super::page::{Snapshot, bounded};
 
 /// Attributes that mark such a sentence by themselves.
@@ -175,7 +175,7 @@ fn short_text(element: ElementRef<'_>) -> Option<String> {
         }
         raw.push_str(part);
     }
-    let text = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = folded(&raw);
     (text.len() <= MAX_COMPLAINT_BYTES).then_some(text)
 }
 

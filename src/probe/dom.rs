@@ -60,7 +60,11 @@ pub fn in_frames(addresses: &[&str]) -> Option<String> {
 
 /// The element's text, white space folded.
 pub fn text_of(element: ElementRef<'_>) -> String {
-    let text: String = element.text().collect();
+    folded(&element.text().collect::<String>())
+}
+
+/// A text with each run of white space as one space, and none at its ends.
+pub fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -14,7 +14,7 @@ use url::Url;
 use super::charset;
 use super::definition::Query;
 use super::delivery::Delivery;
-use super::dom;
+use super::dom::{self, folded};
 use super::form::{Body, Change};
 use super::har::Entry;
 use super::key::Key;
@@ -495,7 +495,7 @@ impl Snapshot {
         if !self.is_html() {
             return visible.text.contains(text);
         }
-        let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let folded = folded(text);
         visible.text.contains(&folded) || visible.title.contains(&folded)
     }
 }

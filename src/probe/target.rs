@@ -8,6 +8,7 @@ use std::sync::Arc;
 use scraper::Selector;
 use serde_json::{Value, json};
 
+use super::dom::folded;
 use super::template::{Name, Scope, Template};
 
 /// The element that an action is done to.
@@ -94,7 +95,7 @@ impl Target {
     /// The target with every name replaced.
     pub fn expand(&self, scope: &Scope) -> Result<Query, String> {
         let expand = |text: &Template| match text.expand(scope) {
-            Ok(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            Ok(text) => Ok(folded(&text)),
             Err(error) => Err(error.to_string()),
         };
         let sought = match &self.by {

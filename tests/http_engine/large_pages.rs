@@ -10,8 +10,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use siaga::probe::complaints::{complaints, new_complaint_about};
 use siaga::probe::definition::Query;
+use siaga::probe::dom::{self, named};
 use siaga::probe::form::{Change, Dom, submit};
 use siaga::probe::page::Snapshot;
+use siaga::probe::target::{Sort, Sought};
 use siaga::probe::visible_text::VisibleText;
 use url::Url;
 
@@ -72,6 +74,30 @@ fn many_labels() {
         Change::Choose(vec![format!("Office {}", MANY - 1)]),
     )];
     ends("by its label", move || submitted(&labelled, chosen)).unwrap();
+}
+
+#[test]
+fn many_names_of_one_text() {
+    let text = "Nama ".repeat(200_000);
+    for naming in [
+        text.clone(),
+        format!("<svg><title>{text}</title></svg>"),
+        format!("<img alt='{text}'>"),
+        format!("<i aria-label='{text}'></i>"),
+        format!("<i aria-label='{}'></i>", " ".repeat(text.len())),
+        format!("<i aria-label='{text}' hidden></i>"),
+    ] {
+        let buttons = many(|n| format!("<button aria-labelledby=all name=b{n}>x</button>"));
+        let page = format!("<p id=all>{naming}</p>{buttons}<button>Simpan</button>");
+        let found = ends("names", move || {
+            let query = Query {
+                sought: Sought::Words(Sort::Button, "Simpan".to_owned()),
+                ..Query::new("button").unwrap()
+            };
+            named::find(&dom::parse(&page), &query).len()
+        });
+        assert!(found <= 1, "{found}");
+    }
 }
 
 #[test]

@@ -12,13 +12,14 @@ use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use scraper::{ElementRef, Html, Node, Selector};
 
-use super::{select, text_of};
+use super::{folded, select, text_of};
 use crate::probe::form::kind;
 use crate::probe::target::{Query, Sort, Sought};
 use crate::probe::visible_text::{Elements, is_inline, is_unread};
 
-/// The most nodes that are read for all names of one page: names beyond are taken as none.
-const MAX_READ: usize = 1_000_000;
+/// The most nodes and bytes of text that are read for all names of one page: names beyond are taken
+/// as none. A text counts each time that something is named by it.
+const MAX_READ: usize = 4_000_000;
 /// The longest name that is listed, in characters.
 const MAX_NAME: usize = 30;
 /// The most elements of several that are listed.
@@ -325,6 +326,13 @@ impl<'h> Page<'h> {
         Some(self.content(found, false)).filter(|said| !said.is_empty())
     }
 
+    /// Whether so much more may be read for names.
+    fn spend(&self, amount: usize) -> bool {
+        let left = self.left.get().checked_sub(amount);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
     /// What is to be read in an element, and on its pictures; `apart_from_fields` for labels.
     fn content(&self, element: ElementRef<'h>, apart_from_fields: bool) -> String {
         // What is hidden as a whole may still name something.
@@ -332,17 +340,15 @@ impl<'h> Page<'h> {
         let mut said = String::new();
         let mut skipped: Option<NodeId> = None;
         for edge in element.traverse() {
-            let left = self.left.get();
-            if left == 0 {
+            if !self.spend(1) {
                 return String::new();
             }
-            self.left.set(left - 1);
             match edge {
                 Edge::Open(node) if skipped.is_none() => match node.value() {
-                    Node::Text(words) => said.push_str(words),
+                    Node::Text(words) if self.spend(words.len()) => said.push_str(words),
                     Node::Element(inner) if node.id() != element.id() => {
                         let name = inner.name();
-                        let label = inner.attr("aria-label").map(folded).unwrap_or_default();
+                        let label = inner.attr("aria-label").unwrap_or_default();
                         let is_field = matches!(
                             name,
                             "input" | "select" | "textarea" | "button" | "datalist" | "option"
@@ -356,7 +362,8 @@ impl<'h> Page<'h> {
                         }
                         let whole = match name {
                             _ if is_out => Some(String::new()),
-                            _ if !label.is_empty() => Some(label),
+                            _ if !self.spend(label.len()) => return String::new(),
+                            _ if !label.trim().is_empty() => Some(label.to_owned()),
                             "img" => Some(inner.attr("alt").unwrap_or_default().to_owned()),
                             "svg" => {
                                 let mut children = node.children().filter_map(ElementRef::wrap);
@@ -365,7 +372,7 @@ impl<'h> Page<'h> {
                             }
                             _ => None,
                         };
-                        if let Some(whole) = whole {
+                        if let Some(whole) = whole.filter(|whole| self.spend(whole.len())) {
                             said.push_str(&whole);
                             skipped = Some(node.id());
                         }
@@ -389,10 +396,6 @@ impl<'h> Page<'h> {
         }
         folded(&said)
     }
-}
-
-fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a label can be for it.
