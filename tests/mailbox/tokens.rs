@@ -9,9 +9,13 @@ use siaga::domain::Secret;
 use siaga::http_client::HttpClients;
 use siaga::probe::mailbox::{AccessTokens, ImapMailbox, MailError, TokenSettings};
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
+use tokio::sync::Notify;
+
 use super::{Dovecot, LONG, notice, query};
 use crate::harness::{NOON, TestClock};
-use crate::http_engine::server::{Server, answer, plain};
+use crate::http_engine::server::{Server, answer, plain, raw};
 
 const REFRESH: &str = "refresh-not-for-logs";
 const CLIENT_SECRET: &str = "client-not-for-logs";
@@ -223,4 +227,43 @@ fn an_address_has_a_password_or_is_for_tokens() {
         let error = ImapMailbox::parse_without_password(url).unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_comes_late_is_kept() {
+    let goes_on = Arc::new(Notify::new());
+    let held = Arc::clone(&goes_on);
+    let endpoint = raw(move |_, mut stream| {
+        let held = Arc::clone(&held);
+        async move {
+            held.notified().await;
+            let granted = r#"{"access_token":"late","refresh_token":"newer"}"#;
+            let said = answer("200 OK", "Content-Type: application/json\r\n", granted);
+            let _ = stream.write_all(said.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await;
+    let settings = TokenSettings {
+        url: endpoint.url.parse().unwrap(),
+        client_id: "siaga".to_owned(),
+        client_secret: None,
+        refresh_token: Secret::new(REFRESH),
+    };
+    let http = HttpClients::new(None, &[]).unwrap().plain(LONG).unwrap();
+    let tokens = AccessTokens::new(settings, http, TestClock::at(NOON).shared());
+    // Nobody listens there.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("imap://probe@{}/", closed.local_addr().unwrap());
+    let mailbox = ImapMailbox::parse_without_password(&url)
+        .unwrap()
+        .with_tokens(Arc::new(tokens))
+        .with_patience(Duration::from_millis(300));
+    // Nobody waits any longer, and the endpoint has taken the refresh token for another one.
+    assert!(mailbox.position().await.is_err());
+    goes_on.notify_one();
+    let came = mailbox.with_patience(LONG).position().await;
+    assert!(!format!("{came:?}").contains("token endpoint"), "{came:?}");
+    assert_eq!(endpoint.seen().len(), 1, "it was asked once");
 }

@@ -87,21 +87,34 @@ impl AccessTokens {
     }
 
     /// A token that holds for a while.
-    pub(super) async fn current(&self) -> Result<Secret, MailError> {
-        let mut known = self.known.lock().await;
-        match &known.access {
-            Some((token, until)) if self.clock.monotonic() < *until => Ok(token.clone()),
-            _ => self.fetch(&mut known).await,
-        }
+    pub(super) async fn current(self: &Arc<Self>) -> Result<Secret, MailError> {
+        let now = self.clock.monotonic();
+        self.known_or_fetched(move |_, until| now < until).await
     }
 
     /// Another token than this one, which was refused.
-    pub(super) async fn renewed(&self, refused: &Secret) -> Result<Secret, MailError> {
-        let mut known = self.known.lock().await;
-        match &known.access {
-            Some((token, _)) if token.reveal() != refused.reveal() => Ok(token.clone()),
-            _ => self.fetch(&mut known).await,
-        }
+    pub(super) async fn renewed(self: &Arc<Self>, refused: &Secret) -> Result<Secret, MailError> {
+        let refused = refused.clone();
+        let is_another = move |token: &Secret, _| token.reveal() != refused.reveal();
+        self.known_or_fetched(is_another).await
+    }
+
+    /// The known token, where it serves. An exchange goes on when nobody waits for it any more: the
+    /// endpoint may have taken the old refresh token for a new one, which must not be lost.
+    async fn known_or_fetched(
+        self: &Arc<Self>,
+        serves: impl FnOnce(&Secret, Duration) -> bool + Send + 'static,
+    ) -> Result<Secret, MailError> {
+        let tokens = Arc::clone(self);
+        let getting = tokio::spawn(async move {
+            let mut known = tokens.known.lock().await;
+            match &known.access {
+                Some((token, until)) if serves(token, *until) => Ok(token.clone()),
+                _ => tokens.fetch(&mut known).await,
+            }
+        });
+        let gone = |error: tokio::task::JoinError| MailError::Unreachable(error.to_string());
+        getting.await.map_err(gone)?
     }
 
     async fn fetch(&self, known: &mut Known) -> Result<Secret, MailError> {
