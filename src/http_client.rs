@@ -28,7 +28,7 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 pub use cookies::Cookies;
-pub use families::dead_family;
+pub use families::Families;
 pub use proxy::{Proxy, ProxyFinding};
 pub use resolver::{InwardName, LookupError, Resolved, Resolver, is_localhost, is_this_host};
 use timeline::Connecting;
@@ -67,6 +67,8 @@ pub struct Applicant {
     pub cookies: Arc<Cookies>,
     /// What becomes of its connections.
     pub connections: Connections,
+    /// What was found of hosts' families of addresses.
+    pub families: Arc<Families>,
 }
 
 impl Applicant {
@@ -202,6 +204,11 @@ impl HttpClients {
         self.proxy.as_ref()
     }
 
+    /// Whether runs have a certificate to show.
+    pub fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
     /// What the clients resolve names with.
     pub fn resolver(&self) -> &Resolver {
         &self.resolver
@@ -291,6 +298,7 @@ impl HttpClients {
             timeline,
             cookies,
             connections,
+            families: Arc::clone(self.resolver.families()),
         })
     }
 }

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use siaga::domain::{Engine, Outcome};
-use siaga::http_client::HttpClients;
+use siaga::http_client::{Families, HttpClients};
 use siaga::probe::applicants::Applicants;
 use siaga::probe::browser::Browsers;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
@@ -264,7 +265,7 @@ async fn hanging(port: u16) -> (TcpListener, Vec<TcpStream>) {
     let mut held = Vec::new();
     for _ in 0..8 {
         let connecting = TcpStream::connect((V6, port));
-        let within = std::time::Duration::from_millis(200);
+        let within = Duration::from_millis(200);
         if let Ok(Ok(stream)) = tokio::time::timeout(within, connecting).await {
             held.push(stream);
         }
@@ -297,4 +298,23 @@ async fn a_dead_family_is_told_and_fails_nothing() {
         assert_eq!(outcome, Outcome::Passed, "{engine}: {message}");
         assert!(notes.is_empty(), "{engine}: {notes:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_found_of_a_family_is_believed_for_a_while() {
+    let families = Families::default();
+    let port = site().await;
+    let at = |seconds| families.dead(NAME, port, &[V6, V4], V4, Duration::from_secs(seconds));
+    let said = at(0).await;
+    assert!(said.is_some());
+    // It comes to life, which is not looked for at once.
+    let listener = TcpListener::bind((V6, port)).await.unwrap();
+    assert_eq!(at(599).await, said);
+    assert_eq!(at(601).await, None);
+    drop(listener);
+    assert_eq!(at(1200).await, None);
+    assert_eq!(at(1202).await, said);
+    // What is found of one way says nothing of another.
+    let reached_over_six = families.dead(NAME, port, &[V4, V6], V6, Duration::from_secs(1202));
+    assert_eq!(reached_over_six.await, None);
 }

@@ -1,9 +1,12 @@
 //! Addresses of a family that a host announces and that nothing answers at.
 //!
 //! People get through all the same, by the host's other addresses, and so do we; but each of them
-//! waits for it. Owns how that is found out. Must not know what it is found out for.
+//! waits for it. Owns how that is found out and for how long it is believed. Must not know what it is
+//! found out for.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,20 +17,68 @@ use tokio::time::timeout;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most addresses that are tried, all at once.
 const MAX_TRIED: usize = 4;
+/// How long a finding is believed: runs a minute apart do not all wait for the same dead address.
+const BELIEVED_FOR: Duration = Duration::from_secs(600);
+/// The most hosts of which a finding is kept.
+const MAX_KEPT: usize = 256;
 
-/// A sentence for operators, where a host was reached at `used` although addresses of the other
-/// family were to be preferred, and nothing answers at those. `None` where they answer, or where
-/// this machine has no way to them, so that nobody can say.
-pub async fn dead_family(
-    host: &str,
-    port: u16,
-    addresses: &[IpAddr],
-    used: IpAddr,
-) -> Option<String> {
-    let preferred = addresses.first()?;
-    if preferred.is_ipv6() == used.is_ipv6() {
-        return None;
+/// What was found of hosts' families of addresses lately.
+#[derive(Debug, Default)]
+pub struct Families {
+    found: Mutex<HashMap<Way, Finding>>,
+}
+
+/// A host, a port, and whether it was reached over IPv6.
+type Way = (String, u16, bool);
+
+#[derive(Clone, Debug)]
+struct Finding {
+    /// On the monotonic clock.
+    found_at: Duration,
+    dead: Option<String>,
+}
+
+impl Families {
+    /// A sentence for operators, where a host was reached at `used` although addresses of the other
+    /// family were to be preferred, and nothing answers at those. `None` where they answer, or where
+    /// this machine has no way to them, so that nobody can say. `now` is on the monotonic clock.
+    pub async fn dead(
+        &self,
+        host: &str,
+        port: u16,
+        addresses: &[IpAddr],
+        used: IpAddr,
+        now: Duration,
+    ) -> Option<String> {
+        let preferred = addresses.first()?;
+        if preferred.is_ipv6() == used.is_ipv6() {
+            return None;
+        }
+        let way = (host.to_owned(), port, used.is_ipv6());
+        if let Some(finding) = self.found().get(&way)
+            && now.saturating_sub(finding.found_at) < BELIEVED_FOR
+        {
+            return finding.dead.clone();
+        }
+        let dead = tried(host, port, addresses, used).await;
+        let mut found = self.found();
+        found.retain(|_, finding| now.saturating_sub(finding.found_at) < BELIEVED_FOR);
+        if found.len() < MAX_KEPT {
+            let finding = Finding {
+                found_at: now,
+                dead: dead.clone(),
+            };
+            found.insert(way, finding);
+        }
+        dead
     }
+
+    fn found(&self) -> MutexGuard<'_, HashMap<Way, Finding>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tried(host: &str, port: u16, addresses: &[IpAddr], used: IpAddr) -> Option<String> {
     let others: Vec<IpAddr> = addresses
         .iter()
         .copied()

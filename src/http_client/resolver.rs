@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::families::Families;
 use super::name_servers::{Answered, NameServers};
 use crate::domain::inward::is_allowed;
 use crate::domain::{Inward, Network};
@@ -60,6 +61,7 @@ pub struct Resolver {
     servers: Option<NameServers>,
     /// The proxy's name, which may lead anywhere: the operator wrote it.
     trusted: Option<Arc<str>>,
+    families: Arc<Families>,
 }
 
 /// The addresses of a name.
@@ -91,6 +93,11 @@ impl Resolver {
     pub(super) fn trusting(self, name: Option<String>) -> Self {
         let trusted = name.map(Arc::from);
         Resolver { trusted, ..self }
+    }
+
+    /// What was found of the families of addresses that it gave.
+    pub fn families(&self) -> &Arc<Families> {
+        &self.families
     }
 
     /// The addresses of a name that may be connected to.

@@ -32,7 +32,7 @@ use super::page::{Page, Patience, Piece, PlainRequest, Snapshot, Spent, Trouble}
 use super::reach::{self, Reach};
 use super::redact::Redactor;
 use crate::domain::{Clock, Fault, Random, Why, random};
-use crate::http_client::{Applicant, dead_family};
+use crate::http_client::Applicant;
 use going::Going;
 use heard::Heard;
 
@@ -426,12 +426,15 @@ impl Page for HttpPage {
     }
 
     async fn network_notes(&mut self) -> Vec<String> {
-        let timeline = Arc::clone(&self.applicant.timeline);
+        let Applicant {
+            timeline, families, ..
+        } = &self.applicant;
         let mut notes = timeline.take_notes();
         for ((host, port), used) in &mut self.reached {
             let Some(used) = used.take() else { continue };
             let addresses = timeline.addresses(host);
-            notes.extend(dead_family(host, *port, &addresses, used).await);
+            let now = self.clock.monotonic();
+            notes.extend(families.dead(host, *port, &addresses, used, now).await);
         }
         notes
     }

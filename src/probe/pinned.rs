@@ -17,7 +17,7 @@ use super::browser::ProxyDestination;
 use super::page::Trouble;
 use super::reach::Reach;
 use crate::domain::Why;
-use crate::http_client::{LookupError, Proxy, Resolved, Resolver, dead_family};
+use crate::http_client::{LookupError, Proxy, Resolved, Resolver};
 
 /// How long a name may take to be resolved, before it counts as one that is not.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,19 +44,23 @@ struct Found {
     notes: Vec<String>,
 }
 
-/// Resolves and judges each host of a run.
+/// Resolves and judges each host of a run, `now` on the monotonic clock.
 ///
 /// # Errors
 /// If a host leads inward and is not to: a page without it would look like a broken one, so the
 /// run can say nothing.
-pub async fn addresses(reach: &Reach, resolver: &Resolver) -> Result<Pinned, Trouble> {
+pub async fn addresses(
+    reach: &Reach,
+    resolver: &Resolver,
+    now: Duration,
+) -> Result<Pinned, Trouble> {
     let found = join_all(reach.hosts().iter().map(|host| async move {
         // A host that is no address is never reached.
         let url = match Url::parse(&format!("{}://{host}/", reach.site().scheme())) {
             Ok(url) => url,
             Err(_) => return Ok((host, Found::default())),
         };
-        Ok((host, address(&url, reach, resolver).await?))
+        Ok((host, address(&url, reach, resolver, now).await?))
     }));
     let found: Result<Vec<_>, Trouble> = found.await.into_iter().collect();
     let mut pinned = Pinned::default();
@@ -100,7 +104,12 @@ pub async fn through(
     Err(Trouble::Ours(Why::Ourselves, message))
 }
 
-async fn address(url: &Url, reach: &Reach, resolver: &Resolver) -> Result<Found, Trouble> {
+async fn address(
+    url: &Url,
+    reach: &Reach,
+    resolver: &Resolver,
+    now: Duration,
+) -> Result<Found, Trouble> {
     let written = |address: IpAddr| Found {
         address: Some(address),
         notes: Vec::new(),
@@ -119,7 +128,10 @@ async fn address(url: &Url, reach: &Reach, resolver: &Resolver) -> Result<Found,
             let port = url.port_or_known_default().unwrap_or_default();
             let address = best(&addresses, port).await;
             let dead = match address {
-                Some(used) => dead_family(name, port, &addresses, used).await,
+                Some(used) => {
+                    let families = resolver.families();
+                    families.dead(name, port, &addresses, used, now).await
+                }
                 None => None,
             };
             Ok(Found {

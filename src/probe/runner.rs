@@ -184,7 +184,7 @@ pub async fn run_in_browser(
     let start = async {
         let resolver = tools.applicants.resolver();
         let found = match tools.applicants.proxy() {
-            None => pinned::addresses(&reach, resolver)
+            None => pinned::addresses(&reach, resolver, tools.clock.monotonic())
                 .await
                 .map(|pinned| (pinned, None)),
             Some(proxy) => {
