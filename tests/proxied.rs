@@ -322,6 +322,11 @@ async fn a_site_that_asks_for_a_certificate_gets_it_over_plain_http() {
             "{message}"
         );
     }
+    // A server whose own certificate does not hold is broken, whatever it asks for.
+    let site: url::Url = site.parse().unwrap();
+    assert!(clients().is_asked_for_certificate(&site).await);
+    let trusts_nobody = HttpClients::new(None, &[]).unwrap();
+    assert!(!trusts_nobody.is_asked_for_certificate(&site).await);
     let nginx = plain(|_| {
         let says = "<h1>400 Bad Request</h1>No required SSL certificate was sent";
         answer("400 Bad Request", "Content-Type: text/html\r\n", says)

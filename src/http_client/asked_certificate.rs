@@ -39,7 +39,8 @@ impl ResolvesClientCert for Asked {
     }
 }
 
-/// Whether the server of an address on https asks for a certificate, as far as can be seen.
+/// Whether the server of an address on https asks for a certificate, as far as can be seen. One
+/// whose own certificate does not hold is broken whatever it asks for.
 pub(super) async fn is_asked_for(mut tls: ClientConfig, resolver: &Resolver, url: &Url) -> bool {
     let asked = Arc::new(Asked::default());
     tls.client_auth_cert_resolver = Arc::clone(&asked) as _;
@@ -53,8 +54,14 @@ pub(super) async fn is_asked_for(mut tls: ClientConfig, resolver: &Resolver, url
         let stream = TcpStream::connect((address, port)).await.ok()?;
         let name = ServerName::try_from(bare.to_owned()).ok()?;
         let connector = TlsConnector::from(Arc::new(tls));
-        connector.connect(name, stream).await.ok()
+        Some(connector.connect(name, stream).await.map(drop))
     };
-    let _ = timeout(HANDSHAKE_TIMEOUT, shaking).await;
-    asked.0.load(Ordering::Relaxed)
+    let is_broken = match timeout(HANDSHAKE_TIMEOUT, shaking).await {
+        Ok(Some(Err(error))) => {
+            let tls = error.get_ref().and_then(|error| error.downcast_ref());
+            matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+        }
+        _ => false,
+    };
+    !is_broken && asked.0.load(Ordering::Relaxed)
 }

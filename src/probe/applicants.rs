@@ -47,6 +47,11 @@ impl Applicants {
         self.clients.is_asked_for_certificate(url).await
     }
 
+    /// Whether they have a certificate to show.
+    pub fn have_certificate(&self) -> bool {
+        self.clients.has_certificate()
+    }
+
     /// The proxy that they go through.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.clients.proxy()

@@ -128,8 +128,8 @@ impl<P: Page> Run<'_, P> {
         }
     }
 
-    /// What it is that nothing came, where that may be the proxy's doing, or the browser's that has no
-    /// certificate to show.
+    /// What it is that nothing came, where that may be the proxy's doing, or ours who have no
+    /// certificate to show: a server's word for it can be lost with the connection that it closes.
     async fn explained(&self, trouble: Trouble) -> Trouble {
         let applicants = &self.tools.applicants;
         let site = &self.target.site;
@@ -137,7 +137,8 @@ impl<P: Page> Run<'_, P> {
             return trouble;
         };
         let Some(proxy) = applicants.proxy() else {
-            let may_be = self.engine == Engine::Browser
+            let shows_none = self.engine == Engine::Browser || !applicants.have_certificate();
+            let may_be = shows_none
                 && site.scheme() == "https"
                 && matches!(fault, Fault::Connect | Fault::Tls);
             return match may_be && applicants.is_asked_for_certificate(site).await {
