@@ -30,6 +30,16 @@ use url::Url;
 use crate::harness::{folder, probing};
 use crate::http_engine::server::Server;
 
+/// What became of a step, where that is not this outcome, or not in these words.
+fn unlike(report: &RunReport, name: &str, outcome: &str, words: &str) -> Option<String> {
+    let step = step(report, name);
+    let detail = step.outcome.detail().unwrap_or_default();
+    let found = format!("{} {detail}", step.outcome.as_str());
+    let message = message(step);
+    (found.trim() != outcome || !message.contains(words))
+        .then(|| format!("{name} on {}: {found}: {message}", report.engine))
+}
+
 /// A flow with this text after its head.
 pub(crate) fn flow(steps: &str) -> Flow {
     let head = "name = \"F\"\nevery = { http = \"1m\", browser = \"1m\" }\ntimeout = \"10m\"\n";

@@ -5,7 +5,7 @@ use siaga::domain::Engine;
 use crate::harness::probing::target;
 use crate::http_engine::server::{Request, page, plain};
 
-use super::{Bench, flow, message, received, same, step};
+use super::{Bench, flow, message, received, same, unlike};
 
 fn served(request: &Request) -> String {
     let path = request.path().split('?').next().unwrap_or_default();
@@ -183,13 +183,7 @@ async fn actions_are_done_in_the_order_in_which_they_are_written() {
     let mut wrong = Vec::new();
     for (name, _, outcome, words) in ACTIONS {
         for report in [&http, &browser] {
-            let step = step(report, name);
-            let detail = step.outcome.detail().unwrap_or_default();
-            let found = format!("{} {detail}", step.outcome.as_str());
-            if found.trim() != *outcome || !message(step).contains(words) {
-                let (engine, message) = (report.engine, message(step));
-                wrong.push(format!("{name} on {engine}: {found}: {message}"));
-            }
+            wrong.extend(unlike(report, name, outcome, words));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

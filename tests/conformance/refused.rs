@@ -5,7 +5,7 @@ use siaga::domain::Engine;
 use crate::harness::probing::target;
 use crate::http_engine::server::Server;
 
-use super::{Bench, flow, message, place, same, site, step, told};
+use super::{Bench, flow, place, same, site, step, told, unlike};
 
 /// Name, keys of the step, its outcome, and words that both engines' messages hold.
 const WRONG: &[(&str, &str, &str, &str)] = &[
@@ -455,13 +455,7 @@ async fn what_fails_on_one_engine_fails_on_the_other() {
     assert_eq!(loops(&one), loops(&other));
     for (number, (name, _, outcome, words)) in WRONG.iter().enumerate() {
         for report in [&http[number / 22], &browser[number / 22]] {
-            let step = step(report, name);
-            let detail = step.outcome.detail().unwrap_or_default();
-            let found = format!("{} {detail}", step.outcome.as_str());
-            if found.trim() != *outcome || !message(step).contains(words) {
-                let (engine, message) = (report.engine, message(step));
-                wrong.push(format!("{name} on {engine}: {found}: {message}"));
-            }
+            wrong.extend(unlike(report, name, outcome, words));
         }
         let (one, other) = (
             step(&http[number / 22], name),

@@ -5,7 +5,7 @@ use siaga::domain::Engine;
 use crate::harness::probing::target;
 use crate::http_engine::server::{Request, page, plain};
 
-use super::{Bench, flow, message, received, same, step};
+use super::{Bench, flow, message, received, same, unlike};
 
 const PAGE: &str = "<style>.gone{display:none}</style><h1>Permohonan</h1>\
 <nav><a href=/nav>Beranda</a> <a href=/gone class=gone>Rahasia</a></nav>\
@@ -259,13 +259,7 @@ async fn what_people_know_an_element_by_means_the_same_on_both_engines() {
         let browser = bench.in_browser(flow, &target(&other.url)).await;
         for (name, _, outcome, words) in targets {
             for report in [&http, &browser] {
-                let step = step(report, name);
-                let detail = step.outcome.detail().unwrap_or_default();
-                let found = format!("{} {detail}", step.outcome.as_str());
-                if found.trim() != *outcome || !message(step).contains(words) {
-                    let (engine, message) = (report.engine, message(step));
-                    wrong.push(format!("{name} on {engine}: {found}: {message}"));
-                }
+                wrong.extend(unlike(report, name, outcome, words));
             }
         }
         if wrong.is_empty() {
