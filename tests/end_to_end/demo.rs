@@ -30,6 +30,8 @@ async fn the_demonstration_shows_a_past_and_an_outage_that_comes_by_itself() {
     let mut siaga = Setup::at(process, format!("http://{listen}"));
     // Not of the sign-in: on a slow machine its outage begins while the past is written.
     siaga.until("website", "operational", SOON).await;
+    let log = siaga.process.log();
+    assert!(!log.contains("ERROR"), "{log}");
     let page = siaga.page("/en/").await;
     assert!(
         page.contains("rehearsal"),
