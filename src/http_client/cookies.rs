@@ -14,7 +14,7 @@ const MAX_COOKIE: usize = 4096;
 /// The most bytes of an attribute; what is longer is passed over.
 const MAX_ATTRIBUTE: usize = 1024;
 /// The most cookies of one client; browsers keep 180 of a site.
-const MAX_COOKIES: u64 = 1000;
+const MAX_COOKIES: usize = 1000;
 
 /// The cookies of one client.
 #[derive(Default)]
@@ -23,10 +23,11 @@ pub struct Cookies(RwLock<Jar>);
 #[derive(Default)]
 struct Jar {
     store: cookie_store::CookieStore,
-    /// When each was first set, by domain, path and name: the older goes first.
+    /// When each got its value, by domain, path and name: the older goes first. The standard has
+    /// one keep its place whatever its value; browsers do not.
     born: HashMap<(String, String, String), u64>,
-    /// How many were set anew so far.
-    count: u64,
+    /// How many got a value so far.
+    turn: u64,
 }
 
 impl Cookies {
@@ -80,13 +81,13 @@ impl Jar {
         let cookie = cookie.into_owned();
         let domain = String::from(&cookie.domain);
         let key = (domain, String::from(&cookie.path), cookie.name().to_owned());
-        let is_known = self.store.contains(&key.0, &key.1, &key.2);
-        if !is_known {
-            if self.count >= MAX_COOKIES {
+        let known = self.store.get(&key.0, &key.1, &key.2);
+        if known.is_none_or(|known| known.value() != cookie.value()) {
+            if self.born.len() >= MAX_COOKIES && !self.born.contains_key(&key) {
                 return;
             }
-            self.born.insert(key, self.count);
-            self.count += 1;
+            self.born.insert(key, self.turn);
+            self.turn += 1;
         }
         let _ = self.store.insert(cookie, url);
     }

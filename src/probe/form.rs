@@ -146,10 +146,19 @@ impl Dom {
     pub fn leads_on(&self, header: Option<&str>) -> Option<(Duration, Url)> {
         let in_page = || first(&self.html, "meta[http-equiv=refresh i][content]")?.attr("content");
         let (delay, address) = refresh(header.or_else(in_page)?)?;
-        let mut url = resolve(self, address)?;
+        let mut url = resolve(self, self.base_of(address), address)?;
         url.set_fragment(None);
         let elsewhere = url != self.url && delay <= LEADS_ON_WITHIN;
         elsewhere.then_some((delay, url))
+    }
+
+    /// What an address of a form or a refresh is relative to: without one it is the page itself,
+    /// whatever the page's base.
+    fn base_of(&self, address: &str) -> &Url {
+        match address {
+            "" => &self.url,
+            _ => &self.base,
+        }
     }
 
     /// The first element with an id.
@@ -262,7 +271,7 @@ fn submission(
             .trim()
     };
     let action = given("action", "formaction");
-    let mut url = resolve(dom, action)
+    let mut url = resolve(dom, dom.base_of(action), action)
         .ok_or_else(|| FormError::Address(query.text.clone(), action.to_owned()))?;
     url.set_fragment(None);
     let body = if given("method", "formmethod").eq_ignore_ascii_case("post") {
@@ -315,7 +324,7 @@ pub fn click(
     if link.is_some_and(|link| link.attr("download").is_some()) {
         return Err(unfit(query, A_DOWNLOAD));
     }
-    let mut url = resolve(dom, href.trim())
+    let mut url = resolve(dom, &dom.base, href.trim())
         .ok_or_else(|| FormError::Address(query.text.clone(), href.to_owned()))?;
     let (mut here, has_fragment) = (dom.url.clone(), url.fragment().is_some());
     url.set_fragment(None);
@@ -398,13 +407,7 @@ fn refresh(text: &str) -> Option<(Duration, &str)> {
     Some((delay, quoted.unwrap_or(address)))
 }
 
-/// An empty address means the page itself, whatever its base.
-fn resolve(dom: &Dom, address: &str) -> Option<Url> {
-    let base = if address.is_empty() {
-        &dom.url
-    } else {
-        &dom.base
-    };
+fn resolve(dom: &Dom, base: &Url, address: &str) -> Option<Url> {
     // What is not ASCII in a query goes in the page's encoding.
     let encoding = dom.encoding.output_encoding();
     let encode: &dyn Fn(&str) -> Cow<'_, [u8]> =

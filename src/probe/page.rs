@@ -159,6 +159,27 @@ pub fn download(headers: &HeaderMap) -> Option<String> {
     (saved || !shown).then(|| name.to_owned())
 }
 
+/// Whether a body of which nothing says what it is is one that browsers save: by its first bytes
+/// (MIME Sniffing Standard, 7.1) it is neither text nor a picture.
+pub fn is_sniffed_download(headers: &HeaderMap, body: &[u8]) -> bool {
+    const SHOWN: [&[u8]; 9] = [
+        b"\xef\xbb\xbf",
+        b"\xfe\xff",
+        b"\xff\xfe",
+        b"%PDF-",
+        b"\x89PNG",
+        b"GIF8",
+        b"\xff\xd8\xff",
+        b"RIFF",
+        b"BM",
+    ];
+    let is_binary = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
+    let head = body.get(..512).unwrap_or(body);
+    !headers.contains_key(header::CONTENT_TYPE)
+        && head.iter().any(is_binary)
+        && !SHOWN.iter().any(|mark| head.starts_with(mark))
+}
+
 /// The most characters of a header's value in a note.
 const MAX_NOTED: usize = 80;
 

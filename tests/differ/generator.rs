@@ -109,7 +109,8 @@ impl Case {
         self.routes.iter().any(|route| {
             let mut parts = route.body.iter().chain(&route.headers);
             let is_told = parts.any(|part| {
-                let part = part.to_ascii_lowercase().replace("accept-charset", "");
+                let part = part.to_ascii_lowercase();
+                let part = part.replace("accept-charset", "").replace("_charset_", "");
                 part.contains("charset")
             });
             let is_marked = !matches!(route.encoding, Charset::Of(_));

@@ -17,7 +17,9 @@ use crate::domain::Fault;
 use crate::domain::run::Phases;
 use crate::probe::delivery::{Answer, Delivery};
 use crate::probe::har::MOST_ENTRIES;
-use crate::probe::page::{Exchange, Snapshot, Trouble, download, milliseconds, no_page};
+use crate::probe::page::{
+    Exchange, Snapshot, Trouble, download, is_sniffed_download, milliseconds, no_page,
+};
 
 impl HttpPage {
     /// Sends a request; gives the answer and its headers, which are taken out of it.
@@ -199,7 +201,13 @@ impl HttpPage {
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => {
-                    return match show(body, true) {
+                    let error = show(body, true);
+                    let is_saved =
+                        |page: &Arc<Snapshot>| is_sniffed_download(&page.headers, &page.body);
+                    return match error {
+                        None if going.navigation && self.shown.as_ref().is_some_and(is_saved) => {
+                            Err(no_page(""))
+                        }
                         None => Ok(()),
                         Some(CodingError::TooLong) => too_long(),
                         Some(CodingError::Broken(what)) => {
