@@ -15,8 +15,10 @@ pub use crate::domain::history::Alert;
 use crate::domain::history::{Outage, Update, date_of};
 use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
 use crate::domain::run::StepReport;
-use crate::domain::{Clock, ComponentId, Moment, Outcome, Random, RunReport, Why, random};
-use crate::store::{self, Conn, Store, monitor, outages, outbox, runs};
+use crate::domain::{
+    Clock, ComponentId, Moment, Outcome, Random, RunNumber, RunReport, Why, random,
+};
+use crate::store::{self, Conn, Store, monitor, outages, outbox, runs, vantages};
 
 /// Judges runs, one transaction at a time.
 #[derive(Clone)]
@@ -38,6 +40,15 @@ pub struct Detector {
 struct Judged {
     turns: Vec<Turn>,
     blocked: Vec<BlockedAlert>,
+    is_overtaken: bool,
+}
+
+/// What became of runs that are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Another start of their vantage came after the one that they belong to, so that their numbers
+    /// count for less than its.
+    pub is_overtaken: bool,
 }
 
 /// An outage as it stood after an effect.
@@ -59,6 +70,10 @@ const MOST_SIGHTS: i64 = 1_000;
 pub const CUT_OFF: &str = "cut_off";
 /// Why the gap of a monitor that did not run was written, in the database's words.
 pub const STOPPED: &str = "stopped";
+/// The same of a machine that slept, or of a process that was stopped and went on.
+pub const ASLEEP: &str = "asleep";
+/// The same of times that a clock showed which was set: nobody knows what they were.
+pub const CLOCK: &str = "clock";
 
 impl Detector {
     /// A detector over `store`. Days are counted in `zone`; alerts go to `targets`.
@@ -108,19 +123,22 @@ impl Detector {
 
     /// Records one run and what follows from it. A run that is recorded already changes
     /// nothing.
-    pub async fn record(&self, run: RunReport) -> Result<(), store::Error> {
+    pub async fn record(&self, run: RunReport) -> Result<Recorded, store::Error> {
         self.record_all(vec![run]).await
     }
 
     /// Records several runs, in the order given, in one transaction.
-    pub async fn record_all(&self, runs: Vec<RunReport>) -> Result<(), store::Error> {
+    pub async fn record_all(&self, runs: Vec<RunReport>) -> Result<Recorded, store::Error> {
         let this = self.clone();
-        self.store
+        let judged = self
+            .store
             .write(move |mut conn| Box::pin(async move { this.judge_all(&mut conn, &runs).await }))
-            .await
-            .map(|judged| self.tell(&judged))?;
+            .await?;
+        self.tell(&judged);
         self.store.announce_change();
-        Ok(())
+        Ok(Recorded {
+            is_overtaken: judged.is_overtaken,
+        })
     }
 
     /// Logs what changed, once it is committed.
@@ -226,7 +244,19 @@ impl Detector {
         for watch in heard.iter().filter_map(|component| watches.get(component)) {
             outages::save_watch(conn, watch, now).await?;
         }
-        Ok(Judged { turns, blocked })
+        let newest: BTreeMap<&str, RunNumber> = runs
+            .iter()
+            .map(|run| (run.vantage.as_str(), run.number))
+            .collect();
+        let mut is_overtaken = false;
+        for (vantage, number) in newest {
+            is_overtaken |= vantages::is_overtaken(conn, vantage, number).await?;
+        }
+        Ok(Judged {
+            turns,
+            blocked,
+            is_overtaken,
+        })
     }
 
     /// Notes whether the flow is blocked, and puts an alert to each target into the outbox where
@@ -484,12 +514,15 @@ fn new_outage(
 
 /// Whether an outage has changed in what people are shown of it while it lasts.
 fn differs(before: Option<&outage::Open>, after: Option<&outage::Open>) -> bool {
-    let remembered = |open: &outage::Open| (open.severity, open.intermittent);
+    let remembered = |open: &outage::Open| (open.severity, open.intermittent, open.began);
     before.map(remembered) != after.map(remembered)
 }
 
 fn change(record: &mut Outage, effect: Option<&Effect>, watch: &Watch, now: Moment) {
+    // A clock that was set back since leaves nothing in the future.
+    record.confirmed_at = record.confirmed_at.min(now);
     if let Some(open) = watch.open() {
+        record.began_at = record.began_at.min(open.began);
         record.severity = open.severity;
         record.worst = record.worst.max(open.worst);
         record.intermittent |= open.intermittent;
@@ -501,6 +534,7 @@ fn change(record: &mut Outage, effect: Option<&Effect>, watch: &Watch, now: Mome
             fault: Some(fault), ..
         }) => record.fault = Some(*fault),
         Some(Effect::Closed { ended, down }) => {
+            record.began_at = record.began_at.min(*ended);
             record.ended_at = Some(*ended);
             record.closed_at = Some(now);
             record.down_ms = i64::try_from(down.as_millis()).unwrap_or(i64::MAX);

@@ -543,6 +543,8 @@ async fn planned_outages_tell_nobody_until_they_overrun() {
             },
             title_id: "Pemeliharaan".to_owned(),
             title_en: "Maintenance".to_owned(),
+            series: "m1".to_owned(),
+            notice_url: None,
         };
         db.store
             .write(move |mut conn| {

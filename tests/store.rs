@@ -605,7 +605,7 @@ async fn who_dies_with_a_message_leaves_it_to_the_next() {
         assert!(claim(&db.store, at(299)).await.is_none());
         let due = db
             .store
-            .read(|mut conn| Box::pin(async move { outbox::next_due(&mut conn).await }))
+            .read(|mut conn| Box::pin(async move { outbox::next_due(&mut conn, at(0)).await }))
             .await
             .unwrap();
         assert_eq!(due, Some(at(300)));

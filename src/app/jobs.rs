@@ -7,9 +7,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+use super::clock;
 use super::files::{self, Folders};
 use crate::detect::STOPPED;
+use crate::domain::clock_watch::ClockFinding;
 use crate::domain::history::Gap;
+use crate::domain::stopwatch::CLOCK_TOLERANCE;
 use crate::domain::{Clock, Moment};
 use crate::store::reports::{REPEATABLE, due_for_erasure, end_repeats};
 use crate::store::{self, Conn, Store, monitor, retention, sign_ins, staff};
@@ -35,12 +38,13 @@ pub async fn note_alive(store: &Store, vantage: &str, now: Moment) -> Result<(),
         .await
 }
 
-/// At start: if the last sign of life is old, the time since is a gap in our own watch.
+/// At start: if the last sign of life is old, the time since is a gap in our own watch. If it lies
+/// in the future, the clock was set back meanwhile, and nobody knows what came between.
 pub async fn note_gap_after_stop(
     store: &Store,
     vantage: &str,
     now: Moment,
-) -> Result<Option<Duration>, store::Error> {
+) -> Result<Option<Gap>, store::Error> {
     let name = heartbeat_name(vantage);
     let vantage = vantage.to_owned();
     store
@@ -51,18 +55,26 @@ pub async fn note_gap_after_stop(
                 let Some(last) = last.and_then(|text| text.parse().ok()).map(Moment) else {
                     return Ok(None);
                 };
-                let silence = now.since(last);
-                if silence <= GAP_AFTER {
+                let gap = if now.since(last) > GAP_AFTER {
+                    Gap {
+                        vantage,
+                        why: STOPPED.to_owned(),
+                        began_at: last,
+                        ended_at: Some(now),
+                    }
+                } else if last.since(now) > CLOCK_TOLERANCE {
+                    clock::gap(
+                        &vantage,
+                        ClockFinding::Set {
+                            from: last,
+                            to: now,
+                        },
+                    )
+                } else {
                     return Ok(None);
-                }
-                let gap = Gap {
-                    vantage,
-                    why: STOPPED.to_owned(),
-                    began_at: last,
-                    ended_at: Some(now),
                 };
                 monitor::add_gap(&mut conn, &gap).await?;
-                Ok(Some(silence))
+                Ok(Some(gap))
             })
         })
         .await

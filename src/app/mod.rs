@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them.
 
 pub mod audit_head;
+pub mod clock;
 pub mod demo;
 pub mod descriptors;
 pub mod disk_watch;
@@ -13,4 +14,5 @@ pub mod life;
 pub mod past;
 pub mod rotation;
 pub mod service;
+pub mod set_aside;
 pub(crate) mod settings;

@@ -10,9 +10,11 @@ use crate::detect::{Detector, STOPPED};
 use crate::domain::history::{Gap, date_of};
 use crate::domain::outage::Maintenance;
 use crate::domain::run::{ErrorPage, Phases, StepReport};
-use crate::domain::{ComponentId, Engine, Fault, Moment, Outcome, Random, RunReport, random, run};
+use crate::domain::{
+    ComponentId, Engine, Fault, Moment, Outcome, Random, RunNumber, RunReport, random, run,
+};
 use crate::store::monitor::{self, Announced};
-use crate::store::{self, Store};
+use crate::store::{self, Store, vantages};
 
 /// What the simulation needs of a flow.
 #[derive(Clone, Debug)]
@@ -173,6 +175,7 @@ pub async fn write(
     told: impl Fn(f64),
 ) -> Result<usize, store::Error> {
     announce(store, now, zone, random).await?;
+    let mut number = vantages::claim_start(store, vantage).await?;
     note_blindness(store, vantage, now, zone).await?;
     let spans: Vec<(Moment, Trouble)> = troubles()
         .into_iter()
@@ -207,6 +210,10 @@ pub async fn write(
         at = at + EVERY;
         if batch.len() >= AT_ONCE || at > last {
             written += batch.len();
+            for run in &mut batch {
+                number = number.next();
+                run.number = number;
+            }
             detector.record_all(std::mem::take(&mut batch)).await?;
             told(at.since(first).as_secs_f64() / last.since(first).as_secs_f64());
         }
@@ -221,8 +228,10 @@ async fn announce(
     random: &dyn Random,
 ) -> Result<(), store::Error> {
     let from = moment_of(now, zone, MAINTENANCE.0, MAINTENANCE.1);
+    let id = random::id(from, random);
     let announced = Announced {
-        id: random::id(from, random),
+        series: id.clone(),
+        id,
         window: Maintenance {
             component: None,
             from,
@@ -230,6 +239,7 @@ async fn announce(
         },
         title_id: "Pemeliharaan terjadwal sistem".to_owned(),
         title_en: "Scheduled system maintenance".to_owned(),
+        notice_url: None,
     };
     store
         .write(move |mut conn| {
@@ -329,6 +339,7 @@ fn simulate(
         name: flow.name.clone(),
         engine: Engine::Http,
         vantage: vantage.to_owned(),
+        number: RunNumber::default(),
         started_at,
         ended_at: at,
         outcome,

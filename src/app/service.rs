@@ -11,13 +11,15 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::files::Folders;
+use super::ingest::{self, Recorder};
 use super::jobs;
 use super::keys::KeyKeeper;
 use super::life::Life;
-use super::{audit_head, descriptors, disk_watch, flows, ingest, keys, past, settings};
+use super::set_aside::SetAside;
+use super::{audit_head, clock, descriptors, disk_watch, flows, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
-use crate::detect::Detector;
-use crate::domain::{Clock, ComponentId, Engine, Random};
+use crate::detect::{CLOCK, Detector};
+use crate::domain::{Clock, ComponentId, Engine, Random, RunReport};
 use crate::evidence::{self, EvidenceStore};
 use crate::http_client::HttpClients;
 use crate::notify;
@@ -155,11 +157,19 @@ impl Service {
     pub async fn start(self, life: &mut Life) -> anyhow::Result<SocketAddr> {
         let vantage = self.config.probe.vantage.clone();
         let now = self.clock.now();
-        if let Some(silence) = jobs::note_gap_after_stop(&self.store, &vantage, now).await? {
-            tracing::warn!(
-                ?silence,
-                "nobody watched since the last sign of life: recorded as a gap"
-            );
+        if let Some(gap) = jobs::note_gap_after_stop(&self.store, &vantage, now).await? {
+            let (from, until) = (gap.began_at, gap.ended_at);
+            match gap.why.as_str() {
+                CLOCK => tracing::warn!(
+                    shown = ?until,
+                    shows = %from,
+                    "the clock was set back since the last sign of life: what it showed between is recorded as a gap"
+                ),
+                _ => tracing::warn!(
+                    %from,
+                    "nobody watched since the last sign of life: recorded as a gap"
+                ),
+            }
         }
         private_folder(&self.screenshots())?;
         let mut keeper = KeyKeeper::new(
@@ -323,12 +333,19 @@ impl Service {
         let (observed, recorded) = (self.metrics.clone(), self.metrics.clone());
         life.spawn(
             "detector",
-            ingest::run(
-                self.detector.clone(),
-                runs,
-                move |run| observed.observe_run(run),
-                move |newest| recorded.note_recorded(newest),
-            ),
+            Recorder {
+                detector: self.detector.clone(),
+                store: self.store.clone(),
+                vantage: self.config.probe.vantage.clone(),
+                clock: Arc::clone(&self.clock),
+                set_aside: SetAside::new(
+                    self.config.data.folder.join("set-aside"),
+                    self.metrics.clone(),
+                ),
+                observe: move |run: &RunReport| observed.observe_run(run),
+                recorded: move |newest| recorded.note_recorded(newest),
+            }
+            .run(runs),
         );
         Ok(())
     }
@@ -411,6 +428,16 @@ impl Service {
         life.spawn(
             "sign of life",
             jobs::heartbeat(store, vantage, clock, life.stop()),
+        );
+        life.spawn(
+            "clock",
+            clock::run(
+                self.store.clone(),
+                self.config.probe.vantage.clone(),
+                Arc::clone(&self.clock),
+                self.metrics.clone(),
+                life.stop(),
+            ),
         );
         life.spawn(
             "disk",

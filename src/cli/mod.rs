@@ -6,6 +6,7 @@ pub mod demo;
 pub mod draw_picture;
 pub mod import;
 pub mod keys;
+pub mod maintenance;
 pub mod offices;
 pub mod rehearse;
 pub mod run;
@@ -49,6 +50,7 @@ enum Command {
     Rehearse(rehearse::Args),
     Staff(staff::Args),
     Keys(keys::Args),
+    Maintenance(maintenance::Args),
     Offices(offices::Args),
     Audit(audit::Args),
     #[command(hide = true)]
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
             Command::Schema(args) => Ok(schema::run(&args)),
             Command::Staff(args) => Box::pin(staff::run(args)).await,
             Command::Audit(args) => Box::pin(audit::run(args)).await,
+            Command::Maintenance(args) => Box::pin(maintenance::run(args)).await,
             Command::Keys(args) => Box::pin(keys::run(args)).await,
             Command::Offices(args) => Ok(offices::run(&args)),
             Command::DrawPicture(args) => Ok(draw_picture::run(&args)),

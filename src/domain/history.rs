@@ -88,7 +88,7 @@ pub struct Alert {
 pub struct Gap {
     /// Where.
     pub vantage: String,
-    /// `cut_off` or `stopped`.
+    /// `cut_off`, `stopped`, `asleep` or `clock`.
     pub why: String,
     /// First blind moment.
     pub began_at: Moment,

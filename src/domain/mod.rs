@@ -4,6 +4,7 @@
 
 pub mod blocked;
 pub mod case;
+pub mod clock_watch;
 pub mod component;
 pub mod diagnosis;
 pub mod disk;
@@ -21,10 +22,12 @@ pub mod printable;
 pub mod queue;
 pub mod quota;
 pub mod random;
+pub mod recurrence;
 pub mod reference;
 pub mod report;
 pub mod run;
 pub mod secret;
+pub mod stopwatch;
 
 pub use component::ComponentId;
 pub use fault::Fault;
@@ -33,5 +36,5 @@ pub use moment::{Clock, Moment};
 pub use network::Network;
 pub use observation::{Engine, Observation, Outcome, Why};
 pub use random::Random;
-pub use run::RunReport;
+pub use run::{RunNumber, RunReport};
 pub use secret::Secret;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::fault::UnknownWord;
-use super::{ComponentId, Fault, Moment};
+use super::{ComponentId, Fault, Moment, RunNumber};
 
 /// What runs a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -161,7 +161,9 @@ pub struct Observation {
     pub engine: Engine,
     /// The place it ran from.
     pub vantage: String,
-    /// When the run started. Runs are told apart and ordered by it.
+    /// The run's place among those of its vantage: runs are told apart and ordered by it.
+    pub number: RunNumber,
+    /// When the run started.
     pub started_at: Moment,
     /// When the step started that decided what the run says of the component, never outside the
     /// run: outages begin and end at it.

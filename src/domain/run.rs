@@ -213,6 +213,42 @@ pub struct Rung {
     pub allowed: bool,
 }
 
+/// The place of a run among those of its vantage: greater than that of every run before it,
+/// whatever the clock does. Zero for a run that is kept nowhere.
+///
+/// Each start of a vantage has four thousand million numbers of its own, so that only starts are
+/// counted on disk.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct RunNumber(pub i64);
+
+impl RunNumber {
+    /// Bits for the runs of one start.
+    const RUN_BITS: u32 = 32;
+
+    /// The number before the first run of a vantage's start, the first of which is 1.
+    pub fn before_first_of(start: i64) -> Self {
+        RunNumber(start << Self::RUN_BITS)
+    }
+
+    /// The number of the next run.
+    #[must_use]
+    pub fn next(self) -> Self {
+        RunNumber(self.0 + 1)
+    }
+
+    /// The start that it belongs to; zero for runs that were recorded before starts were counted.
+    pub fn start(self) -> i64 {
+        self.0 >> Self::RUN_BITS
+    }
+
+    fn is_none(&self) -> bool {
+        *self == RunNumber::default()
+    }
+}
+
 /// The record of one execution of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
@@ -224,6 +260,9 @@ pub struct RunReport {
     pub engine: Engine,
     /// The place it ran from.
     pub vantage: String,
+    /// Its place among the runs of its vantage.
+    #[serde(default, skip_serializing_if = "RunNumber::is_none")]
+    pub number: RunNumber,
     /// When the run started.
     pub started_at: Moment,
     /// When the run ended.
@@ -271,6 +310,7 @@ impl RunReport {
                 flow: self.flow.clone(),
                 engine: self.engine,
                 vantage: self.vantage.clone(),
+                number: self.number,
                 started_at: self.started_at,
                 decided_at: self.moment_of(decisive),
                 ended_at: self.ended_at,

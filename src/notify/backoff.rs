@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use crate::domain::{Moment, Random, random};
+use crate::store::outbox;
 
 /// The shortest wait between two tries.
 pub const SHORTEST: Duration = Duration::from_secs(2);
 /// The longest wait between two tries.
 pub const LONGEST: Duration = Duration::from_secs(10 * 60);
+const _: () = assert!(LONGEST.as_secs() < outbox::MAX_AHEAD.as_secs());
 /// How long a message is tried, from when it was put into the outbox.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -242,7 +242,7 @@ impl Sender {
             let due = self
                 .0
                 .store
-                .read(|mut conn| Box::pin(async move { outbox::next_due(&mut conn).await }));
+                .read(|mut conn| Box::pin(async move { outbox::next_due(&mut conn, now).await }));
             match due.await? {
                 Some(due) if due <= now => {}
                 Some(due) => return Ok(due.since(now).min(LOOK_EVERY)),

@@ -34,7 +34,8 @@ use super::reach::{Reach, host_of};
 use super::readings::Readings;
 use super::redact::Redactor;
 use super::template::{Lazy, Name, Scope, Template};
-use crate::domain::run::{RunReport, Rung, StepReport, gravity};
+use crate::domain::run::{RunNumber, RunReport, Rung, StepReport, gravity};
+use crate::domain::stopwatch::Stopwatch;
 use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, Why, random};
 use crate::http_client::ClientError;
 use crate::pictures::Drawer;
@@ -261,7 +262,8 @@ pub async fn run_on<P: Page>(
     // Before the run: what it causes comes in behind this.
     let asking = mail::position_before(flow, engine, tools, occasion.stop.as_ref());
     let mailbox_position = Box::pin(asking).await;
-    let started_at = tools.clock.now();
+    let stopwatch = Stopwatch::start(&*tools.clock);
+    let started_at = stopwatch.started_at;
     let mut run = Run {
         redactor: Redactor::new(secrets(target)),
         scope: Scope {
@@ -311,7 +313,7 @@ pub async fn run_on<P: Page>(
         (occasion.on_step)(&report);
         run.done.push(report);
     }
-    let ended_at = tools.clock.now();
+    let (started_at, ended_at) = stopwatch.stop(&*tools.clock);
     let may_be_left = run.clean_up(occasion.on_step).await;
     if let Some(left) = &may_be_left {
         tracing::warn!(flow = flow.key, left, "something may be left on the site");
@@ -322,6 +324,7 @@ pub async fn run_on<P: Page>(
         name: flow.name.clone(),
         engine,
         vantage: target.vantage.clone(),
+        number: RunNumber::default(),
         started_at,
         ended_at,
         outcome: worst(&steps),
@@ -391,17 +394,11 @@ async fn run_controls(
     tools: &Tools,
     occasion: Occasion<'_>,
 ) -> RunReport {
-    let started_at = tools.clock.now();
+    let stopwatch = Stopwatch::start(&*tools.clock);
     if target.controls.is_empty() {
         let why = (Why::NotConfigured, "no control addresses are configured");
-        return inconclusive(
-            flow,
-            target,
-            Engine::Http,
-            started_at,
-            occasion.on_step,
-            why,
-        );
+        let now = stopwatch.started_at;
+        return inconclusive(flow, target, Engine::Http, now, occasion.on_step, why);
     }
     let mut steps = Vec::new();
     let mut outcome = None;
@@ -431,13 +428,15 @@ async fn run_controls(
             _ => Some(report.outcome),
         };
     }
+    let (started_at, ended_at) = stopwatch.stop(&*tools.clock);
     RunReport {
         flow: flow.key.clone(),
         name: flow.name.clone(),
         engine: Engine::Http,
         vantage: target.vantage.clone(),
+        number: RunNumber::default(),
         started_at,
-        ended_at: tools.clock.now(),
+        ended_at,
         outcome: outcome.unwrap_or(Outcome::Inconclusive(Why::NotConfigured)),
         steps,
         rung: None,
@@ -548,6 +547,7 @@ fn inconclusive(
         name: flow.name.clone(),
         engine,
         vantage: target.vantage.clone(),
+        number: RunNumber::default(),
         started_at: now,
         ended_at: now,
         outcome,

@@ -24,6 +24,15 @@ pub enum Value {
     Boolean(bool),
 }
 
+/// A text as both databases take it: PostgreSQL's have no NUL, and SQLite's tools end there. What
+/// strangers send holds one at times.
+fn text(text: String) -> String {
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}"),
+        false => text,
+    }
+}
+
 macro_rules! value_from {
     ($($from:ty => |$v:ident| $to:expr;)*) => {
         $(impl From<$from> for Value { fn from($v: $from) -> Value { $to } })*
@@ -35,11 +44,11 @@ value_from! {
     Option<i64> => |v| Value::Integer(v);
     crate::domain::Moment => |v| Value::Integer(Some(v.0));
     Option<crate::domain::Moment> => |v| Value::Integer(v.map(|m| m.0));
-    &str => |v| Value::Text(Some(v.to_owned()));
-    Option<&str> => |v| Value::Text(v.map(str::to_owned));
-    String => |v| Value::Text(Some(v));
-    &String => |v| Value::Text(Some(v.clone()));
-    Option<String> => |v| Value::Text(v);
+    &str => |v| Value::Text(Some(text(v.to_owned())));
+    Option<&str> => |v| Value::Text(v.map(|v| text(v.to_owned())));
+    String => |v| Value::Text(Some(text(v)));
+    &String => |v| Value::Text(Some(text(v.clone())));
+    Option<String> => |v| Value::Text(v.map(text));
     &crate::domain::ComponentId => |v| Value::Text(Some(v.as_str().to_owned()));
     Vec<u8> => |v| Value::Bytes(Some(v));
     &[u8] => |v| Value::Bytes(Some(v.to_vec()));

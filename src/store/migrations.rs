@@ -25,6 +25,8 @@ macro_rules! all_migrations {
             4 "kept",
             5 "networks",
             6 "decided",
+            8 "numbers",
+            9 "maintenance",
         }
     };
 }

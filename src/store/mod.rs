@@ -32,6 +32,7 @@ pub mod runs;
 pub mod seal;
 pub mod sign_ins;
 pub mod staff;
+pub mod vantages;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -96,20 +97,37 @@ pub enum Error {
     Refused(&'static str),
 }
 
+/// What PostgreSQL says that has nothing to do with what it was given, by the beginning of its code:
+/// a connection that broke, a deadlock or a conflict, no room, an operator's doing, the system under
+/// it, a lock that was not free, a server that only reads.
+const PASSING_STATES: [&str; 7] = ["08", "40", "53", "57P", "58", "55P03", "25006"];
+/// The same of SQLite, without what its extended codes add: `SQLITE_BUSY`, `SQLITE_LOCKED`,
+/// `SQLITE_FULL`.
+const PASSING_CODES: [u32; 3] = [5, 6, 13];
+
+/// Whether the database may take the same later. What is on no list is final: a row that is refused
+/// for ever must not stop those behind it.
+fn may_pass(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        Some(_) => code
+            .parse::<u32>()
+            .is_ok_and(|code| PASSING_CODES.contains(&(code & 0xff))),
+        None => PASSING_STATES.iter().any(|state| code.starts_with(state)),
+    }
+}
+
 impl Error {
     /// Whether the same may succeed later: the database is away, busy or full, as opposed to
     /// refusing what it was given.
     pub fn is_passing(&self) -> bool {
-        use sqlx::error::ErrorKind;
         match self {
             Error::Commit(_)
             | Error::Unknown(_)
             | Error::Overloaded
             | Error::TimedOut
             | Error::ReadOnly => true,
-            Error::Database(sqlx::Error::Database(error)) => {
-                matches!(error.kind(), ErrorKind::Other)
-            }
+            Error::Database(sqlx::Error::Database(error)) => may_pass(&**error),
             Error::Database(error) => matches!(
                 error,
                 sqlx::Error::Io(_)
@@ -181,6 +199,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         runs::STATEMENTS,
         sign_ins::STATEMENTS,
         staff::STATEMENTS,
+        vantages::STATEMENTS,
     ]
     .concat()
 }

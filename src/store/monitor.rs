@@ -13,7 +13,7 @@ use crate::domain::outage::Maintenance;
 statements! {
     OPEN_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at) VALUES ($1, $2, $3, NULL)
         ON CONFLICT (vantage, why) WHERE ended_at IS NULL DO NOTHING";
-    CLOSE_GAP = "UPDATE gaps SET ended_at = $3
+    CLOSE_GAP = "UPDATE gaps SET ended_at = CASE WHEN $3 > began_at THEN $3 ELSE began_at END
         WHERE vantage = $1 AND why = $2 AND ended_at IS NULL";
     ADD_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at) VALUES ($1, $2, $3, $4)";
     GAPS = "SELECT vantage, why, began_at, ended_at FROM gaps
@@ -23,10 +23,13 @@ statements! {
         WHERE id < $3 AND began_at < $2 AND (ended_at IS NULL OR ended_at > $1)
         ORDER BY id DESC LIMIT 500";
     ADD_MAINTENANCE = "INSERT INTO maintenance
-        (id, component, from_at, until_at, title_id, title_en, created_at, created_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    MAINTENANCE = "SELECT id, component, from_at, until_at, title_id, title_en FROM maintenance
-        WHERE until_at > $1 ORDER BY from_at LIMIT 100";
+        (id, series, component, from_at, until_at, title_id, title_en, notice_url, created_at, created_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    MAINTENANCE = "SELECT id, series, component, from_at, until_at, title_id, title_en, notice_url
+        FROM maintenance WHERE until_at > $1 ORDER BY from_at, id LIMIT $2";
+    END_MAINTENANCE = "UPDATE maintenance SET until_at = $2
+        WHERE (series = $1 OR id = $1) AND from_at < $2 AND until_at > $2";
+    DROP_MAINTENANCE = "DELETE FROM maintenance WHERE (series = $1 OR id = $1) AND from_at >= $2";
     SETTING = "SELECT value FROM settings WHERE name = $1";
     SET = "INSERT INTO settings (name, value) VALUES ($1, $2)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -46,7 +49,7 @@ pub async fn open_gap(
     Ok(is_new)
 }
 
-/// Closes the open gap, where there is one.
+/// Closes the open gap, where there is one; not before it began, though the clock was set back.
 pub async fn close_gap(
     conn: &mut Conn<'_>,
     vantage: &str,
@@ -123,23 +126,32 @@ pub async fn all_gaps(conn: &mut Conn<'_>, from: Moment, until: Moment) -> Resul
 pub struct Announced {
     /// UUIDv7.
     pub id: String,
+    /// The id that it shares with what was announced together with it.
+    pub series: String,
     /// When, and of what.
     pub window: Maintenance,
     /// Title in Indonesian.
     pub title_id: String,
     /// Title in English.
     pub title_en: String,
+    /// Where the site's owner announced it.
+    pub notice_url: Option<String>,
 }
 
 #[derive(FromRow)]
 struct MaintenanceRow {
     id: String,
+    series: Option<String>,
     component: Option<String>,
     from_at: i64,
     until_at: i64,
     title_id: String,
     title_en: String,
+    notice_url: Option<String>,
 }
+
+/// The most windows that are looked at: the nearest ones.
+const MAX_WINDOWS: i64 = 100;
 
 /// Announces maintenance.
 pub async fn announce(
@@ -153,11 +165,13 @@ pub async fn announce(
         ADD_MAINTENANCE,
         values![
             &announced.id,
+            &announced.series,
             of,
             announced.window.from,
             announced.window.until,
             &announced.title_id,
             &announced.title_en,
+            announced.notice_url.clone(),
             now,
             by
         ],
@@ -168,10 +182,33 @@ pub async fn announce(
 
 /// Maintenance that ends after `after`, by its begin, at most 100.
 pub async fn maintenance(conn: &mut Conn<'_>, after: Moment) -> Result<Vec<Announced>, Error> {
-    let rows: Vec<MaintenanceRow> = conn.all(MAINTENANCE, values![after]).await?;
+    maintenance_up_to(conn, after, MAX_WINDOWS).await
+}
+
+/// Takes back what was announced, of a series or of one window: what has not begun is gone, what goes
+/// on ends now. Gives how many windows that were of either kind.
+pub async fn cancel_maintenance(
+    conn: &mut Conn<'_>,
+    id: &str,
+    now: Moment,
+) -> Result<(u64, u64), Error> {
+    let dropped = conn.execute(DROP_MAINTENANCE, values![id, now]).await?;
+    let ended = conn.execute(END_MAINTENANCE, values![id, now]).await?;
+    Ok((dropped, ended))
+}
+
+/// As [`maintenance`], at most `limit`.
+pub async fn maintenance_up_to(
+    conn: &mut Conn<'_>,
+    after: Moment,
+    limit: i64,
+) -> Result<Vec<Announced>, Error> {
+    let rows: Vec<MaintenanceRow> = conn.all(MAINTENANCE, values![after, limit]).await?;
     rows.into_iter()
         .map(|row| {
             Ok(Announced {
+                series: row.series.unwrap_or_else(|| row.id.clone()),
+                notice_url: row.notice_url,
                 id: row.id,
                 window: Maintenance {
                     component: row.component.as_deref().map(component).transpose()?,

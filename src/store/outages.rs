@@ -31,7 +31,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     UPDATE_OUTAGE = "UPDATE outages SET severity = $2, worst = $3, intermittent = $4, planned = $5,
             ended_at = $6, closed_at = $7, down_ms = $8, fault = $9, diagnosis = $10, began_at = $11,
-            version = version + 1
+            confirmed_at = $12, version = version + 1
         WHERE id = $1";
     SPAN_OF = "SELECT began_at, ended_at, worst FROM outages WHERE id = $1";
     OPEN_OF = concat!("SELECT ", columns!(), " FROM outages WHERE component = $1 AND ended_at IS NULL");
@@ -191,7 +191,8 @@ pub async fn update(conn: &mut Conn<'_>, outage: &Outage) -> Result<(), Error> {
             outage.down_ms,
             outage.fault.map(|f| f.as_str()),
             diagnosis(outage)?,
-            outage.began_at
+            outage.began_at,
+            outage.confirmed_at
         ],
     )
     .await?;

@@ -15,8 +15,9 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (once_key) DO NOTHING";
     CLAIM = "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
         WHERE id = (SELECT id FROM outbox
-            WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= $1 AND claimed_until <= $1
-            ORDER BY due_at, id LIMIT 1) AND claimed_until <= $1
+            WHERE sent_at IS NULL AND given_up_at IS NULL AND (due_at <= $1 OR due_at > $3)
+                AND (claimed_until <= $1 OR claimed_until > $3)
+            ORDER BY due_at, id LIMIT 1) AND (claimed_until <= $1 OR claimed_until > $3)
         RETURNING id, once_key, target, payload, created_at, attempts";
     SENT = "UPDATE outbox SET sent_at = $2, last_error = NULL
         WHERE id = $1 AND attempts = $3 AND sent_at IS NULL";
@@ -27,9 +28,16 @@ statements! {
     WAITING = "SELECT COUNT(*) FROM outbox
         WHERE sent_at IS NULL AND given_up_at IS NULL AND created_at <= $1";
     OLDEST = "SELECT MIN(created_at) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL";
-    NEXT_DUE = "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until ELSE due_at END)
+    NEXT_DUE = "SELECT MIN(CASE
+            WHEN due_at > $1 OR claimed_until > $1 THEN 0
+            WHEN claimed_until > due_at THEN claimed_until
+            ELSE due_at END)
         FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL";
 }
+
+/// Nothing is put off, or claimed, for longer: what seems to be was by a clock that has been set back
+/// since, and is due.
+pub const MAX_AHEAD: Duration = Duration::from_secs(20 * 60);
 
 /// A message claimed for sending.
 #[derive(Clone, Debug, FromRow)]
@@ -69,7 +77,9 @@ pub async fn claim(
     now: Moment,
     claim_for: Duration,
 ) -> Result<Option<Message>, Error> {
-    conn.optional(CLAIM, values![now, now + claim_for]).await
+    let ahead = claim_for.max(MAX_AHEAD);
+    conn.optional(CLAIM, values![now, now + claim_for, now + ahead])
+        .await
 }
 
 /// Records that a claimed message is sent.
@@ -114,8 +124,8 @@ pub async fn oldest_waiting(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error
     Ok(row.and_then(|(at,)| at).map(Moment))
 }
 
-/// When the next message becomes due.
-pub async fn next_due(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
-    let row: Option<(Option<i64>,)> = conn.optional(NEXT_DUE, values![]).await?;
+/// When the next message becomes due; long ago, where a clock that was set back has put it off.
+pub async fn next_due(conn: &mut Conn<'_>, now: Moment) -> Result<Option<Moment>, Error> {
+    let row: Option<(Option<i64>,)> = conn.optional(NEXT_DUE, values![now + MAX_AHEAD]).await?;
     Ok(row.and_then(|(at,)| at).map(Moment))
 }

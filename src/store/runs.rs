@@ -7,12 +7,13 @@ use super::conn::{statements, values};
 use super::{Conn, Error};
 use crate::domain::diagnosis::Sight;
 use crate::domain::history::Tally;
-use crate::domain::{ComponentId, Engine, Moment, Observation, Outcome, RunReport};
+use crate::domain::{ComponentId, Engine, Moment, Observation, Outcome, RunNumber, RunReport};
 
 statements! {
-    INSERT_RUN = "INSERT INTO runs (flow, engine, vantage, started_at, ended_at, outcome, detail, report)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (flow, engine, vantage, started_at) DO NOTHING RETURNING id";
+    INSERT_RUN = "INSERT INTO runs
+        (flow, engine, vantage, number, started_at, ended_at, outcome, detail, report)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (vantage, number) DO NOTHING RETURNING id";
     INSERT_OBSERVATION = "INSERT INTO observations
         (run_id, component, flow, engine, vantage, started_at, ended_at, outcome, detail, decided_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -48,19 +49,20 @@ statements! {
         FROM rollup_days WHERE day >= $1 ORDER BY component, day LIMIT 20000";
     RUNGS = "SELECT step, kind, size, accepted, allowed, seen_at FROM rungs
         WHERE seen_at >= $1 ORDER BY step, kind, size, seen_at LIMIT 1000";
-    OBSERVATIONS = "SELECT component, flow, engine, vantage, started_at, ended_at, outcome, detail,
-            COALESCE(decided_at, started_at) AS decided_at
-        FROM observations WHERE component = $1 AND started_at >= $2
-        ORDER BY run_id LIMIT $3";
+    OBSERVATIONS = "SELECT o.component, o.flow, o.engine, o.vantage, r.number, o.started_at, o.ended_at,
+            o.outcome, o.detail, COALESCE(o.decided_at, o.started_at) AS decided_at
+        FROM observations o JOIN runs r ON r.id = o.run_id
+        WHERE o.component = $1 AND o.started_at >= $2
+        ORDER BY o.run_id LIMIT $3";
     SIGHTS = "SELECT o.flow, o.engine, o.vantage, o.started_at, o.outcome, o.detail, f.step, f.front_end
         FROM observations o LEFT JOIN failures f ON f.run_id = o.run_id AND f.component = o.component
         WHERE o.component = $1 AND o.started_at >= $2
             AND o.outcome IN ('passed', 'slow', 'failed')
-        ORDER BY o.started_at DESC, o.run_id DESC LIMIT $3";
+        ORDER BY o.run_id DESC LIMIT $3";
     PLAIN_RUNS = "SELECT vantage, started_at, outcome, detail FROM runs
         WHERE flow = $1 AND engine = 'http' AND started_at >= $2
             AND outcome IN ('passed', 'slow', 'failed')
-        ORDER BY started_at DESC LIMIT $3";
+        ORDER BY id DESC LIMIT $3";
     SEEN_BETWEEN = "SELECT outcome, COUNT(*) FROM observations
         WHERE component = $1 AND started_at >= $2 AND started_at <= $3 GROUP BY outcome";
     FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
@@ -74,8 +76,7 @@ statements! {
         GROUP BY step, kind, sha256, media_type ORDER BY times DESC, first_at LIMIT 40";
     FIRST_OBSERVATION = "SELECT MIN(at) FROM (SELECT MIN(hour_at) AS at FROM rollup_hours
         UNION ALL SELECT CAST(value AS BIGINT) FROM settings WHERE name = 'watched_since') AS known";
-    NEWEST_END = "SELECT MAX(ended_at) FROM
-        (SELECT ended_at FROM runs ORDER BY started_at DESC LIMIT 20) AS newest";
+    NEWEST_END = "SELECT ended_at FROM runs ORDER BY id DESC LIMIT 1";
 }
 
 /// Writes a run, its observations, failures, evidence, rung and rollups. Gives its id, or
@@ -92,6 +93,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
                 &run.flow,
                 run.engine.as_str(),
                 &run.vantage,
+                run.number.0,
                 run.started_at,
                 run.ended_at,
                 run.outcome.as_str(),
@@ -303,6 +305,7 @@ struct ObservationRow {
     flow: String,
     engine: String,
     vantage: String,
+    number: i64,
     started_at: i64,
     ended_at: i64,
     outcome: String,
@@ -326,6 +329,7 @@ pub async fn observations(
                 flow: row.flow,
                 engine: row.engine.parse().map_err(word)?,
                 vantage: row.vantage,
+                number: RunNumber(row.number),
                 started_at: Moment(row.started_at),
                 decided_at: Moment(row.decided_at),
                 ended_at: Moment(row.ended_at),
@@ -488,11 +492,10 @@ pub async fn evidence(
     conn.all(EVIDENCE_OF, values![of, from, until]).await
 }
 
-/// When the newest recorded run ended: the latest end among the last twenty to begin, for runs
-/// overlap.
+/// When the run ended that was recorded last, by the clock of then.
 pub async fn newest_end(conn: &mut Conn<'_>) -> Result<Option<Moment>, Error> {
-    let row: Option<(Option<i64>,)> = conn.optional(NEWEST_END, values![]).await?;
-    Ok(row.and_then(|(at,)| at).map(Moment))
+    let row: Option<(i64,)> = conn.optional(NEWEST_END, values![]).await?;
+    Ok(row.map(|(at,)| Moment(at)))
 }
 
 /// The first hour in which anything was observed, also where its figures are no longer kept.

@@ -14,6 +14,7 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use crate::domain::clock_watch::ClockFinding;
 use crate::domain::disk::{FreeSpace, NoRoom, Reserve};
 use crate::domain::outage::{Rules, Severity, State, Unseen};
 use crate::domain::report::LeftOut;
@@ -59,6 +60,8 @@ struct Inner {
     certificates: GaugeVec,
     runs: IntCounterVec,
     last_run: GaugeVec,
+    runs_set_aside: IntCounter,
+    clock_findings: IntCounterVec,
     faults: IntCounterVec,
     component_state: IntGaugeVec,
     outage_open: IntGaugeVec,
@@ -142,6 +145,15 @@ impl Metrics {
                 "siaga_last_run_timestamp_seconds",
                 "End of the newest run, in seconds since 1970.",
                 PROBE,
+            )?,
+            runs_set_aside: IntCounter::new(
+                "siaga_runs_set_aside_total",
+                "Runs that the database does not take, kept as files.",
+            )?,
+            clock_findings: counters(
+                "siaga_clock_findings_total",
+                "How often the wall clock was set by more than a second (set), and the machine or this process stood still (asleep).",
+                &["finding"],
             )?,
             faults: counters(
                 "siaga_faults_total",
@@ -242,6 +254,7 @@ impl Metrics {
         keep(&registry, &inner.outbox_waiting)?;
         keep(&registry, &inner.outbox_oldest)?;
         keep(&registry, &inner.reports)?;
+        keep(&registry, &inner.runs_set_aside)?;
         keep(&registry, &inner.browser_starts)?;
         keep(&registry, &inner.browser_start)?;
         keep(&registry, &inner.browsers_in_use)?;
@@ -260,6 +273,9 @@ impl Metrics {
                 .pictures_left_out
                 .with_label_values(&[why.as_str()])
                 .reset();
+        }
+        for finding in ["asleep", "set"] {
+            inner.clock_findings.with_label_values(&[finding]).reset();
         }
         for kind in ["webhook", "mail"] {
             for counters in [
@@ -349,7 +365,21 @@ impl Metrics {
     /// Notes when the newest run ended that is recorded: one that waits for the database tells
     /// nobody anything.
     pub fn note_recorded(&self, ended_at: Moment) {
-        self.0.newest_run.fetch_max(ended_at.0, Ordering::Relaxed);
+        self.0.newest_run.store(ended_at.0, Ordering::Relaxed);
+    }
+
+    /// Counts a run that the database does not take.
+    pub fn observe_set_aside(&self) {
+        self.0.runs_set_aside.inc();
+    }
+
+    /// Counts what was found of the clock.
+    pub fn observe_clock(&self, finding: ClockFinding) {
+        let finding = match finding {
+            ClockFinding::Asleep { .. } => "asleep",
+            ClockFinding::Set { .. } => "set",
+        };
+        self.0.clock_findings.with_label_values(&[finding]).inc();
     }
 
     /// End of the newest run of this process that is recorded.

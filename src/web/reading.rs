@@ -138,6 +138,7 @@ impl Reader {
                     from: announced.window.from,
                     until: announced.window.until,
                     titles: [announced.title_id, announced.title_en],
+                    notice_url: announced.notice_url,
                 })
                 .collect(),
             gaps,

@@ -138,6 +138,8 @@ pub struct Maintenance {
     pub until: Moment,
     /// Its title in every language, in the order of [`Lang::ALL`].
     pub titles: [String; Lang::COUNT],
+    /// Where the site's owner announced it.
+    pub notice_url: Option<String>,
 }
 
 /// What kind of day it was for a component: the worst that is worth telling.

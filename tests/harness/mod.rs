@@ -11,6 +11,7 @@ pub(crate) mod processes;
 
 use std::fs::Permissions;
 use std::future::Future;
+use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -23,7 +24,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use siaga::domain::run::{ErrorPage, EvidenceRef, Phases, Rung, StepReport};
 use siaga::domain::{
-    Clock, ComponentId, Engine, Fault, Moment, Observation, Outcome, Random, RunReport, Why,
+    Clock, ComponentId, Engine, Fault, Moment, Observation, Outcome, Random, RunNumber, RunReport,
+    Why,
 };
 use siaga::store::Store;
 use siaga::store::seal::MasterKeys;
@@ -415,6 +417,7 @@ pub(crate) fn observation(started_at: Moment, outcome: Outcome) -> Observation {
         flow: "extension".to_owned(),
         engine: Engine::Http,
         vantage: "jakarta".to_owned(),
+        number: RunNumber(started_at.0),
         started_at,
         decided_at: started_at,
         ended_at: started_at + Duration::from_secs(2),
@@ -433,6 +436,7 @@ pub(crate) fn run(started_at: Moment) -> Run {
         name: "Stay-permit extension".to_owned(),
         engine: Engine::Http,
         vantage: "jakarta".to_owned(),
+        number: RunNumber::default(),
         started_at,
         ended_at: started_at + Duration::from_secs(2),
         outcome: Outcome::Passed,
@@ -544,9 +548,14 @@ impl Run {
         self.last().cleanup = true;
         self
     }
-    /// The report.
+    /// The report. Its number is as if each flow's runs began in their order.
     pub(crate) fn done(self) -> RunReport {
-        self.0
+        let Run(mut report) = self;
+        let mut hasher = std::hash::DefaultHasher::new();
+        (&report.flow, report.engine).hash(&mut hasher);
+        let of_the_flow = i64::try_from(hasher.finish() % 4096).expect("it is small");
+        report.number = RunNumber(report.started_at.0 * 4096 + of_the_flow);
+        report
     }
     fn last(&mut self) -> &mut StepReport {
         self.0.steps.last_mut().expect("add a step first")

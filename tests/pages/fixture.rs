@@ -179,6 +179,7 @@ pub(super) fn maintenance() -> Snapshot {
             "Pembaruan sistem pembayaran".to_owned(),
             "Update of the payment system".to_owned(),
         ],
+        notice_url: None,
     }];
     snapshot
 }

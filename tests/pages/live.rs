@@ -103,6 +103,8 @@ async fn a_snapshot_holds_what_was_seen() {
                         window,
                         title_id: "Pembaruan".to_owned(),
                         title_en: "Update".to_owned(),
+                        series: "m-1".to_owned(),
+                        notice_url: None,
                     };
                     monitor::announce(&mut conn, &announced, "ani", NOON).await?;
                     monitor::open_gap(&mut conn, "jakarta", "cut_off", at(-200)).await

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Rules, Unseen};
-use crate::domain::{Engine, Fault, Moment, Observation, Outcome, Why};
+use crate::domain::{Engine, Fault, Moment, Observation, Outcome, RunNumber, Why};
 
 /// A yes/no that turns only after several observations in a row say the opposite.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +59,15 @@ pub(super) struct Voice {
     flow: String,
     engine: Engine,
     pub(super) vantage: String,
-    /// Start of the newest run, conclusive or not.
-    pub(super) newest: Moment,
+    /// The newest run, conclusive or not.
+    #[serde(default)]
+    pub(super) newest_run: RunNumber,
+    /// Which of all observations of the component that was.
+    #[serde(default)]
+    pub(super) turn: u64,
+    /// End of the newest run, conclusive or not.
+    #[serde(default)]
+    pub(super) newest_end: Moment,
     /// End of the newest conclusive run.
     pub(super) heard: Option<Moment>,
     /// End of the newest run that worked.
@@ -88,7 +95,9 @@ impl Voice {
             flow: observation.flow.clone(),
             engine: observation.engine,
             vantage: observation.vantage.clone(),
-            newest: Moment(i64::MIN),
+            newest_run: RunNumber(i64::MIN),
+            turn: 0,
+            newest_end: Moment(i64::MIN),
             heard: None,
             worked: None,
             silent: None,
@@ -114,7 +123,8 @@ impl Voice {
     /// one: no later outage begins with them.
     pub(super) fn see(&mut self, observation: &Observation, last_end: Moment, rules: &Rules) {
         let decided = observation.decided_at;
-        self.newest = observation.started_at;
+        self.newest_run = observation.number;
+        self.newest_end = observation.ended_at;
         let (slow, failed) = match observation.outcome {
             Outcome::Passed => (false, false),
             Outcome::Slow => (true, false),
@@ -158,6 +168,31 @@ impl Voice {
             self.may_flap(decided, last_end, rules);
         } else if self.flapping.on && !failed {
             self.may_be_calm(rules);
+        }
+    }
+
+    /// The clock of its vantage was set back: nothing that was seen before may lie behind `now`.
+    pub(super) fn set_back(&mut self, now: Moment) {
+        let Voice {
+            newest_end,
+            heard,
+            worked,
+            slow,
+            flapping,
+            failed,
+            failing,
+            recent,
+            last_failure,
+            ..
+        } = self;
+        let steady = [slow, flapping, failed, failing];
+        let steady = steady
+            .into_iter()
+            .flat_map(|steady| [&mut steady.turned, &mut steady.opposing_since]);
+        let recent = recent.iter_mut().map(|(at, _)| at);
+        let single = [newest_end, last_failure].into_iter();
+        for at in (single.chain(heard).chain(worked).chain(steady)).chain(recent) {
+            *at = now.min(*at);
         }
     }
 

@@ -19,6 +19,9 @@ pub struct Watch {
     last_end: Option<Moment>,
     /// Since when the component has been what it is; `None` before the first observation.
     since: Option<Moment>,
+    /// Observations so far.
+    #[serde(default)]
+    turn: u64,
 }
 
 /// What the vantages together say of one level.
@@ -56,6 +59,7 @@ impl Watch {
             open: None,
             last_end: None,
             since: None,
+            turn: 0,
         }
     }
 
@@ -93,7 +97,8 @@ impl Watch {
 
     /// Takes one observation of this component and says what changed. An observation that
     /// is not newer than the last of the same flow, engine and vantage changes nothing, so
-    /// that one delivered twice counts once.
+    /// that one delivered twice counts once. Which one is newer is said by their numbers: clocks
+    /// are set, forward and back.
     pub fn see(
         &mut self,
         observation: &Observation,
@@ -107,13 +112,21 @@ impl Watch {
                 self.voices.len() - 1
             }
         };
+        let Some(voice) = self.voices.get(index) else {
+            return Vec::new();
+        };
+        if observation.number <= voice.newest_run {
+            return Vec::new();
+        }
+        if observation.ended_at < voice.newest_end {
+            self.set_back(&observation.vantage, observation.started_at);
+        }
+        self.turn += 1;
         let last_end = self.last_end.unwrap_or(Moment(i64::MIN));
         let Some(voice) = self.voices.get_mut(index) else {
             return Vec::new();
         };
-        if observation.started_at <= voice.newest {
-            return Vec::new();
-        }
+        voice.turn = self.turn;
         voice.see(observation, last_end, rules);
         match observation.outcome {
             Outcome::NotReached | Outcome::Inconclusive(_) => return Vec::new(),
@@ -129,6 +142,21 @@ impl Watch {
                 .into_iter()
                 .collect(),
             Some(open) => self.go_on(open, observation, planned, rules),
+        }
+    }
+
+    /// The clock of a vantage was set back: what it saw and what came of it must not lie behind
+    /// `now`, or outages would begin and end in a future that never comes.
+    fn set_back(&mut self, vantage: &str, now: Moment) {
+        for voice in self.voices.iter_mut().filter(|v| v.vantage == vantage) {
+            voice.set_back(now);
+        }
+        let open = self.open.iter_mut().flat_map(|open| {
+            let down_since = open.down_since.iter_mut();
+            std::iter::once(&mut open.began).chain(down_since)
+        });
+        for at in open.chain(&mut self.last_end).chain(&mut self.since) {
+            *at = now.min(*at);
         }
     }
 
@@ -357,7 +385,7 @@ impl Watch {
         }
         let speaking = || self.voices.iter().filter(|voice| voice.speaks(now, rules));
         if speaking().next().is_none() {
-            let newest = self.voices.iter().max_by_key(|voice| voice.newest);
+            let newest = self.voices.iter().max_by_key(|voice| voice.turn);
             let why = match newest {
                 None => Unseen::NoData,
                 Some(voice) => voice.silent.unwrap_or(Unseen::Stale),

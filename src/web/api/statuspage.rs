@@ -347,7 +347,10 @@ fn maintenance(
         incident_updates: vec![IncidentUpdate {
             id: format!("{}-0", planned.id),
             status: "scheduled",
-            body: title.clone(),
+            body: match &planned.notice_url {
+                Some(notice) => format!("{title} ({notice})"),
+                None => title.clone(),
+            },
             incident_id: planned.id.clone(),
             created_at: from.clone(),
             updated_at: from.clone(),

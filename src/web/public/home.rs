@@ -1,5 +1,7 @@
 //! The status page: what works, since when, and what to do now.
 
+use std::time::Duration;
+
 use askama::Template;
 
 use super::advice::{Advice, advice};
@@ -11,7 +13,7 @@ use crate::web::format::Format;
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
 use crate::web::site::Site;
-use crate::web::snapshot::{Overall, Snapshot};
+use crate::web::snapshot::{Maintenance, Overall, Snapshot};
 use crate::web::texts::Texts;
 
 #[derive(Template)]
@@ -58,6 +60,51 @@ struct Announced {
     title: String,
     components: String,
     when: String,
+    notice: Option<String>,
+}
+
+/// How far ahead maintenance is told, and how much of it at most: what comes again every week is not
+/// told for a year.
+const TOLD_AHEAD: Duration = Duration::from_secs(30 * 24 * 3600);
+const MAX_TOLD: usize = 6;
+
+/// What is announced soon, each window once with all that it touches.
+fn announced(layout: &Layout<'_>, snapshot: &Snapshot) -> Vec<Announced> {
+    let (t, format) = (layout.t, Format::new(layout.lang, layout.site.zone));
+    let mut told: Vec<Announced> = Vec::new();
+    let soon = |planned: &&Maintenance| planned.from <= snapshot.as_of + TOLD_AHEAD;
+    for planned in snapshot.maintenance.iter().filter(soon) {
+        let title = planned.titles[layout.lang.index()].clone();
+        let component = match &planned.component {
+            Some(component) => layout.site.component(t, component),
+            None => t.get("every-component"),
+        };
+        let when = t.with(
+            "from-to",
+            [
+                ("from", format.moment(planned.from).into()),
+                ("to", format.moment(planned.until).into()),
+            ],
+        );
+        let known = told
+            .iter_mut()
+            .find(|one| one.title == title && one.when == when);
+        if let Some(known) = known {
+            known.components.push_str(", ");
+            known.components.push_str(&component);
+            continue;
+        }
+        if told.len() >= MAX_TOLD {
+            break;
+        }
+        told.push(Announced {
+            title,
+            components: component,
+            when,
+            notice: planned.notice_url.clone(),
+        });
+    }
+    told
 }
 
 /// What the ladder found. The self-check shows it too.
@@ -114,24 +161,7 @@ pub fn page(site: &Site, lang: Lang, snapshot: &Snapshot) -> String {
             .open()
             .map(|outage| card(&layout, outage, snapshot.as_of))
             .collect(),
-        planned: snapshot
-            .maintenance
-            .iter()
-            .map(|planned| Announced {
-                title: planned.titles[lang.index()].clone(),
-                components: match &planned.component {
-                    Some(component) => site.component(t, component),
-                    None => t.get("every-component"),
-                },
-                when: t.with(
-                    "from-to",
-                    [
-                        ("from", format.moment(planned.from).into()),
-                        ("to", format.moment(planned.until).into()),
-                    ],
-                ),
-            })
-            .collect(),
+        planned: announced(&layout, snapshot),
         advice: advice(&layout, snapshot),
         uploads: uploads(t, format, snapshot),
         recent: snapshot

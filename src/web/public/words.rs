@@ -285,6 +285,8 @@ fn gap(t: Texts, format: Format, gap: &Gap) -> String {
     let why = t.get(match gap.why.as_str() {
         "cut_off" => "reason-cut-off",
         "stopped" => "gap-stopped",
+        "asleep" => "gap-asleep",
+        "clock" => "gap-clock",
         _ => "reason-ourselves",
     });
     match gap.ended_at {

@@ -105,6 +105,7 @@ bar-more = Day by day
 
 open-title = Outages now
 planned-title = Announced maintenance
+planned-notice = The official notice
 recent-title = Past outages
 recent-none = None in the last 90 days.
 recent-more = All outages
@@ -236,6 +237,8 @@ reason-ourselves = Something of ours broke.
 reason-blocked = A check for robots keeps our monitor out. People may still get through.
 reason-confirming = The first check failed and is being repeated.
 gap-stopped = Our watch was not running.
+gap-asleep = Our computer slept, or stood still.
+gap-clock = The clock of our computer was wrong or was set; times seen then are uncertain.
 
 ## 90 days
 

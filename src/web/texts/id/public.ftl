@@ -102,6 +102,7 @@ bar-more = Hari demi hari
 
 open-title = Gangguan saat ini
 planned-title = Pemeliharaan yang diumumkan
+planned-notice = Pengumuman resmi
 recent-title = Gangguan yang lalu
 recent-none = Tidak ada dalam 90 hari terakhir.
 recent-more = Semua gangguan
@@ -221,6 +222,8 @@ reason-ourselves = Ada yang rusak di pihak kami.
 reason-blocked = Pemantau kami tertahan pemeriksaan robot. Pengunjung mungkin tetap bisa masuk.
 reason-confirming = Pemeriksaan pertama gagal dan sedang diulang.
 gap-stopped = Pemantauan kami tidak berjalan.
+gap-asleep = Komputer pemantau kami tidur atau berhenti sementara.
+gap-clock = Jam komputer pemantau kami salah atau diatur ulang; waktu yang tercatat saat itu tidak pasti.
 
 ## 90 hari
 
