@@ -4,7 +4,7 @@
 //! The sender is counted before anything is read, and memory is charged for what has arrived,
 //! never for what is announced.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::multipart::MultipartError;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -31,6 +31,10 @@ const MAX_TEXT: usize = 256 * 1024;
 const MAX_NAME: usize = 100;
 /// The most mistakes that are told back: twice as many as there are fields.
 const MAX_WRONG: usize = 40;
+/// The most room that is made for bytes of a picture that are announced and have not come, so that
+/// it does not move as it grows: moving copies it into fresh pages. Room takes memory only where
+/// something has arrived.
+const MAX_AHEAD: usize = 512 * 1024;
 /// After how many seconds somebody may come back for whom there was no memory.
 const BUSY_SECONDS: u64 = 5;
 
@@ -179,6 +183,7 @@ pub(super) async fn read(
     let counted = state.per_client.check(&key_of(client));
     let too_often = counted.err().map(Refusal::TooOften);
     let (head, body) = request.into_parts();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let feed = Feed::new(body, settings.read_limit());
     let reading = async {
         if !from_our_own_page(&head.headers, &state.desk.site.own_url) {
@@ -195,7 +200,7 @@ pub(super) async fn read(
                 } else {
                     settings.max_screenshots
                 };
-                let read = multipart(settings, pictures, parts, &mut intake).await;
+                let read = multipart(settings, (pictures, announced), parts, &mut intake).await;
                 read.map_err(|refusal| match refusal {
                     Refusal::Malformed if feed.is_used_up() => Refusal::TooLarge,
                     refusal => refusal,
@@ -232,11 +237,11 @@ fn media_type(headers: &HeaderMap) -> String {
         .unwrap_or_default()
 }
 
-/// Reads up to `max_pictures` pictures and all texts. What is over a limit is read on and
-/// forgotten: the fields behind it count.
+/// Reads up to `max_pictures` pictures and all texts of a body of which so many bytes are
+/// announced. What is over a limit is read on and forgotten: the fields behind it count.
 async fn multipart(
     settings: &Settings,
-    max_pictures: usize,
+    (max_pictures, announced): (usize, usize),
     mut parts: Parts,
     intake: &mut Intake,
 ) -> Result<(), Refusal> {
@@ -270,6 +275,10 @@ async fn multipart(
                 bytes = Vec::new();
             } else if wanted {
                 intake.charge(chunk.len())?;
+                if is_file && bytes.capacity() - bytes.len() < chunk.len() {
+                    let ahead = announced.saturating_sub(kept + bytes.len());
+                    bytes.reserve(ahead.min(MAX_AHEAD).max(chunk.len()));
+                }
                 bytes.extend_from_slice(&chunk);
             }
         }
