@@ -9,6 +9,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use html5ever::Attribute;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tokenizer::{TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use memchr::memchr;
 use regex::bytes::Regex;
 use reqwest::header::{self, HeaderMap};
 
@@ -117,20 +118,25 @@ static CHARSET: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i-u)cha
 /// What a page says of itself in its head.
 fn by_itself(body: &[u8]) -> Option<&'static Encoding> {
     let searched = &body[..body.len().min(MAX_SEARCHED)];
-    let word = CHARSET.as_ref();
-    if word.is_some_and(|word| !word.is_match(searched)) {
-        return None;
-    }
+    let word = CHARSET.as_ref()?.find(searched)?.end();
+    // Most often the tag with the first of these words is all that need be looked at.
+    let tag = memchr(b'>', &searched[word..]).map_or(searched.len(), |at| word + at + 1);
+    let (always, head) = searched.split_at(searched.len().min(ALWAYS_SEARCHED));
+    let (first, rest) = always.split_at(tag.min(always.len()));
     let tokenizer = Tokenizer::new(Head::default(), TokenizerOpts::default());
     let input = BufferQueue::default();
-    for piece in searched.chunks(ALWAYS_SEARCHED) {
+    let has_named = |piece: &[u8]| {
         // Only what is ASCII matters here, and every byte is kept in its place.
         let text: String = piece.iter().map(|byte| char::from(*byte)).collect();
         input.push_back(text.into());
         let _ = tokenizer.feed(&input);
-        let head = &tokenizer.sink;
-        if head.found.borrow().is_some() || head.is_over.get() {
-            break;
+        tokenizer.sink.found.borrow().is_some()
+    };
+    if !has_named(first) && !has_named(rest) {
+        for piece in head.chunks(ALWAYS_SEARCHED) {
+            if tokenizer.sink.is_over.get() || has_named(piece) {
+                break;
+            }
         }
     }
     tokenizer.sink.found.take()

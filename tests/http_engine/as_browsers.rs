@@ -180,7 +180,7 @@ async fn every_coding_that_browsers_undo_is_undone_within_the_limit() {
 fn encodings_are_found_as_browsers_find_them() {
     let late = format!("<!--{}--><meta charset=koi8-r>", "x".repeat(2000));
     let too_late = format!("<p>{}</p><meta charset=koi8-r>", "x".repeat(2000));
-    let table: [(&str, &[u8], &str); 11] = [
+    let table: [(&str, &[u8], &str); 13] = [
         ("", b"r\xe9sum\xe9", "windows-1252"),
         ("", "résumé".as_bytes(), "UTF-8"),
         ("iso-8859-1", "résumé".as_bytes(), "windows-1252"),
@@ -193,6 +193,12 @@ fn encodings_are_found_as_browsers_find_them() {
             b"<meta http-equiv=content-type content='text/html; charset=\"koi8-r\"'>",
             "KOI8-R",
         ),
+        (
+            "",
+            b"<title>charset > </title><meta charset=koi8-r>\xe9",
+            "KOI8-R",
+        ),
+        ("", b"<p title='charset'><meta charset=koi8-r>", "KOI8-R"),
         ("", b"<!-- <meta charset=koi8-r> --><p>\xe9", "windows-1252"),
         ("", late.as_bytes(), "KOI8-R"),
         ("", too_late.as_bytes(), "windows-1252"),
