@@ -287,6 +287,7 @@ fn a_page_that_came_before_is_read_as_it_was() {
     };
     let trouble = "<title>Evisa</title><h1>500 &bull; KENDALA SERVER</h1>".as_bytes();
     let blank = "<title></title>".as_bytes();
+    let wall = "<script>window._cf_chl_opt = {}</script>".as_bytes();
     // A letter in one of the encodings below, and none in the other.
     let letters = b"<p>Caf\xe9".to_vec();
     let html = "text/html; charset=utf-8";
@@ -297,6 +298,7 @@ fn a_page_that_came_before_is_read_as_it_was() {
             (404, html, trouble),
             (200, html, blank),
             (404, html, blank),
+            (200, html, wall),
             (200, html, other.as_bytes()),
             (200, "text/html; charset=utf-8", &letters),
             (200, "text/html; charset=windows-1252", &letters),
@@ -310,6 +312,11 @@ fn a_page_that_came_before_is_read_as_it_was() {
                 let found = readings.found_on(&again, &known);
                 assert_eq!(found, wanted, "{time}: {status} {kind}");
                 assert_eq!(again.visible(), fresh.visible(), "{time}: {status} {kind}");
+                assert_eq!(
+                    again.has_wall_sign(),
+                    body == wall,
+                    "{time}: {status} {kind}"
+                );
             }
         }
     }

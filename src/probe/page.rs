@@ -20,6 +20,7 @@ use super::har::Entry;
 use super::key::Key;
 use super::redact::Redactor;
 use super::visible_text::VisibleText;
+use super::wall;
 use crate::domain::run::{CertificateExpiry, FrontEnd, Phases};
 use crate::domain::{Fault, Moment, Why};
 
@@ -359,6 +360,7 @@ pub struct Snapshot {
     encoding: OnceLock<&'static encoding_rs::Encoding>,
     text: OnceLock<String>,
     visible: OnceLock<Arc<VisibleText>>,
+    has_wall_sign: OnceLock<bool>,
 }
 
 impl Snapshot {
@@ -372,7 +374,6 @@ impl Snapshot {
         complete: bool,
     ) -> Self {
         let headers = headers.into();
-        let (encoding, text, visible) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Snapshot {
             status,
             method,
@@ -381,9 +382,10 @@ impl Snapshot {
             body,
             complete,
             is_told: false,
-            encoding,
-            text,
-            visible,
+            encoding: OnceLock::new(),
+            text: OnceLock::new(),
+            visible: OnceLock::new(),
+            has_wall_sign: OnceLock::new(),
         }
     }
 
@@ -404,8 +406,9 @@ impl Snapshot {
     }
 
     /// Takes over what was read on a page of the same bytes, where this one was not read yet.
-    pub fn reads_as(&self, visible: Arc<VisibleText>) {
+    pub fn reads_as(&self, visible: Arc<VisibleText>, has_wall_sign: bool) {
         let _ = self.visible.set(visible);
+        let _ = self.has_wall_sign.set(has_wall_sign);
     }
 
     /// The same, where the engine decoded the body already.
@@ -477,6 +480,12 @@ impl Snapshot {
         } else {
             self.text().as_bytes()
         }
+    }
+
+    /// Whether anything in the markup may be a wall's.
+    pub fn has_wall_sign(&self) -> bool {
+        let has_sign = || wall::has_sign(self.searchable());
+        *self.has_wall_sign.get_or_init(has_sign)
     }
 
     /// What a person reads.

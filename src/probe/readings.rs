@@ -26,6 +26,7 @@ struct Reading {
     content_type: String,
     body: Vec<u8>,
     visible: Arc<VisibleText>,
+    has_wall_sign: bool,
     known: Vec<Found>,
 }
 
@@ -46,7 +47,7 @@ impl Readings {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.get(page.url.as_str());
         if let Some(before) = before.filter(|before| before.is_of(page)) {
-            page.reads_as(Arc::clone(&before.visible));
+            page.reads_as(Arc::clone(&before.visible), before.has_wall_sign);
         }
     }
 
@@ -69,6 +70,7 @@ impl Readings {
             content_type: page.content_type().to_owned(),
             body: page.body.clone(),
             visible: Arc::clone(page.visible()),
+            has_wall_sign: page.has_wall_sign(),
             known: known.clone(),
         };
         let mut seen = lock();

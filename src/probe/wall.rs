@@ -227,12 +227,21 @@ fn is_nothing_but_a_captcha(page: &Snapshot) -> bool {
         && !has_a_form_of_its_own(page)
 }
 
+/// Whether anything that walls are told by stands in this markup, so that it must be looked at.
+pub fn has_sign(markup: &[u8]) -> bool {
+    let sign = ANY_SIGN.as_ref();
+    sign.is_some_and(|sign| sign.is_match(searched(markup)))
+}
+
+fn searched(markup: &[u8]) -> &[u8] {
+    &markup[..markup.len().min(MAX_SEARCHED)]
+}
+
 fn by_markup(page: &Snapshot) -> Option<&'static str> {
-    let body = page.searchable();
-    let body = &body[..body.len().min(MAX_SEARCHED)];
-    if !ANY_SIGN.as_ref().is_some_and(|sign| sign.is_match(body)) {
+    if !page.has_wall_sign() {
         return None;
     }
+    let body = searched(page.searchable());
     let has = |word: &str| memmem::find(body, word.as_bytes()).is_some();
     let status = page.status;
     let marked = MARKS.iter().find(|(words, statuses, _)| {
