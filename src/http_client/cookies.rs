@@ -94,6 +94,9 @@ impl Jar {
 
     /// What is sent to an address: longer paths first, and the older first.
     fn line(&self, url: &Url) -> String {
+        if self.born.is_empty() {
+            return String::new();
+        }
         let mut url = url.clone();
         // What comes to this machine itself is as safe as TLS.
         if is_trusted(&url) {
