@@ -2,6 +2,7 @@
 //! go away, and sites that answer with poison. Everything runs as processes.
 
 mod away;
+mod clock;
 mod descriptors;
 mod failover;
 mod full;

@@ -160,8 +160,9 @@ pub fn download(headers: &HeaderMap) -> Option<String> {
     (saved || !shown).then(|| name.to_owned())
 }
 
-/// Whether a body of which nothing says what it is is one that browsers save: by its first bytes
-/// (MIME Sniffing Standard, 7.1) it is neither text nor a picture.
+/// Whether a body is one that browsers save although nothing says so: where it has no type, or one
+/// that servers give to whatever they do not know, and is by its first bytes (MIME Sniffing Standard,
+/// 7.1 and 7.2) neither text nor a picture.
 pub fn is_sniffed_download(headers: &HeaderMap, body: &[u8]) -> bool {
     const SHOWN: [&[u8]; 9] = [
         b"\xef\xbb\xbf",
@@ -176,7 +177,10 @@ pub fn is_sniffed_download(headers: &HeaderMap, body: &[u8]) -> bool {
     ];
     let is_binary = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
     let head = body.get(..512).unwrap_or(body);
-    !headers.contains_key(header::CONTENT_TYPE)
+    let declared = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let declared = String::from_utf8_lossy(declared.unwrap_or_default());
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
+    (media_type.is_empty() || media_type.eq_ignore_ascii_case("text/plain"))
         && head.iter().any(is_binary)
         && !SHOWN.iter().any(|mark| head.starts_with(mark))
 }
