@@ -13,12 +13,13 @@ use crate::domain::blocked::{BlockedAlert, BlockedChange, BlockedFlow};
 use crate::domain::diagnosis::{self, Diagnosis};
 pub use crate::domain::history::Alert;
 use crate::domain::history::{Outage, Update, date_of};
+use crate::domain::names::FlowNames;
 use crate::domain::outage::{self, Effect, Maintenance, Rules, Watch};
 use crate::domain::run::StepReport;
 use crate::domain::{
     Clock, ComponentId, Moment, Outcome, Random, RunNumber, RunReport, Why, random,
 };
-use crate::store::{self, Conn, Store, monitor, outages, outbox, runs, vantages};
+use crate::store::{self, Conn, Store, monitor, names, outages, outbox, runs, vantages};
 
 /// Judges runs, one transaction at a time.
 #[derive(Clone)]
@@ -213,6 +214,8 @@ impl Detector {
             let watch = outages::lock_watch(conn, &component).await?;
             watches.insert(component, watch);
         }
+        let flows: Vec<FlowNames> = runs.iter().map(RunReport::names).collect();
+        names::remember(conn, &flows).await?;
         let mut heard: BTreeSet<ComponentId> = BTreeSet::new();
         for run in runs {
             let day = date_of(run.started_at, &self.zone);
@@ -285,7 +288,7 @@ impl Detector {
         let is_blocked = |step: &&StepReport| step.outcome == run.outcome && over_at.is_none();
         let met = run.steps.iter().find(is_blocked);
         let alert = BlockedAlert {
-            blocked_flow: run.name.clone(),
+            blocked_flow: run.name.en().to_owned(),
             flow: run.flow.clone(),
             vantage: run.vantage.clone(),
             since,
@@ -335,7 +338,13 @@ impl Detector {
             None => {
                 let id = random::id(now, &*self.random);
                 (
-                    new_outage(id, component, run, step.map_or("", |s| &s.name), &effect),
+                    new_outage(
+                        id,
+                        component,
+                        run,
+                        step.map_or("", |s| s.name.key()),
+                        &effect,
+                    ),
                     true,
                 )
             }
@@ -430,7 +439,11 @@ impl Detector {
             elsewhere.extend(runs::plain_runs(conn, &flow, since, MOST_SIGHTS).await?);
         }
         let found = diagnosis::diagnose(&sights, &elsewhere, now, fresh_for);
-        let Some(found) = diagnosis::next(record.diagnosis.as_ref(), found) else {
+        let before = match &record.diagnosis {
+            Some(before) => Some(current(conn, record, before).await?),
+            None => None,
+        };
+        let Some(found) = diagnosis::next(before.as_ref(), found) else {
             return Ok(None);
         };
         let was_told = record.diagnosis.as_ref().is_some_and(Diagnosis::is_told);
@@ -453,6 +466,21 @@ impl Detector {
             },
         }))
     }
+}
+
+/// A diagnosis with the key that its step has now: one that was found before the step had a key
+/// says nothing else than one that is found with it.
+async fn current(
+    conn: &mut Conn<'_>,
+    outage: &Outage,
+    found: &Diagnosis,
+) -> Result<Diagnosis, store::Error> {
+    let Some(step) = found.step() else {
+        return Ok(found.clone());
+    };
+    let table = names::all(conn).await?;
+    let step = table.of(&outage.flow).step(step);
+    Ok(found.clone().with_step(step.key()))
 }
 
 fn effect_time(effect: &Effect) -> Moment {

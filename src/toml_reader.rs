@@ -13,6 +13,7 @@
 //! });                                                     // keys nobody asked for are reported
 //! ```
 
+mod in_both;
 pub mod keys;
 pub mod reference;
 
@@ -25,6 +26,7 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use self::in_both::Line;
 use self::keys::Table;
 use crate::domain::ComponentId;
 use crate::domain::printable::one_line;
@@ -424,57 +426,6 @@ impl<'a> Reader<'a> {
                 None
             }
         }
-    }
-
-    /// A text in both languages, `key = { id = "…", en = "…" }`, or as the two keys of before.
-    pub fn in_both<T: FromItem>(
-        &mut self,
-        key: &'static str,
-        [old_id, old_en]: [&'static str; 2],
-    ) -> Option<(T, T)> {
-        let old: Vec<&'static str> = [old_id, old_en]
-            .into_iter()
-            .filter(|old| self.table.contains_key(*old))
-            .collect();
-        let item = self.item(key);
-        let Some(first) = old.first() else {
-            let Some(item) = item else {
-                self.failed.set(true);
-                self.place().problem_with_hint(
-                    format!("`{key}` is missing"),
-                    format!("add `{key} = {{ id = \"…\", en = \"…\" }}` here"),
-                );
-                return None;
-            };
-            if !item.is_table() {
-                item.expected("a text in both languages, { id = \"…\", en = \"…\" }");
-                self.failed.set(true);
-                return None;
-            }
-            let mut table = item.table()?;
-            let both = (table.required("id"), table.required("en"));
-            self.failed.set(self.failed() || table.failed());
-            table.finish();
-            return both.0.zip(both.1);
-        };
-        if item.is_some() {
-            for old in &old {
-                self.item(old);
-                self.place_of(old).problem_with_hint(
-                    format!("`{key}` and `{old}` say the same"),
-                    format!("take `{old}` out"),
-                );
-            }
-            self.failed.set(true);
-            return None;
-        }
-        let advice = self.place_of(first).advice(
-            format!("`{old_id}` and `{old_en}` are one key now"),
-            format!("write `{key} = {{ id = \"…\", en = \"…\" }}`"),
-        );
-        self.log.advice.borrow_mut().push(advice);
-        let (id, en) = (self.required(old_id), self.required(old_en));
-        id.zip(en)
     }
 
     /// Like [`optional`](Self::optional), with what holds where the key is absent.

@@ -3,6 +3,7 @@
 mod blocked;
 mod disk;
 mod mail_server;
+mod names;
 mod receiver;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use sha2::Sha256;
 use siaga::detect::{Alert, Detector};
 use siaga::domain::diagnosis::{Cause, Diagnosis};
 use siaga::domain::history::Outage;
+use siaga::domain::names::NameTable;
 use siaga::domain::outage::{Effect, Rules, Severity};
 use siaga::domain::run::{AssetKind, FailedAsset, ScriptError};
 use siaga::domain::{Fault, Moment, Outcome, Secret};
@@ -350,6 +352,9 @@ async fn a_webhook_has_the_documented_shape_and_a_signature_that_verifies() {
             "planned": false,
             "severity": "down",
             "step": "Upload the passport page",
+            "step_key": "Upload the passport page",
+            "step_name_en": "Upload the passport page",
+            "step_name_id": "Upload the passport page",
             "url": "https://siaga.example/outages/0198f0a0-0000-7000-8000-000000000001",
             "version": 1
           },
@@ -821,6 +826,7 @@ async fn the_message_id_is_the_same_at_every_try() {
             id: "Unggah".into(),
             en: "Upload".into(),
         },
+        names: NameTable::default(),
         url: "https://siaga.example/outages/1".to_owned(),
     };
     on_sqlite(|database| async move {
@@ -1157,6 +1163,7 @@ fn subjects_fit_whatever_happened_and_however_long_the_name() {
                         id: "é".repeat(length),
                         en: "n".repeat(length),
                     },
+                    names: NameTable::default(),
                     url: String::new(),
                 };
                 let line = headline(&subject);

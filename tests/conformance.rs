@@ -105,7 +105,7 @@ fn told(step: &StepReport) -> String {
     let redirects = matches!(step.outcome, Outcome::Passed).then_some(step.redirects);
     format!(
         "{mark}{}: {outcome} {detail} redirects {}",
-        step.name,
+        step.name.en(),
         redirects.unwrap_or_default()
     )
 }
@@ -125,7 +125,7 @@ pub(crate) fn message(step: &StepReport) -> &str {
 pub(crate) fn step<'r>(report: &'r RunReport, name: &str) -> &'r StepReport {
     let mut steps = report.steps.iter();
     steps
-        .find(|step| step.name == name)
+        .find(|step| step.name.en() == name)
         .unwrap_or_else(|| panic!("no step {name}: {report:#?}"))
 }
 

@@ -193,7 +193,7 @@ fn mistakes_in_the_head_of_a_flow_are_told() {
     assert_eq!(
         found,
         [
-            "f.toml:1:8: `name` must be a string, found the integer 3",
+            "f.toml:1:8: `name` must be a text, or one in both languages, { id = \"…\", en = \"…\" }, found the integer 3",
             "f.toml:2:11: unknown key `htp`; did you mean `http`?",
             "f.toml:2:33: `browser` must be at least 1s",
             "f.toml:3:1: `timeout` must be more than nothing and at most 1h",

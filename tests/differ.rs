@@ -188,7 +188,7 @@ impl Rig {
             .filter(|shown| before.is_none_or(|before| !Arc::ptr_eq(&before, shown)));
         let told = report.steps.iter().map(|step| {
             let detail = step.outcome.detail().unwrap_or_default();
-            format!("{}: {} {detail}", step.name, step.outcome.as_str())
+            format!("{}: {} {detail}", step.name.en(), step.outcome.as_str())
         });
         let messages = report.steps.iter().filter_map(|step| step.message.clone());
         Made {

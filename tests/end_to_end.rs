@@ -18,12 +18,12 @@ use siaga::system::{SystemClock, SystemRandom};
 fn outline(key: &str, steps: &[(&str, &str)]) -> Outline {
     Outline {
         key: key.to_owned(),
-        name: key.to_owned(),
+        name: key.into(),
         steps: steps
             .iter()
             .map(|(name, component)| {
                 (
-                    (*name).to_owned(),
+                    (*name).into(),
                     ComponentId::parse(component).expect("a component"),
                 )
             })

@@ -43,7 +43,7 @@ async fn run_turn(flow: &Flow, target: &Target, tools: &Tools, turn: usize) -> R
 fn outcomes(report: &RunReport) -> Vec<String> {
     let steps = report.steps.iter().map(|step| {
         let mark = if step.cleanup { "cleanup " } else { "" };
-        format!("{mark}{}: {}", step.name, word(step.outcome))
+        format!("{mark}{}: {}", step.name.en(), word(step.outcome))
     });
     steps.collect()
 }

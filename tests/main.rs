@@ -39,6 +39,7 @@ mod inward;
 mod left_behind;
 mod mailbox;
 mod maintenance;
+mod names;
 mod office;
 mod outages;
 mod pages;

@@ -11,7 +11,8 @@ use crate::domain::history::{Gap, date_of};
 use crate::domain::outage::Maintenance;
 use crate::domain::run::{ErrorPage, Phases, StepReport};
 use crate::domain::{
-    ComponentId, Engine, Fault, Moment, Outcome, Random, RunNumber, RunReport, random, run,
+    BilingualName, ComponentId, Engine, Fault, Moment, Outcome, Random, RunNumber, RunReport,
+    StepName, random, run,
 };
 use crate::store::monitor::{self, Announced};
 use crate::store::{self, Store, vantages};
@@ -22,9 +23,9 @@ pub struct Outline {
     /// The flow's key.
     pub key: String,
     /// The flow's name.
-    pub name: String,
+    pub name: BilingualName,
     /// Names and components of its steps, in order.
-    pub steps: Vec<(String, ComponentId)>,
+    pub steps: Vec<(StepName, ComponentId)>,
 }
 
 /// One trouble of the past.

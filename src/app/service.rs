@@ -19,6 +19,7 @@ use super::set_aside::SetAside;
 use super::{audit_head, clock, descriptors, disk_watch, flows, keys, past, settings};
 use crate::config::{Config, NO_DRIVER, Sandbox};
 use crate::detect::{CLOCK, Detector};
+use crate::domain::names::FlowNames;
 use crate::domain::{Clock, ComponentId, Engine, Random, RunReport};
 use crate::evidence::{self, EvidenceStore};
 use crate::http_client::HttpClients;
@@ -31,8 +32,8 @@ use crate::probe::error_pages::ErrorPages;
 use crate::probe::politeness::{self, Politeness};
 use crate::probe::runner::Tools;
 use crate::probe::scheduler::{self, Plan};
-use crate::store::Store;
 use crate::store::seal::KeyRing;
+use crate::store::{Store, names};
 use crate::telemetry::Metrics;
 use crate::web::client::UnknownProxies;
 use crate::web::desk::Desk;
@@ -171,6 +172,7 @@ impl Service {
                 ),
             }
         }
+        self.remember_names().await;
         private_folder(&self.screenshots())?;
         let mut keeper = KeyKeeper::new(
             self.config.clone(),
@@ -202,6 +204,19 @@ impl Service {
             }
         });
         Ok(address)
+    }
+
+    /// Notes what the flows and their steps are called: what was recorded before an upgrade or a
+    /// translation has its names before the next run.
+    async fn remember_names(&self) {
+        let flows = self.flows.iter().filter(|flow| flow.role == Role::Site);
+        let flows: Vec<FlowNames> = flows.map(|flow| flow.names()).collect();
+        let written = self.store.write(move |mut conn| {
+            Box::pin(async move { names::remember(&mut conn, &flows).await })
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the names of flows could not be noted; their next runs note them");
+        }
     }
 
     fn start_pages(&self, life: &mut Life, listener: TcpListener) -> anyhow::Result<()> {

@@ -173,7 +173,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let left_out = flow.steps.iter().chain(&flow.cleanup);
     let left_out: Vec<String> = left_out
         .filter(|step| !step.runs_on(args.engine))
-        .map(|step| format!("\"{}\"", step.name))
+        .map(|step| format!("\"{}\"", step.name.en()))
         .collect();
     if !json && !left_out.is_empty() {
         let names = left_out.join(", ");
@@ -226,7 +226,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 out,
                 "  {} of \"{}\": {}",
                 piece.kind,
-                one_line(&step.name),
+                one_line(step.name.en()),
                 path.display()
             )?;
         }
@@ -480,7 +480,7 @@ const PROVES_NOTHING: &str = "\n  this proves nothing: all that the step expects
 /// One step, one line.
 fn line(step: &StepReport, is_said: bool) -> String {
     let (mark, component, took) = (mark(step.outcome), component(step), took(step));
-    let name = one_line(&step.name);
+    let name = one_line(step.name.en());
     let mut line = format!("{mark} {name:<40} {component:<14} {took:>11}");
     if let Some(message) = step.message.as_ref().filter(|_| !is_said) {
         line.push_str("  ");
@@ -511,7 +511,11 @@ fn summary(report: &RunReport) -> String {
         steps().find(|step| step.outcome == report.outcome),
     ) {
         (Outcome::Failed(fault), Some(step)) => {
-            format!("failed at \"{}\" ({}): {fault}", step.name, step.component)
+            format!(
+                "failed at \"{}\" ({}): {fault}",
+                step.name.en(),
+                step.component
+            )
         }
         (Outcome::Inconclusive(why), step) => {
             let message = step.and_then(|step| step.message.as_deref());
@@ -521,7 +525,7 @@ fn summary(report: &RunReport) -> String {
     };
     let mut line = format!(
         "{}: {how}; {passed} of {} steps passed in {seconds:.1} s",
-        report.name,
+        report.name.en(),
         steps().count()
     );
     if let Some(left) = &report.may_be_left {

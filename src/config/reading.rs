@@ -13,7 +13,7 @@ use std::time::Duration;
 use url::Url;
 
 use self::values::{
-    Days, Driver, Host, Line, Mail, NameServers, OneOrMore, Origin, SecretName, positive, unique,
+    Days, Driver, Host, Mail, NameServers, OneOrMore, Origin, SecretName, positive, unique,
 };
 use super::{
     Alert, Browser, Component, Config, Data, Detector, Environment, Probe, Quorum, Reports,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domain::Secret;
 use crate::probe::template::is_given_name;
-use crate::toml_reader::{Item, Reader, Size};
+use crate::toml_reader::{Item, Line, Reader, Size};
 use crate::web::reports::MAX_BODY_RANGE;
 
 /// The address that a listener is reached at from the same machine, without a slash behind.

@@ -4,14 +4,17 @@
 //!
 //! A pure rule over runs. It rather says "cannot be told" than what the runs do not show.
 
+mod cause;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{AssetKind, FailedAsset, FrontEnd, ScriptError};
+use super::run::{AssetKind, FrontEnd};
 use super::{Engine, Fault, Moment, Outcome};
+
+pub use cause::Cause;
 
 /// So many failures in a row are no slip, where the same engine passed just before.
 const IN_A_ROW: usize = 2;
@@ -29,7 +32,7 @@ pub struct Sight {
     pub engine: Engine,
     /// What it found; what says nothing of the site is left out of account.
     pub outcome: Outcome,
-    /// The step that failed; empty where none did.
+    /// The key of the step that failed; empty where none did.
     pub step: String,
     /// What the browser saw of the page's own front end, at the step that failed.
     pub front_end: Option<FrontEnd>,
@@ -74,16 +77,6 @@ pub enum Diagnosis {
         /// Why not.
         why: Unclear,
     },
-}
-
-/// What stops a page in the browser.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "is", content = "of", rename_all = "snake_case")]
-pub enum Cause {
-    /// A part of the page's own is missing.
-    MissingAsset(FailedAsset),
-    /// A script of the page's own stops with an error.
-    ScriptError(ScriptError),
 }
 
 /// How far a connection gets: what the site's name, its port, its certificate are for.
@@ -133,40 +126,6 @@ impl Layer {
     }
 }
 
-impl FailedAsset {
-    /// The path, where it may be shown to everyone: of a part that every visitor asks for,
-    /// and of plain characters.
-    pub fn public_path(&self) -> Option<&str> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-~@".contains(&b);
-        let is_plain = self.path.len() <= 120 && self.path.bytes().all(plain);
-        (is_plain && self.kind != AssetKind::Data).then_some(self.path.as_str())
-    }
-}
-
-impl Cause {
-    /// The name used in JSON.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Cause::MissingAsset(_) => "missing_asset",
-            Cause::ScriptError(_) => "script_error",
-        }
-    }
-}
-
-/// In words for staff: the site's own, as the browser told them.
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::ScriptError(error) => write!(f, "{} ({})", error.message, error.source),
-            Cause::MissingAsset(asset) => match (asset.status, &asset.error) {
-                (Some(status), _) => write!(f, "{}: {status}", asset.path),
-                (None, Some(error)) => write!(f, "{}: {error}", asset.path),
-                (None, None) => f.write_str(&asset.path),
-            },
-        }
-    }
-}
-
 impl Diagnosis {
     /// The name used in JSON.
     pub fn as_str(&self) -> &'static str {
@@ -180,7 +139,7 @@ impl Diagnosis {
         }
     }
 
-    /// The step that fails, where it is of one.
+    /// What history knows the step by that fails, where it is of one.
     pub fn step(&self) -> Option<&str> {
         match self {
             Diagnosis::FrontEnd { step, .. }
@@ -189,6 +148,19 @@ impl Diagnosis {
             | Diagnosis::OneEngine { step, .. } => Some(step),
             Diagnosis::Network { .. } | Diagnosis::Unclear { .. } => None,
         }
+    }
+
+    /// The same of a step that history knows by another key by now.
+    #[must_use]
+    pub fn with_step(mut self, key: &str) -> Self {
+        match &mut self {
+            Diagnosis::FrontEnd { step, .. }
+            | Diagnosis::Server { step }
+            | Diagnosis::PlainRefused { step }
+            | Diagnosis::OneEngine { step, .. } => key.clone_into(step),
+            Diagnosis::Network { .. } | Diagnosis::Unclear { .. } => {}
+        }
+        self
     }
 
     /// What stops the page in the browser, where that is known.

@@ -42,7 +42,7 @@ pub struct Outage {
     pub diagnosis: Option<Diagnosis>,
     /// The flow that confirmed it.
     pub flow: String,
-    /// The step that failed.
+    /// What history knows the step by that failed; empty where it is not known.
     pub step: String,
     /// Counts the changes of this record, from 1.
     pub version: i64,

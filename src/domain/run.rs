@@ -5,7 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentId, Engine, Moment, Observation, Outcome};
+use super::names::FlowNames;
+use super::{BilingualName, ComponentId, Engine, Moment, Observation, Outcome, StepName};
 
 /// How long each phase of a step's requests took, in milliseconds, summed over its
 /// requests. A phase that did not happen (a reused connection resolves nothing) is zero.
@@ -153,8 +154,9 @@ pub struct CertificateExpiry {
 /// What happened at one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepReport {
-    /// The step's name as the flow file gives it.
-    pub name: String,
+    /// What history knows the step by, and what people call it.
+    #[serde(flatten)]
+    pub name: StepName,
     /// The component that the step speaks for.
     pub component: ComponentId,
     /// What it found.
@@ -201,7 +203,7 @@ pub struct StepReport {
 /// One rung of a ladder: which size and kind was tried, and what the site did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
-    /// The step that uploads.
+    /// The key of the step that uploads.
     pub step: String,
     /// `jpeg`, `png` or `pdf`.
     pub kind: String,
@@ -255,7 +257,8 @@ pub struct RunReport {
     /// The flow's key (its file's name without `.toml`).
     pub flow: String,
     /// The flow's name, as people read it.
-    pub name: String,
+    #[serde(flatten)]
+    pub name: BilingualName,
     /// What ran it.
     pub engine: Engine,
     /// The place it ran from.
@@ -317,6 +320,15 @@ impl RunReport {
                 outcome: decisive.outcome,
             })
             .collect()
+    }
+
+    /// What the flow and its steps are called.
+    pub fn names(&self) -> FlowNames {
+        FlowNames {
+            flow: self.flow.clone(),
+            name: self.name.clone(),
+            steps: self.steps.iter().map(|step| step.name.clone()).collect(),
+        }
     }
 
     /// When a step started, held within the run: the clock may have been set meanwhile.

@@ -1,7 +1,7 @@
 //! Sending what waits in the outbox: webhooks and mails.
 //!
 //! Owns when something is sent and tried again, and what it says. Must not know who probes
-//! and who serves pages: it reads the outbox and nothing else.
+//! and who serves pages: it reads the outbox, and what flows and steps are called.
 //!
 //! Every message is sent at least once. A process that dies between the sending and the
 //! note of it leaves a claim that runs out, and the message is sent again, with the same id;
@@ -25,7 +25,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
+use crate::domain::names::NameTable;
 use crate::domain::{Clock, ComponentId, Random, Secret};
+use crate::store::names;
 use crate::store::outbox::{self, Message};
 use crate::store::{self, Store};
 
@@ -335,7 +337,7 @@ impl Inner {
         let Some(route) = self.routes.get(&message.target) else {
             return Err(Failure::late("no such target is configured"));
         };
-        let notice = self.notice(message)?;
+        let notice = self.notice(message).await?;
         match route {
             Route::Webhook { url, secret } => {
                 webhook::send(&self.http, url, secret.as_ref(), &notice, &*self.clock).await
@@ -350,14 +352,21 @@ impl Inner {
     }
 
     /// What a message is about, with the names that people know.
-    fn notice(&self, message: &Message) -> Result<Notice, Failure> {
+    async fn notice(&self, message: &Message) -> Result<Notice, Failure> {
         let payload = serde_json::from_str(&message.payload)
             .map_err(|_| Failure::late("this version cannot read the message"))?;
         let once_key = message.once_key.clone();
         let alert = match payload {
             Payload::Outage(alert) => *alert,
             Payload::Disk(alert) => return Ok(Notice::Disk { once_key, alert }),
-            Payload::Blocked(alert) => return Ok(Notice::Blocked { once_key, alert }),
+            Payload::Blocked(alert) => {
+                let known = self.names_of_flows().await?.flow(&alert.flow).cloned();
+                return Ok(Notice::Blocked {
+                    once_key,
+                    name: known.unwrap_or_else(|| alert.blocked_flow.as_str().into()),
+                    alert,
+                });
+            }
         };
         let name = self.names.get(&alert.outage.component).cloned();
         Ok(Notice::Outage(Box::new(Subject {
@@ -371,8 +380,16 @@ impl Inner {
                     en: key,
                 }
             }),
+            names: self.names_of_flows().await?,
             alert,
         })))
+    }
+
+    async fn names_of_flows(&self) -> Result<NameTable, Failure> {
+        let read = self
+            .store
+            .read(|mut conn| Box::pin(async move { names::all(&mut conn).await }));
+        read.await.map_err(|error| Failure::soon(error.to_string()))
     }
 
     /// Notes how a try ended. Without the note the message is sent twice, so a database that

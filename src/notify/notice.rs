@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::words::{self, Subject, blocked, disk};
-use crate::domain::Moment;
 use crate::domain::blocked::BlockedAlert;
 use crate::domain::disk::DiskAlert;
 use crate::domain::history::Alert;
+use crate::domain::{BilingualName, Moment};
 
 /// A message as it stands in the outbox.
 #[derive(Deserialize)]
@@ -35,6 +35,8 @@ pub(super) enum Notice {
     Blocked {
         /// The message's own id, the same at every try.
         once_key: String,
+        /// What the flow is called.
+        name: BilingualName,
         /// What happened.
         alert: BlockedAlert,
     },
@@ -63,7 +65,7 @@ impl Notice {
         match self {
             Notice::Outage(subject) => words::headline(subject),
             Notice::Disk { alert, .. } => disk::headline(alert),
-            Notice::Blocked { alert, .. } => blocked::headline(alert),
+            Notice::Blocked { alert, name, .. } => blocked::headline(alert, name),
         }
     }
 
@@ -72,7 +74,7 @@ impl Notice {
         match self {
             Notice::Outage(subject) => words::body(subject, now),
             Notice::Disk { alert, .. } => disk::text(alert),
-            Notice::Blocked { alert, .. } => blocked::text(alert),
+            Notice::Blocked { alert, name, .. } => blocked::text(alert, name),
         }
     }
 }

@@ -11,6 +11,8 @@
 //!     "severity": "down",                  // degraded, partial, down
 //!     "began_at": "2026-08-06T07:04:58.000Z", "ended_at": null,
 //!     "planned": false, "fault": "error_page", "step": "Upload the passport page",
+//!     "step_key": "passport",               // what stays where the names are improved
+//!     "step_name_id": "Unggah halaman paspor", "step_name_en": "Upload the passport page",
 //!     "message": "expected status 200, got 503",
 //!     "diagnosis": {                       // where the fault lies; null while nothing is known
 //!       "is": "front_end",                 // server, network, plain_refused, one_engine, unclear
@@ -39,6 +41,7 @@
 //! { "id": "blocked:main:extension/…/webhook:ops", "event": "flow.blocked", "sent_at": "…",
 //!   "flow": {
 //!     "key": "extension", "name": "Stay-permit extension", "vantage": "main",
+//!     "name_id": "Perpanjangan izin tinggal", "name_en": "Stay-permit extension",
 //!     "since": "…", "over_at": null, "message": "a challenge of …",
 //!     "text_id": "…", "text_en": "…" } }
 //! ```
@@ -67,7 +70,8 @@ use super::words::{Subject, blocked, disk, event, one_line, sentences};
 use crate::domain::blocked::BlockedAlert;
 use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::disk::DiskAlert;
-use crate::domain::{Clock, Moment, Secret};
+use crate::domain::names::StepNames;
+use crate::domain::{BilingualName, Clock, Moment, Secret};
 use crate::http_client::InwardName;
 
 /// The name of the header with the signature.
@@ -95,6 +99,9 @@ struct OutageDocument<'a> {
     planned: bool,
     fault: Option<&'static str>,
     step: String,
+    step_key: String,
+    step_name_id: String,
+    step_name_en: String,
     message: Option<String>,
     diagnosis: Option<DiagnosisDocument>,
 }
@@ -110,11 +117,11 @@ struct DiagnosisDocument {
     text_en: String,
 }
 
-fn diagnosis(found: &Diagnosis) -> DiagnosisDocument {
-    let (text_id, text_en) = sentences(found);
+fn diagnosis(found: &Diagnosis, names: StepNames<'_>) -> DiagnosisDocument {
+    let (text_id, text_en) = sentences(found, names);
     DiagnosisDocument {
         is: found.as_str(),
-        step: found.step().map(|step| one_line(step, 200)),
+        step: found.step().map(|step| names.step(step).en().to_owned()),
         cause: found.cause().map(Cause::as_str),
         detail: found.cause().map(|cause| one_line(&cause.to_string(), 500)),
         text_id,
@@ -127,12 +134,17 @@ fn body(notice: &Notice, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
     match notice {
         Notice::Outage(subject) => of_outage(subject, now),
         Notice::Disk { once_key, alert } => of_disk(once_key, alert, now),
-        Notice::Blocked { once_key, alert } => of_blocked(once_key, alert, now),
+        Notice::Blocked {
+            once_key,
+            name,
+            alert,
+        } => of_blocked(once_key, name, alert, now),
     }
 }
 
 fn of_blocked(
     once_key: &str,
+    name: &BilingualName,
     alert: &BlockedAlert,
     now: Moment,
 ) -> Result<Vec<u8>, serde_json::Error> {
@@ -143,7 +155,9 @@ fn of_blocked(
         "sent_at": now.to_string(),
         "flow": {
             "key": alert.flow,
-            "name": one_line(&alert.blocked_flow, 200),
+            "name": name.en(),
+            "name_id": name.id(),
+            "name_en": name.en(),
             "vantage": alert.vantage,
             "since": alert.since.to_string(),
             "over_at": alert.over_at.map(|at| at.to_string()),
@@ -173,6 +187,8 @@ fn of_disk(once_key: &str, alert: &DiskAlert, now: Moment) -> Result<Vec<u8>, se
 
 fn of_outage(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Error> {
     let outage = &subject.alert.outage;
+    let names = subject.names.of(&outage.flow);
+    let step = names.step(&outage.step);
     serde_json::to_vec(&Document {
         id: &subject.once_key,
         event: format!("outage.{}", event(&subject.alert.effect)),
@@ -189,9 +205,12 @@ fn of_outage(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Erro
             ended_at: outage.ended_at.map(|at| at.to_string()),
             planned: outage.planned,
             fault: outage.fault.map(|fault| fault.as_str()),
-            step: one_line(&outage.step, 200),
+            step: step.en().to_owned(),
+            step_key: step.key().to_owned(),
+            step_name_id: step.id().to_owned(),
+            step_name_en: step.en().to_owned(),
             message: subject.alert.message.as_ref().map(|m| one_line(m, 500)),
-            diagnosis: outage.diagnosis.as_ref().map(diagnosis),
+            diagnosis: (outage.diagnosis.as_ref()).map(|found| diagnosis(found, names)),
         },
     })
 }

@@ -14,6 +14,7 @@ use jiff::tz::{self, TimeZone};
 pub(super) use self::diagnosis::sentences;
 use super::ComponentName;
 use crate::domain::history::Alert;
+use crate::domain::names::NameTable;
 use crate::domain::outage::{Effect, Severity};
 use crate::domain::{Moment, report};
 
@@ -28,6 +29,8 @@ pub struct Subject {
     pub alert: Alert,
     /// What the component is called.
     pub name: ComponentName,
+    /// What flows and steps are called.
+    pub names: NameTable,
     /// The outage's public page.
     pub url: String,
 }
@@ -136,10 +139,13 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
     let closed = matches!(subject.alert.effect, Effect::Closed { .. });
     let name_id = one_line(&subject.name.id, 120);
     let name_en = one_line(&subject.name.en, 120);
-    let step = one_line(&outage.step, 200);
+    let names = subject.names.of(&outage.flow);
+    let (step, flow) = (names.step(&outage.step), names.flow());
+    let (step_id, step_en) = (step.id(), step.en());
+    let flow_key = one_line(&outage.flow, 80);
     let message = subject.alert.message.as_ref().map(|m| one_line(m, 500));
     let fault = faults::words(outage.fault);
-    let place = outage.diagnosis.as_ref().map(sentences);
+    let place = (outage.diagnosis.as_ref()).map(|found| sentences(found, names));
     let lasted = outage.lasted(now);
     let time_id = format!(
         "{} WIB ({} UTC)",
@@ -166,12 +172,12 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
         let (works_id, works_en) = how_it_works(outage.severity);
         writeln!(
             out,
-            "{what_id}: {name_id} {works_id} sejak {time_id}, di langkah \"{step}\": {}.",
+            "{what_id}: {name_id} {works_id} sejak {time_id}, di langkah \"{step_id}\": {}.",
             fault.what.0
         )?;
         writeln!(
             out,
-            "{what_en}: {name_en} {works_en} since {time_en}, at step \"{step}\": {}.",
+            "{what_en}: {name_en} {works_en} since {time_en}, at step \"{step_en}\": {}.",
             fault.what.1
         )?;
     }
@@ -207,11 +213,8 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
             span(down).0
         )?;
     }
-    writeln!(
-        out,
-        "Langkah : {step} (alur {})",
-        one_line(&outage.flow, 80)
-    )?;
+    writeln!(out, "Langkah : {step_id}")?;
+    writeln!(out, "Alur    : {} ({flow_key})", flow.id())?;
     writeln!(out, "Sebab   : {}", fault.what.0)?;
     if let Some((place, _)) = &place {
         writeln!(out, "Letak   : {place}")?;
@@ -244,11 +247,8 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
             span(down).1
         )?;
     }
-    writeln!(
-        out,
-        "Step    : {step} (flow {})",
-        one_line(&outage.flow, 80)
-    )?;
+    writeln!(out, "Step    : {step_en}")?;
+    writeln!(out, "Flow    : {} ({flow_key})", flow.en())?;
     writeln!(out, "Cause   : {}", fault.what.1)?;
     if let Some((_, place)) = &place {
         writeln!(out, "Where   : {place}")?;

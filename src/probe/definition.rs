@@ -13,7 +13,8 @@ use super::document::{DocumentName, Kind};
 use super::key::Key;
 pub use super::target::{Css, CssQuery, Query, Target};
 use super::template::{Name, NoValue, Scope, Template};
-use crate::domain::{ComponentId, Engine};
+use crate::domain::names::FlowNames;
+use crate::domain::{BilingualName, ComponentId, Engine, StepName};
 use crate::toml_reader::Problem;
 
 /// One journey of an applicant on the site.
@@ -22,7 +23,7 @@ pub struct Flow {
     /// The file's name without `.toml`.
     pub key: String,
     /// The name that people read.
-    pub name: String,
+    pub name: BilingualName,
     /// How often each engine runs it.
     pub every: Every,
     /// The time for the whole run; awaiting mails and `wait` come on top of it.
@@ -43,6 +44,18 @@ pub struct Flow {
     pub ladder: Option<Ladder>,
     /// What the file says in an older way, that does not mean any more what it meant.
     pub advice: Vec<Problem>,
+}
+
+impl Flow {
+    /// What it and its steps are called.
+    pub fn names(&self) -> FlowNames {
+        let steps = self.steps.iter().chain(&self.cleanup);
+        FlowNames {
+            flow: self.key.clone(),
+            name: self.name.clone(),
+            steps: steps.map(|step| step.name.clone()).collect(),
+        }
+    }
 }
 
 /// How often each engine runs a flow; an engine without an interval does not run it unasked.
@@ -67,11 +80,9 @@ pub enum Role {
 /// One step of a flow.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its name, unlike any other step's.
-    pub name: String,
-    /// What the ladder and its history know it by, where that is not its name: a name may be
-    /// improved, and this stays.
-    pub key: Option<String>,
+    /// Its key, by which the ladder and history know it, and its name; each unlike any other
+    /// step's. Without a key in the file it is the English name.
+    pub name: StepName,
     /// The component that it speaks for; cleanup speaks for none.
     pub component: Option<ComponentId>,
     /// Whether it needs the page's scripts, and so a real browser: over plain HTTP it is left
@@ -98,11 +109,6 @@ pub struct Step {
 }
 
 impl Step {
-    /// What the ladder and its history know it by.
-    pub fn id(&self) -> &str {
-        self.key.as_deref().unwrap_or(&self.name)
-    }
-
     /// Whether an engine carries it out or leaves it out.
     pub fn runs_on(&self, engine: Engine) -> bool {
         engine == Engine::Browser || !self.needs_browser
@@ -437,7 +443,7 @@ pub enum CaptureFrom {
 /// Sizes and kinds that one upload tries in turn, one a run.
 #[derive(Clone, Debug)]
 pub struct Ladder {
-    /// The step that uploads, by its key or, without one, its name.
+    /// The key of the step that uploads.
     pub step: String,
     /// The formats.
     pub kinds: Vec<Kind>,

@@ -5,6 +5,7 @@
 
 mod actions;
 pub mod keys;
+mod named;
 mod parts;
 mod targets;
 
@@ -15,8 +16,9 @@ use std::time::Duration;
 use super::definition::{Action, Every, Flow, Ladder, Role, Step};
 use super::document::{self, Kind};
 use super::template::is_given_name;
-use crate::domain::ComponentId;
+use crate::domain::{ComponentId, StepName};
 use crate::toml_reader::{FromItem, Item, Place, Problem, Reader, Size, Source, nearest};
+use named::{name, step_key};
 use parts::Names;
 
 /// The time for a whole run where the file gives none.
@@ -108,7 +110,7 @@ fn flow(root: &mut Reader<'_>, key: &str, variables: Option<&BTreeSet<String>>) 
             "use lower-case letters, digits and hyphens",
         );
     }
-    let name = root.required::<String>("name");
+    let name = name(root);
     let role = role(root);
     let every = every(root);
     let timeout = limited(root, "timeout", FLOW_TIMEOUT);
@@ -323,16 +325,16 @@ fn step(
     cleanup: bool,
 ) -> Option<Step> {
     table.expect_keys(&keys::STEP);
-    let name = table.required::<String>("name");
-    if let Some(name) = &name
-        && !names.is_first_step(name)
-    {
+    let name = name(&mut table);
+    let text = name.as_ref().and_then(|name| names.second_of_name(name));
+    if let Some(text) = text {
         table.place_of("name").problem_with_hint(
-            format!("there are two steps named `{name}`"),
+            format!("there are two steps named `{text}`"),
             "give each a name of its own: reports and the ladder tell them apart by it",
         );
     }
     let key = step_key(&mut table, names);
+    let name = name.map(|name| StepName::new(key.as_deref().unwrap_or_default(), name));
     let component = match table.item("component") {
         Some(item) => item.read::<ComponentId>().map(Some),
         None if control => Some(ComponentId::parse(MONITOR)),
@@ -346,7 +348,8 @@ fn step(
         }
     };
     let needs_browser = needs_browser(&mut table, control);
-    names.enter_step(key.as_deref().or(name.as_deref()), needs_browser, cleanup);
+    let known_as = key.as_deref().or(name.as_ref().map(StepName::key));
+    names.enter_step(known_as, needs_browser, cleanup);
     let wait = table.optional::<Duration>("wait");
     let reload = reload(&mut table, wait);
     let mail = parts::mail(&mut table, names);
@@ -399,7 +402,6 @@ fn step(
     table.finish();
     Some(Step {
         name: name?,
-        key,
         component: component?,
         needs_browser,
         actions,
@@ -412,24 +414,6 @@ fn step(
         timeout,
         body_limit,
     })
-}
-
-/// What the ladder and its history know the step by.
-fn step_key(table: &mut Reader<'_>, names: &mut Names<'_>) -> Option<String> {
-    let key = table.optional::<String>("key")?;
-    let place = table.place_of("key");
-    if !is_key(&key) {
-        place.problem_with_hint(
-            format!("`{key}` cannot be the key of a step"),
-            "use lower-case letters, digits and hyphens",
-        );
-    } else if !names.is_first_step(&key) {
-        place.problem_with_hint(
-            format!("there are two steps with the key or name `{key}`"),
-            "give each a key of its own",
-        );
-    }
-    Some(key)
 }
 
 /// How often the page is loaded anew while the step waits.
@@ -489,6 +473,10 @@ fn has_verb(table: &mut Reader<'_>) -> bool {
     verbs.into_iter().any(|verb| table.has(verb))
 }
 
+fn is_named(step: &Step, text: &str) -> bool {
+    [step.name.id(), step.name.en()].contains(&text)
+}
+
 fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<Ladder> {
     table.expect_keys(&keys::LADDER);
     let step = table.required::<String>("step");
@@ -506,14 +494,17 @@ fn ladder(mut table: Reader<'_>, steps: &[Step], names: &Names<'_>) -> Option<La
     let limit = table.required::<Size>("limit");
     let mut document = None;
     if let Some(name) = &step {
-        match steps.iter().find(|candidate| candidate.id() == *name) {
+        match steps.iter().find(|candidate| candidate.name.key() == *name) {
             // It is there, but was reported for mistakes of its own.
-            None if names.has_step(name) && !steps.iter().any(|step| step.name == *name) => {}
+            None if names.has_step(name) && !steps.iter().any(|step| is_named(step, name)) => {}
             None => {
-                let known = steps.iter().map(Step::id);
+                let known = steps.iter().map(|step| step.name.key());
                 let message = format!("there is no step named `{name}`");
-                let by_name = steps.iter().find(|step| step.name == *name);
-                match by_name.map(Step::id).or_else(|| nearest(name, known)) {
+                let by_name = steps.iter().find(|step| is_named(step, name));
+                match by_name
+                    .map(|step| step.name.key())
+                    .or_else(|| nearest(name, known))
+                {
                     Some(near) => table
                         .place_of("step")
                         .problem_with_hint(message, format!("did you mean `{near}`?")),

@@ -36,7 +36,7 @@ use super::redact::Redactor;
 use super::template::{Lazy, Name, Scope, Template};
 use crate::domain::run::{RunNumber, RunReport, Rung, StepReport, gravity};
 use crate::domain::stopwatch::Stopwatch;
-use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, Why, random};
+use crate::domain::{Clock, Engine, Moment, Network, Outcome, Random, StepName, Why, random};
 use crate::http_client::ClientError;
 use crate::pictures::Drawer;
 
@@ -378,7 +378,7 @@ struct Run<'r, P> {
     is_acting: bool,
     /// The document that is on its way to the site.
     document: Option<PendingDocument>,
-    /// The steps so far that have sent a form, by name; signing in is none.
+    /// The keys of the steps so far that have sent a form; signing in is none.
     senders: BTreeSet<String>,
     /// The record so far.
     done: Vec<StepReport>,
@@ -413,7 +413,8 @@ async fn run_controls(
         let mut named = flow.clone();
         named.role = Role::Site;
         for step in &mut named.steps {
-            step.name = format!("{} ({host})", step.name);
+            let name = step.name.name().with_suffix(&format!(" ({host})"));
+            step.name = StepName::new("", name);
         }
         let own = Occasion {
             turn: 0,

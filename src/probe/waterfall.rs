@@ -92,7 +92,7 @@ fn one(out: &mut String, step: &StepReport, top: u64, start: Moment, scaled: &dy
         out,
         "<text x=\"{MARGIN}\" y=\"{text}\" fill=\"{colour}\">{mark} {}</text>\
          <text x=\"{}\" y=\"{text}\" text-anchor=\"end\" font-size=\"12\" fill=\"{colour}\">{}</text>",
-        escaped(&cut(&step.name)),
+        escaped(&cut(step.name.en())),
         WIDTH - MARGIN,
         escaped(&told),
     );

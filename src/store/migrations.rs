@@ -25,6 +25,7 @@ macro_rules! all_migrations {
             4 "kept",
             5 "networks",
             6 "decided",
+            7 "names",
             8 "numbers",
             9 "maintenance",
         }

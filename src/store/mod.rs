@@ -21,6 +21,7 @@ pub mod files;
 pub mod keys;
 pub mod migrations;
 pub mod monitor;
+pub mod names;
 pub mod outages;
 pub mod outbox;
 pub mod pieces;
@@ -187,6 +188,7 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         files::STATEMENTS,
         keys::STATEMENTS,
         monitor::STATEMENTS,
+        names::STATEMENTS,
         outages::STATEMENTS,
         outbox::STATEMENTS,
         pieces::STATEMENTS,

@@ -28,7 +28,7 @@ statements! {
 pub struct PieceRow {
     /// The run that it is of.
     pub run_id: i64,
-    /// The step that failed.
+    /// What the row knows the step by that failed.
     pub step: String,
     /// `screenshot`, `har` …
     pub kind: String,

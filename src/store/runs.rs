@@ -7,7 +7,10 @@ use super::conn::{statements, values};
 use super::{Conn, Error};
 use crate::domain::diagnosis::Sight;
 use crate::domain::history::Tally;
-use crate::domain::{ComponentId, Engine, Moment, Observation, Outcome, RunNumber, RunReport};
+use crate::domain::{
+    BilingualName, ComponentId, Engine, Moment, Observation, Outcome, RunNumber, RunReport,
+    StepName,
+};
 
 statements! {
     INSERT_RUN = "INSERT INTO runs
@@ -48,14 +51,16 @@ statements! {
     DAYS = "SELECT component, day, passed, slow, failed, not_reached, inconclusive
         FROM rollup_days WHERE day >= $1 ORDER BY component, day LIMIT 20000";
     RUNGS = "SELECT step, kind, size, accepted, allowed, seen_at FROM rungs
-        WHERE seen_at >= $1 ORDER BY step, kind, size, seen_at LIMIT 1000";
+        WHERE seen_at >= $1 ORDER BY kind, size, seen_at LIMIT 1000";
     OBSERVATIONS = "SELECT o.component, o.flow, o.engine, o.vantage, r.number, o.started_at, o.ended_at,
             o.outcome, o.detail, COALESCE(o.decided_at, o.started_at) AS decided_at
         FROM observations o JOIN runs r ON r.id = o.run_id
         WHERE o.component = $1 AND o.started_at >= $2
         ORDER BY o.run_id LIMIT $3";
-    SIGHTS = "SELECT o.flow, o.engine, o.vantage, o.started_at, o.outcome, o.detail, f.step, f.front_end
+    SIGHTS = "SELECT o.flow, o.engine, o.vantage, o.started_at, o.outcome, o.detail,
+            COALESCE(n.step_key, f.step) AS step, f.front_end
         FROM observations o LEFT JOIN failures f ON f.run_id = o.run_id AND f.component = o.component
+        LEFT JOIN names n ON n.flow = f.flow AND n.known_as = f.step
         WHERE o.component = $1 AND o.started_at >= $2
             AND o.outcome IN ('passed', 'slow', 'failed')
         ORDER BY o.run_id DESC LIMIT $3";
@@ -65,11 +70,14 @@ statements! {
         ORDER BY id DESC LIMIT $3";
     SEEN_BETWEEN = "SELECT outcome, COUNT(*) FROM observations
         WHERE component = $1 AND started_at >= $2 AND started_at <= $3 GROUP BY outcome";
-    FAILURE_SUMMARY = "SELECT step, fault, pattern, fingerprint, MAX(title) AS title, MAX(status) AS status,
-            COUNT(*) AS times, COUNT(DISTINCT vantage) AS vantages,
-            MIN(seen_at) AS first_at, MAX(seen_at) AS last_at
-        FROM failures WHERE component = $1 AND seen_at >= $2 AND seen_at < $3
-        GROUP BY step, fault, pattern, fingerprint ORDER BY times DESC, first_at LIMIT 20";
+    FAILURE_SUMMARY = "SELECT MIN(f.flow) AS flow, COALESCE(n.step_key, f.step) AS step, f.fault, f.pattern,
+            f.fingerprint, MAX(f.title) AS title, MAX(f.status) AS status,
+            COUNT(*) AS times, COUNT(DISTINCT f.vantage) AS vantages,
+            MIN(f.seen_at) AS first_at, MAX(f.seen_at) AS last_at
+        FROM failures f LEFT JOIN names n ON n.flow = f.flow AND n.known_as = f.step
+        WHERE f.component = $1 AND f.seen_at >= $2 AND f.seen_at < $3
+        GROUP BY COALESCE(n.step_key, f.step), f.fault, f.pattern, f.fingerprint
+        ORDER BY times DESC, first_at LIMIT 20";
     EVIDENCE_OF = "SELECT step, kind, sha256, media_type, MAX(size) AS size, COUNT(*) AS times,
             MIN(kept_at) AS first_at, MAX(kept_at) AS last_at
         FROM evidence WHERE component = $1 AND kept_at >= $2 AND kept_at < $3
@@ -114,7 +122,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
                 values![
                     id,
                     &step.component,
-                    &step.name,
+                    step.name.key(),
                     &kept.kind,
                     &kept.sha256,
                     &kept.media_type,
@@ -134,7 +142,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
                     &step.component,
                     &run.flow,
                     &run.vantage,
-                    &step.name,
+                    step.name.key(),
                     run.moment_of(step),
                     fault.as_str(),
                     step.status.map(i64::from),
@@ -154,7 +162,7 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
             UPSERT_RUNG,
             values![
                 &run.flow,
-                &rung.step,
+                StepName::new(&rung.step, BilingualName::default()).key(),
                 &run.vantage,
                 &rung.kind,
                 size,
@@ -172,7 +180,13 @@ pub async fn insert(conn: &mut Conn<'_>, run: &RunReport, day: Date) -> Result<O
 fn notes(run: &RunReport) -> Result<Option<String>, serde_json::Error> {
     let noted = run.steps.iter().filter(|step| !step.notes.is_empty());
     let noted: Vec<serde_json::Value> = noted
-        .map(|step| serde_json::json!({ "name": step.name, "notes": step.notes }))
+        .map(|step| {
+            serde_json::json!({
+                "key": step.name.key(),
+                "name": step.name.en(),
+                "notes": step.notes,
+            })
+        })
         .collect();
     let record = (!noted.is_empty()).then(|| serde_json::json!({ "steps": noted }));
     record
@@ -293,7 +307,7 @@ pub struct RungRow {
     pub seen_at: Moment,
 }
 
-/// The ladder's rungs tried since `since`, by step, kind and size; the newest of several
+/// The ladder's rungs tried since `since`, by kind and size; the newest of several steps and
 /// vantages comes last.
 pub async fn rungs(conn: &mut Conn<'_>, since: Moment) -> Result<Vec<RungRow>, Error> {
     conn.all(RUNGS, values![since]).await
@@ -425,7 +439,9 @@ pub async fn seen_working(
 /// Failures of the same step with the same page, counted.
 #[derive(Clone, Debug, FromRow)]
 pub struct FailureSummary {
-    /// The failing step.
+    /// A flow that failed so.
+    pub flow: String,
+    /// The key of the failing step.
     pub step: String,
     /// The fault's name.
     pub fault: String,

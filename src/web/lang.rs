@@ -6,6 +6,8 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts;
 
+use crate::domain::BilingualName;
+
 /// A language that the pages exist in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lang {
@@ -43,6 +45,14 @@ impl Lang {
     pub fn direction(self) -> &'static str {
         match self {
             Lang::Id | Lang::En => "ltr",
+        }
+    }
+
+    /// A name in this language.
+    pub fn name(self, name: &BilingualName) -> &str {
+        match self {
+            Lang::Id => name.id(),
+            Lang::En => name.en(),
         }
     }
 

@@ -8,10 +8,11 @@ use super::snapshot::{
     Component, DAYS, ErrorPage, LadderRung, Maintenance, Month, Outage, Screenshot, Snapshot,
 };
 use crate::domain::history::{self, Gap, Outage as Record, Tally};
+use crate::domain::names::NameTable;
 use crate::domain::outage::{Rules, Watch};
 use crate::domain::{ComponentId, Moment};
 use crate::store::runs::FailureSummary;
-use crate::store::{self, Conn, Store, monitor, outages, pieces, runs};
+use crate::store::{self, Conn, Store, monitor, names, outages, pieces, runs};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -70,6 +71,7 @@ impl Reader {
         let rungs = runs::rungs(conn, now - LADDER_FRESH).await?;
         let watched_since = runs::first_observation(conn).await?;
         let recorded_at = runs::newest_end(conn).await?;
+        let names = Arc::new(names::all(conn).await?);
 
         let components = self
             .in_order(watches)
@@ -105,8 +107,11 @@ impl Reader {
                     .find(|known| known.record == record && !known.is_open())
             });
             read.push(match known {
-                Some(known) => known.clone(),
-                None => outage(conn, record, &gaps, now).await?,
+                Some(known) => Outage {
+                    names: Arc::clone(&names),
+                    ..known.clone()
+                },
+                None => outage(conn, record, &gaps, &names, now).await?,
             });
         }
         let mut ladder: Vec<LadderRung> = Vec::new();
@@ -173,7 +178,10 @@ impl Reader {
                     };
                     let until = record.ended_at.unwrap_or(now);
                     let gaps = monitor::gaps(&mut conn, record.began_at, until).await?;
-                    outage(&mut conn, record, &gaps, now).await.map(Some)
+                    let names = Arc::new(names::all(&mut conn).await?);
+                    outage(&mut conn, record, &gaps, &names, now)
+                        .await
+                        .map(Some)
                 })
             })
             .await
@@ -194,9 +202,10 @@ impl Reader {
                 Box::pin(async move {
                     let conn = &mut conn;
                     let records = outages::touching(conn, from, until, OUTAGES).await?;
+                    let names = Arc::new(names::all(conn).await?);
                     let mut read = Vec::with_capacity(records.len());
                     for record in records {
-                        read.push(outage(conn, record, &[], now).await?);
+                        read.push(outage(conn, record, &[], &names, now).await?);
                     }
                     Ok((read, runs::first_observation(conn).await?))
                 })
@@ -210,6 +219,7 @@ async fn outage(
     conn: &mut Conn<'_>,
     record: Record,
     gaps: &[Gap],
+    names: &Arc<NameTable>,
     now: Moment,
 ) -> Result<Outage, store::Error> {
     let until = record.ended_at.unwrap_or(now + Duration::from_millis(1));
@@ -247,6 +257,7 @@ async fn outage(
             })
             .cloned()
             .collect(),
+        names: Arc::clone(names),
         record,
     })
 }

@@ -2,10 +2,13 @@
 //! The rules that turn it into headlines are here too, because they decide what a reader
 //! believes: above all that nothing unknown ever reads as working.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
 use super::lang::Lang;
 use crate::domain::history::{Day, Gap, Outage as Record, Update};
+use crate::domain::names::{NameTable, StepNames};
 use crate::domain::outage::{Severity, State, Unseen};
 use crate::domain::{ComponentId, Moment};
 
@@ -68,9 +71,16 @@ pub struct Outage {
     pub screenshot: Option<Screenshot>,
     /// The gaps in our own watch that touch it, newest first.
     pub gaps: Vec<Gap>,
+    /// What flows and steps are called.
+    pub names: Arc<NameTable>,
 }
 
 impl Outage {
+    /// What its flow and the steps in it are called.
+    pub fn names(&self) -> StepNames<'_> {
+        self.names.of(&self.record.flow)
+    }
+
     /// Whether it lasts.
     pub fn is_open(&self) -> bool {
         self.record.ended_at.is_none()

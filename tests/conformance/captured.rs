@@ -85,7 +85,14 @@ submit = "#f"
     for report in [&http, &browser] {
         let said = report.steps.iter();
         let said: Vec<_> = said
-            .map(|step| format!("{}: {} {}", step.name, step.outcome.as_str(), message(step)))
+            .map(|step| {
+                format!(
+                    "{}: {} {}",
+                    step.name.en(),
+                    step.outcome.as_str(),
+                    message(step)
+                )
+            })
             .collect();
         assert_eq!(
             said,

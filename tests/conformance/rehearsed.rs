@@ -30,7 +30,7 @@ fn load(key: &str) -> Flow {
 /// The flow, but this step waits in vain for a short time only. The others keep their time.
 fn in_vain_at(mut flow: Flow, name: &str) -> Flow {
     let mut steps = flow.steps.iter_mut();
-    let step = steps.find(|step| step.name == name).unwrap();
+    let step = steps.find(|step| step.name.en() == name).unwrap();
     step.timeout = Duration::from_secs(10);
     if let Some(mail) = &mut step.mail {
         mail.within = Duration::from_secs(2);
@@ -44,7 +44,7 @@ fn failed(report: &RunReport) -> String {
     let step = steps.find(|step| matches!(step.outcome, Outcome::Failed(_)));
     step.map_or("none".to_owned(), |step| {
         let detail = step.outcome.detail().unwrap_or_default();
-        let name = &step.name;
+        let name = step.name.en();
         format!("{detail} of {}, {name}: {}", step.component, message(step))
     })
 }
@@ -68,7 +68,7 @@ async fn every_flow_passes_on_both_engines() {
         }
         if key == "front-end" {
             // What needs a browser is left out, and its component with it.
-            let names: Vec<&str> = http.steps.iter().map(|step| step.name.as_str()).collect();
+            let names: Vec<&str> = http.steps.iter().map(|step| step.name.en()).collect();
             let plain = ["Sign in", "Begin an extension", "Withdraw the application"];
             assert_eq!(names, plain);
             assert!(

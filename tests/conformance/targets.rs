@@ -344,7 +344,14 @@ expect = { text = "Luar" }
     let report = Bench::new().in_browser(&flow, &target(&site.url)).await;
     let said = report.steps.iter();
     let said: Vec<_> = said
-        .map(|step| format!("{}: {} {}", step.name, step.outcome.as_str(), message(step)))
+        .map(|step| {
+            format!(
+                "{}: {} {}",
+                step.name.en(),
+                step.outcome.as_str(),
+                message(step)
+            )
+        })
         .collect();
     assert_eq!(
         said,

@@ -35,7 +35,7 @@ async fn stage() -> Stage {
     tools.browsers = Some(Browsers::open(browsers, Arc::new(SystemRandom)).unwrap());
     let mut flow = flow_file::open(&probes().join("extension.toml"), None).unwrap();
     // Of what comes after the documents nothing is asked here.
-    let documents = flow.steps.iter().position(|step| step.name == UPLOAD);
+    let documents = flow.steps.iter().position(|step| step.name.en() == UPLOAD);
     flow.steps.truncate(documents.unwrap() + 1);
     Stage {
         site,
@@ -131,7 +131,7 @@ async fn a_missing_bundle_is_named_as_the_front_ends_fault() {
         assert_eq!(asset.kind, AssetKind::Script);
         assert_eq!(asset.path, "/assets/app.5b0c7d12.js");
         assert_eq!(asset.status, Some(404));
-        let failed = report.steps.iter().find(|step| step.name == UPLOAD);
+        let failed = report.steps.iter().find(|step| step.name.en() == UPLOAD);
         let message = failed.and_then(|step| step.message.clone()).unwrap();
         assert!(
             message.contains("/assets/app.5b0c7d12.js` answers 404"),

@@ -433,7 +433,7 @@ pub(crate) struct Run(RunReport);
 pub(crate) fn run(started_at: Moment) -> Run {
     Run(RunReport {
         flow: "extension".to_owned(),
-        name: "Stay-permit extension".to_owned(),
+        name: "Stay-permit extension".into(),
         engine: Engine::Http,
         vantage: "jakarta".to_owned(),
         number: RunNumber::default(),
@@ -474,7 +474,7 @@ impl Run {
     }
     /// With a rung of the ladder.
     pub(crate) fn rung(mut self, kind: &str, size: u64, accepted: bool, allowed: bool) -> Self {
-        let step = self.0.steps.last().map_or("Upload", |step| &step.name);
+        let step = self.0.steps.last().map_or("Upload", |step| step.name.key());
         self.0.rung = Some(Rung {
             step: step.to_owned(),
             kind: kind.to_owned(),
@@ -494,7 +494,7 @@ impl Run {
     pub(crate) fn step(mut self, name: &str, of: &str, outcome: Outcome) -> Self {
         let failed = matches!(outcome, Outcome::Failed(_));
         self.0.steps.push(StepReport {
-            name: name.to_owned(),
+            name: name.into(),
             component: component(of),
             outcome,
             message: failed.then(|| format!("{name}: expected status 200, got 503")),

@@ -147,7 +147,7 @@ async fn faults_in_the_middle_of_the_flow_are_told_of_their_component() {
     let mut extension = load("extension");
     for step in &mut extension.steps {
         // The one that hangs is the only one that is to wait in vain.
-        if step.name == "Upload the passport page" {
+        if step.name.en() == "Upload the passport page" {
             step.timeout = Duration::from_secs(10);
         }
         if let Some(mail) = &mut step.mail {

@@ -474,5 +474,5 @@ async fn controls_pass_when_any_of_them_is_up() {
     target.controls = vec![down.clone(), down];
     let report = run(&flow(steps), &target, &tools()).await;
     assert_eq!(report.outcome, Outcome::Failed(Fault::Connect));
-    assert_eq!(report.steps[0].name, "a (127.0.0.1:9)");
+    assert_eq!(report.steps[0].name.en(), "a (127.0.0.1:9)");
 }

@@ -97,12 +97,13 @@ fn all_of(pages: &Pages, lang: Lang) -> Vec<(String, String)> {
 #[test]
 fn each_has_a_sentence_of_its_own_in_each_language() {
     let mut lines = Vec::new();
+    let names = fixture::names();
     for lang in Lang::ALL {
         let t = Texts::of(lang);
         for diagnosis in all() {
             let short = words::diagnosis_short(t, &diagnosis);
             assert_eq!(short.is_some(), diagnosis.is_told(), "{diagnosis:?}");
-            let sentence = words::diagnosis(t, &diagnosis);
+            let sentence = words::diagnosis(t, names.of("extension"), &diagnosis);
             assert!(sentence.ends_with('.'), "{sentence}");
             lines.push(sentence);
             lines.extend(short.map(|short| format!("  {short}")));
@@ -119,9 +120,10 @@ fn the_page_the_lists_and_both_apis_say_it() {
         let snapshot = with(&diagnosis);
         let pages = render_all(&fixture::site(), &snapshot, &Pages::default());
         let id = &snapshot.outages[0].record.id;
+        let names = snapshot.outages[0].names();
         for lang in Lang::ALL {
             let t = Texts::of(lang);
-            let sentence = words::diagnosis(t, &diagnosis);
+            let sentence = words::diagnosis(t, names, &diagnosis);
             let read = |path: &str| {
                 let page = pages.get(path, lang).unwrap().bytes();
                 String::from_utf8(page.to_vec()).unwrap()
@@ -145,7 +147,10 @@ fn the_page_the_lists_and_both_apis_say_it() {
         let incidents = pages.get("/api/v2/incidents.json", Lang::En).unwrap();
         let incidents: serde_json::Value = serde_json::from_slice(incidents.bytes()).unwrap();
         let body = &incidents["incidents"][0]["incident_updates"][0]["body"];
-        assert_eq!(*body, words::diagnosis(Texts::of(Lang::En), &diagnosis));
+        assert_eq!(
+            *body,
+            words::diagnosis(Texts::of(Lang::En), names, &diagnosis)
+        );
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::civil::Date;
 use siaga::domain::diagnosis::{Diagnosis, Layer};
 use siaga::domain::history::{Day, Gap, Outage as Record, Tally, Update};
+use siaga::domain::names::NameTable;
 use siaga::domain::outage::{Effect, Severity, State, Unseen};
-use siaga::domain::{ComponentId, Fault, Moment};
+use siaga::domain::{BilingualName, ComponentId, Fault, Moment, StepName};
 use siaga::web::Site;
 use siaga::web::format::Zone;
 use siaga::web::snapshot::{
@@ -212,6 +213,23 @@ fn gap() -> Gap {
     }
 }
 
+/// What is known of the flow; the name of one step stood in its place before it had a key.
+pub(super) fn names() -> NameTable {
+    let mut names = NameTable::default();
+    let flow = BilingualName::new("Perpanjangan izin tinggal", "Stay-permit extension");
+    names.set_flow("extension", flow);
+    let upload = BilingualName::new("Unggah halaman paspor", "Upload the passport page");
+    for known_as in ["passport", "Upload the passport page"] {
+        let step = StepName::new("passport", upload.clone());
+        names.set_step("extension", known_as, step);
+    }
+    let sign_in = BilingualName::new("Masuk akun", "Sign in");
+    names.set_step("extension", "Sign in", StepName::new("", sign_in));
+    let drop = BilingualName::new("Unggah", "Upload");
+    names.set_step("extension", "Upload", StepName::new("", drop));
+    names
+}
+
 fn server() -> Diagnosis {
     Diagnosis::Server {
         step: "Upload the passport page".to_owned(),
@@ -300,6 +318,7 @@ pub(super) fn current() -> Outage {
             },
         ],
         gaps: Vec::new(),
+        names: Arc::new(names()),
     }
 }
 
@@ -359,5 +378,6 @@ pub(super) fn past() -> Outage {
             began_at: began + Duration::from_secs(600),
             ended_at: Some(began + Duration::from_secs(1200)),
         }],
+        names: Arc::new(names()),
     }
 }

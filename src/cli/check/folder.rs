@@ -79,10 +79,10 @@ impl Folder {
             }
             steps.push(shown);
         }
-        let drawing = waterfall::svg(&report.name, &report.steps);
+        let drawing = waterfall::svg(report.name.en(), &report.steps);
         write(&self.path.join(WATERFALL), drawing.as_bytes())?;
         let index = Index {
-            name: &report.name,
+            name: report.name.en(),
             look: look(report.outcome),
             outcome: spoken(report.outcome),
             summary,
@@ -148,7 +148,7 @@ impl Shown {
     fn of(number: usize, step: &StepReport) -> Self {
         Shown {
             number,
-            name: step.name.clone(),
+            name: step.name.en().to_owned(),
             component: super::component(step).to_owned(),
             look: look(step.outcome),
             mark: super::mark(step.outcome),
@@ -187,7 +187,7 @@ fn spoken(outcome: Outcome) -> String {
 /// `05-sign-in-screenshot.png`.
 fn file_name(number: usize, step: &StepReport, piece: &EvidenceRef) -> String {
     let mut name = String::new();
-    for c in step.name.chars().take(NAME) {
+    for c in step.name.en().chars().take(NAME) {
         if c.is_ascii_alphanumeric() {
             name.push(c.to_ascii_lowercase());
         } else if !name.ends_with('-') && !name.is_empty() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::values::{Line, SecretName};
+use super::values::SecretName;
 use super::{own_secret, section};
 use crate::config::{MailTokens, Mailbox, Secrets};
 use crate::http_client::is_localhost;
 use crate::probe::mailbox::ImapMailbox;
-use crate::toml_reader::Reader;
+use crate::toml_reader::{Line, Reader};
 
 /// How often the mailbox is looked at, where nothing else is said.
 const LOOK_EVERY: Duration = Duration::from_secs(3);

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::section;
-use super::values::{Line, OneOrMore};
+use super::values::OneOrMore;
 use crate::config::Audit;
-use crate::toml_reader::Reader;
+use crate::toml_reader::{Line, Reader};
 use crate::web::office::Settings;
 use crate::web::throttle::Rate;
 

@@ -13,21 +13,6 @@ use crate::http_client::Proxy;
 use crate::probe::template::is_given_name;
 use crate::toml_reader::{FromItem, Item, Reader};
 
-/// A text of one line, not empty, at most 200 characters.
-pub(super) struct Line(pub(super) String);
-
-impl FromItem for Line {
-    fn from_item(item: &Item<'_>) -> Option<Self> {
-        let text = item.as_str().map(str::trim).filter(|text| {
-            !text.is_empty() && text.chars().count() <= 200 && !text.contains(char::is_control)
-        });
-        if text.is_none() {
-            item.expected("a text of one line, at most 200 characters");
-        }
-        text.map(|text| Line(text.to_owned()))
-    }
-}
-
 /// A host's name or IP address, without scheme, port or path.
 pub(super) struct Host(pub(super) String);
 

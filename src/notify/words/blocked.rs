@@ -1,16 +1,21 @@
 //! That a check for robots keeps a flow out, in Indonesian and English.
 
 use super::{Pair, SUBJECT_CHARS, full_en, full_id, one_line, shorten};
+use crate::domain::BilingualName;
 use crate::domain::blocked::BlockedAlert;
 
 /// The subject line.
-pub(in crate::notify) fn headline(alert: &BlockedAlert) -> String {
+pub(in crate::notify) fn headline(alert: &BlockedAlert, name: &BilingualName) -> String {
     let (id, en) = match alert.over_at {
         None => ("PEMANTAU TERHALANG", "MONITOR BLOCKED"),
         Some(_) => ("pemantau tidak terhalang lagi", "monitor let through again"),
     };
-    let name = one_line(&alert.blocked_flow, SUBJECT_CHARS);
-    shorten(&format!("[Siaga] {id} / {en}: {name}"), SUBJECT_CHARS)
+    let (name_id, name_en) = (name.id(), name.en());
+    let line = match name_id == name_en {
+        true => format!("[Siaga] {id} / {en}: {name_en}"),
+        false => format!("[Siaga] {id}: {name_id} / {en}: {name_en}"),
+    };
+    shorten(&line, SUBJECT_CHARS)
 }
 
 /// What it means.
@@ -31,9 +36,10 @@ pub(in crate::notify) fn meaning(alert: &BlockedAlert) -> Pair {
 }
 
 /// The text of the mail.
-pub(in crate::notify) fn text(alert: &BlockedAlert) -> String {
+pub(in crate::notify) fn text(alert: &BlockedAlert, name: &BilingualName) -> String {
     let (id, en) = meaning(alert);
-    let name = one_line(&alert.blocked_flow, 120);
+    let (name_id, name_en) = (name.id(), name.en());
+    let key = one_line(&alert.flow, 80);
     let vantage = one_line(&alert.vantage, 120);
     let met = alert.message.as_ref().map(|met| one_line(met, 500));
     let met_id = met
@@ -55,8 +61,8 @@ pub(in crate::notify) fn text(alert: &BlockedAlert) -> String {
         ),
     };
     format!(
-        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nAlur: {name}\nTempat: {vantage}\n\
-         Sejak: {since_id}\n{met_id}{until_id}\n--- English ---\nFlow: {name}\n\
+        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nAlur: {name_id} ({key})\nTempat: {vantage}\n\
+         Sejak: {since_id}\n{met_id}{until_id}\n--- English ---\nFlow: {name_en} ({key})\n\
          Vantage: {vantage}\nSince: {since_en}\n{met_en}{until_en}",
         since_id = full_id(alert.since),
         since_en = full_en(alert.since),

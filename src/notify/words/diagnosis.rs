@@ -4,12 +4,16 @@
 use super::one_line;
 use crate::domain::Engine;
 use crate::domain::diagnosis::{Cause, Diagnosis, Layer, Unclear};
+use crate::domain::names::StepNames;
 
 /// The most characters that are quoted of the site's words.
 const QUOTED: usize = 240;
 
 /// In Indonesian and English.
-pub(in crate::notify) fn sentences(diagnosis: &Diagnosis) -> (String, String) {
+pub(in crate::notify) fn sentences(
+    diagnosis: &Diagnosis,
+    names: StepNames<'_>,
+) -> (String, String) {
     let fixed = |(id, en): super::Pair| (id.to_owned(), en.to_owned());
     match diagnosis {
         Diagnosis::FrontEnd { cause, .. } => {
@@ -30,10 +34,16 @@ pub(in crate::notify) fn sentences(diagnosis: &Diagnosis) -> (String, String) {
             )
         }
         Diagnosis::Server { step } => {
-            let step = one_line(step, QUOTED);
+            let step = names.step(step);
             (
-                format!("server: permintaan biasa dan peramban gagal di langkah \"{step}\""),
-                format!("the server: a plain request and a browser fail at step \"{step}\""),
+                format!(
+                    "server: permintaan biasa dan peramban gagal di langkah \"{}\"",
+                    step.id()
+                ),
+                format!(
+                    "the server: a plain request and a browser fail at step \"{}\"",
+                    step.en()
+                ),
             )
         }
         Diagnosis::Network { layer } => fixed(match layer {

@@ -52,13 +52,14 @@ pub fn reference() -> String {
 
 const NEEDS_BROWSER: &str =
     "refused when the file is read: the step must say `engine = \"browser\"`";
+const NAME_KIND: Kind = Kind::Any(&[Kind::Text, Kind::Table(&NAME)]);
 const TARGET_KIND: Kind = Kind::Any(&[Kind::Css, Kind::Table(&TARGET)]);
 /// The file.
 pub static FLOW: Table = Table {
     name: "flow-file",
     says: "A flow is a way of an applicant through the site, in steps that speak for the components of the status page.",
     keys: &[
-        Key::new("name", Kind::Text, "name = \"Stay-permit extension\"", "The name that people read.").required(),
+        Key::new("name", NAME_KIND, "name = { id = \"Perpanjangan izin tinggal\", en = \"Stay-permit extension\" }", "The name that people read.").required(),
         Key::new("role", Kind::OneOf(&["site", "control"]), "role = \"control\"", "Whether the flow watches the site, or visits places that are surely up, to learn whether the monitor itself is cut off (`[control] urls` in siaga.toml). Control flows run over plain HTTP only.").default("site"),
         Key::new("every", Kind::Any(&[Kind::Duration, Kind::Table(&EVERY)]), "every = { http = \"1m\", browser = \"10m\" }", "How often the flow is run, by engine; a duration alone is for plain HTTP.").required(),
         Key::new("timeout", Kind::Duration, "timeout = \"90s\"", "The time for the whole run, at most 1h; what its steps `wait` or await a mail for comes on top.").default("90s"),
@@ -67,6 +68,16 @@ pub static FLOW: Table = Table {
         Key::new("step", Kind::Tables(&STEP), "[[step]]", "The steps, in order.").required(),
         Key::new("cleanup", Kind::Tables(&STEP), "[[cleanup]]", "Steps that run whatever became of the others, so that nothing is left on the site. They speak for no component. One that uses a name without a value is left out."),
         Key::new("ladder", Kind::Table(&LADDER), "[ladder]", "Which sizes and kinds of a document the site takes right now: one of them a run, in turn."),
+    ],
+};
+
+/// A name in both languages.
+pub(super) static NAME: Table = Table {
+    name: "name-table",
+    says: "A name in both languages, each a line of at most 200 characters. A text in place of the table stands for both.",
+    keys: &[
+        Key::new("id", Kind::Text, "id = \"Masuk\"", "In Indonesian.").required(),
+        Key::new("en", Kind::Text, "en = \"Sign in\"", "In English.").required(),
     ],
 };
 
@@ -95,8 +106,8 @@ pub(super) static STEP: Table = Table {
     name: "step-table",
     says: "A step acts on the page, or awaits a mail, and says what must hold afterwards. Its verbs stand as keys, done in the order in which they are listed here, or in `do`, done in the order written. `${NAME}` is a secret or a variable of siaga.toml, `${name}` what an earlier step captured, `${run}` a token of this run, `${today}`, `${today+30d}`, `${today-1y:%d/%m/%Y}` a date, `${totp:NAME}` the one-time code of a secret, `$${` a literal `${`.",
     keys: &[
-        Key::new("name", Kind::Text, "name = \"Sign in\"", "The step's name, unlike any other's.").required(),
-        Key::new("key", Kind::Text, "key = \"sign-in\"", "What the ladder and its history know the step by, so that its name can be improved: lower-case letters, digits and hyphens.").default("the name"),
+        Key::new("name", NAME_KIND, "name = { id = \"Masuk\", en = \"Sign in\" }", "The step's name, unlike any other's in either language.").required(),
+        Key::new("key", Kind::Text, "key = \"sign-in\"", "What the ladder and history know the step by, so that its name can be improved or translated without a new history: lower-case letters, digits and hyphens. What was recorded before the step had a key is found by its names of now, so write the key before you change a name; a key that is changed begins a new history.").default("the name, in English"),
         Key::new("component", Kind::Text, "component = \"sign-in\"", "The component of the status page that the step speaks for. Only cleanup and control flows do without."),
         Key::new("engine", Kind::OneOf(&["browser"]), "engine = \"browser\"", "Says that the step needs the page's scripts.").engines("the step is left out, and its component with it", "the step runs"),
         Key::new("do", Kind::List(&ACTION), "do = [{ click = { button = \"Terima\" }, optional = true }, { fill = { label = \"Nomor paspor\" }, value = \"X1\" }]", "Actions in the order written, one verb each. In place of the verbs below, not beside them."),
@@ -420,7 +431,7 @@ pub(super) static LADDER: Table = Table {
             "step",
             Kind::Text,
             "step = \"Upload the passport page\"",
-            "The step with the upload, by its `key` or, without one, its name.",
+            "The step with the upload, by its `key` or, without one, its name in English.",
         )
         .required(),
         Key::new(

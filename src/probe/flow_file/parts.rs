@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use reqwest::header::HeaderName;
 
 use super::keys;
+use crate::domain::BilingualName;
 use crate::probe::definition::{AwaitedMail, Capture, CaptureFrom, Css, Expect, JsonTemplate};
 use crate::probe::template::{BUILT_IN, Name, OF_DOCUMENT, Template, is_captured_name};
 use crate::toml_reader::{FromItem, Item, Place, Reader, nearest};
@@ -22,7 +23,9 @@ pub(super) struct Names<'v> {
     captured: BTreeSet<String>,
     /// Those of them that only steps which need a browser capture.
     in_browser: BTreeSet<String>,
+    /// Keys of steps, and their names in English.
     steps: BTreeSet<String>,
+    steps_in_indonesian: BTreeSet<String>,
     needs_browser: bool,
     is_cleanup: bool,
     /// The step of the ladder, and whether what follows is of it.
@@ -39,6 +42,7 @@ impl<'v> Names<'v> {
             captured: BTreeSet::new(),
             in_browser: BTreeSet::new(),
             steps: BTreeSet::new(),
+            steps_in_indonesian: BTreeSet::new(),
             needs_browser: false,
             is_cleanup: false,
             ladder: None,
@@ -71,8 +75,18 @@ impl<'v> Names<'v> {
         self.needs_browser
     }
 
-    pub(super) fn is_first_step(&mut self, name: &str) -> bool {
-        self.steps.insert(name.to_owned())
+    pub(super) fn is_first_step(&mut self, key: &str) -> bool {
+        self.steps.insert(key.to_owned())
+    }
+
+    /// The part of a step's name that another step has already. The English one may be its key.
+    pub(super) fn second_of_name<'n>(&mut self, name: &'n BilingualName) -> Option<&'n str> {
+        let is_first_id = self.steps_in_indonesian.insert(name.id().to_owned());
+        match (self.is_first_step(name.en()), is_first_id) {
+            (false, _) => Some(name.en()),
+            (true, false) => Some(name.id()),
+            (true, true) => None,
+        }
     }
 
     pub(super) fn has_step(&self, name: &str) -> bool {

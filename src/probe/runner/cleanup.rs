@@ -36,7 +36,7 @@ impl<P: Page> Run<'_, P> {
             on_step(&report);
             let is_done = matches!(report.outcome, Outcome::Passed | Outcome::Slow);
             if !is_done && !self.senders.is_empty() {
-                left.push(format!("\"{}\" failed", step.name));
+                left.push(format!("\"{}\" failed", step.name.en()));
             }
             self.done.push(report);
         }
@@ -49,7 +49,7 @@ impl<P: Page> Run<'_, P> {
         let (name, sender) = unknown
             .iter()
             .find_map(|name| Some((name, self.sender_of(name)?)))?;
-        let step = &step.name;
+        let step = step.name.en();
         Some(format!(
             "\"{step}\" could not run: `{name}` is not known, and \"{sender}\" had sent a form"
         ))
@@ -78,8 +78,8 @@ impl<P: Page> Run<'_, P> {
         let sender = may_be
             .iter()
             .rev()
-            .find(|step| self.senders.contains(&step.name));
-        sender.map(|step| step.name.as_str())
+            .find(|step| self.senders.contains(step.name.key()));
+        sender.map(|step| step.name.en())
     }
 
     /// Remembers whether a step has sent a form, and what its page gave although it failed.
@@ -97,7 +97,7 @@ impl<P: Page> Run<'_, P> {
         };
         let is_step = self.flow.steps.iter().any(|known| known.name == step.name);
         if is_step && !signs_in(step, &self.flow.needs) && exchanges.iter().any(is_form) {
-            self.senders.insert(step.name.clone());
+            self.senders.insert(step.name.key().to_owned());
         }
         let Some(page) = self.page.shown().filter(|_| has_failed) else {
             return;

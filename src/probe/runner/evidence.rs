@@ -52,7 +52,7 @@ impl<P: Page> Run<'_, P> {
                 .await
                 .is_err()
             {
-                tracing::warn!(step = report.name, "evidence took too long to take");
+                tracing::warn!(step = report.name.key(), "evidence took too long to take");
             }
         }
         pieces.push(Piece::new("timings", "application/json", timings));
@@ -64,7 +64,11 @@ impl<P: Page> Run<'_, P> {
     fn sort_of(&self, report: &StepReport) -> String {
         format!(
             "{}\n{}\n{}\n{}\n{:?}",
-            self.flow.key, self.target.vantage, self.engine, report.name, report.outcome
+            self.flow.key,
+            self.target.vantage,
+            self.engine,
+            report.name.key(),
+            report.outcome
         )
     }
 
@@ -116,9 +120,9 @@ impl<P: Page> Run<'_, P> {
         let mut steps: Vec<(String, _)> = self
             .done
             .iter()
-            .map(|step| (step.name.clone(), step.started_at))
+            .map(|step| (step.name.en().to_owned(), step.started_at))
             .collect();
-        steps.push((report.name.clone(), report.started_at));
+        steps.push((report.name.en().to_owned(), report.started_at));
         let archive = har::archive(&entries, &steps, &redactor);
         pieces.push(Piece::new("har", "application/json", archive));
         let of_step: Vec<har::Entry> = entries
@@ -173,7 +177,7 @@ impl<P: Page> Run<'_, P> {
             let outcome = crate::domain::Outcome::NotReached;
             steps.extend(rest.map(|step| record::untouched(step, outcome, now, None)));
         }
-        waterfall::svg(&self.flow.name, &steps)
+        waterfall::svg(self.flow.name.en(), &steps)
     }
 
     async fn put_away(&mut self, store: &EvidenceStore, pieces: Vec<Piece>) -> Vec<EvidenceRef> {
@@ -229,7 +233,7 @@ fn timings(report: &StepReport, spent: &Spent, redactor: &Redactor) -> String {
         })
         .collect();
     json!({
-        "step": report.name,
+        "step": report.name.en(),
         "started_at": report.started_at.to_string(),
         "took_ms": report.took_ms,
         "outcome": report.outcome,

@@ -41,7 +41,7 @@ impl<P: Page> Run<'_, P> {
             ..ordinary
         };
         let rung = Rung {
-            step: step.id().to_owned(),
+            step: step.name.key().to_owned(),
             kind: kind.to_string(),
             size,
             accepted: true,

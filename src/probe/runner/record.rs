@@ -137,7 +137,7 @@ impl<P: Page> Run<'_, P> {
         report.outcome = outcome;
         // What no script could send says nothing of what the site takes.
         if outcome == Outcome::Failed(Fault::Script) {
-            self.rung.take_if(|rung| rung.step == step.id());
+            self.rung.take_if(|rung| rung.step == step.name.key());
         }
         let remarks = self.page.remarks();
         let message = [vec![message], remarks].concat().join("; ");

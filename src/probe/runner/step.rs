@@ -46,7 +46,7 @@ impl<P: Page> Run<'_, P> {
             .flow
             .ladder
             .as_ref()
-            .is_some_and(|ladder| ladder.step == step.id());
+            .is_some_and(|ladder| ladder.step == step.name.key());
         let held_before = self.holds_already(step, before.as_deref());
         let carried_out = if is_rung {
             Box::pin(self.climb(step, before.clone())).await

@@ -310,7 +310,7 @@ fn updates(t: Texts, outage: &Outage) -> Vec<IncidentUpdate> {
                 Effect::Closed { .. } => "resolved",
                 _ => "identified",
             },
-            body: words::effect(t, &update.effect),
+            body: words::effect(t, outage.names(), &update.effect),
             incident_id: id.clone(),
             created_at: update.recorded_at.to_string(),
             updated_at: update.recorded_at.to_string(),

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::json;
 use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::history::Gap;
+use crate::domain::names::StepNames;
 use crate::domain::outage::{Effect, State};
-use crate::domain::{Fault, Moment};
+use crate::domain::{BilingualName, Fault, Moment};
 use crate::web::lang::Lang;
 use crate::web::public::words;
 use crate::web::site::Site;
@@ -64,6 +65,15 @@ struct Name {
     en: String,
 }
 
+impl From<&BilingualName> for Name {
+    fn from(name: &BilingualName) -> Self {
+        Name {
+            id: name.id().to_owned(),
+            en: name.en().to_owned(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Outages<'a> {
     as_of: String,
@@ -87,7 +97,11 @@ struct OutageOut<'a> {
     fault: Option<&'static str>,
     diagnosis: Option<DiagnosisOut<'a>>,
     flow: &'a str,
-    step: &'a str,
+    flow_name: Name,
+    /// In English; empty where it is not known.
+    step: String,
+    step_key: Option<String>,
+    step_name: Option<Name>,
     failures: u64,
     vantages: u64,
     error_pages: Vec<ErrorPageOut<'a>>,
@@ -100,7 +114,11 @@ struct OutageOut<'a> {
 struct DiagnosisOut<'a> {
     is: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<&'a str>,
+    step: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_name: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CauseOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +238,8 @@ pub fn outage(site: &Site, outage: &Outage) -> Vec<u8> {
 
 fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
     let record = &outage.record;
+    let names = outage.names();
+    let step = (!record.step.is_empty()).then(|| names.step(&record.step));
     OutageOut {
         id: &record.id,
         version: record.version,
@@ -233,16 +253,21 @@ fn outage_out<'a>(site: &Site, outage: &'a Outage) -> OutageOut<'a> {
         ended_at: time(record.ended_at),
         down_seconds: record.ended_at.map(|_| record.down_ms / 1000),
         fault: record.fault.map(Fault::as_str),
-        diagnosis: record.diagnosis.as_ref().map(diagnosis),
+        diagnosis: (record.diagnosis.as_ref()).map(|found| diagnosis(names, found)),
         flow: &record.flow,
-        step: &record.step,
+        flow_name: Name::from(&names.flow()),
+        step: step
+            .as_ref()
+            .map_or(String::new(), |step| step.en().to_owned()),
+        step_key: step.as_ref().map(|step| step.key().to_owned()),
+        step_name: step.as_ref().map(|step| Name::from(step.name())),
         failures: outage.failures,
         vantages: outage.vantage_count,
         error_pages: outage.error_pages.iter().map(error_page).collect(),
         updates: outage
             .updates
             .iter()
-            .map(|update| effect(update.at, &update.effect))
+            .map(|update| effect(names, update.at, &update.effect))
             .collect(),
         monitoring_gaps: outage.gaps.iter().map(gap).collect(),
     }
@@ -289,11 +314,14 @@ fn time(moment: Option<Moment>) -> Option<String> {
     moment.map(|moment| moment.to_string())
 }
 
-fn diagnosis(diagnosis: &Diagnosis) -> DiagnosisOut<'_> {
-    let text = |lang| words::diagnosis(Texts::of(lang), diagnosis);
+fn diagnosis<'a>(names: StepNames<'_>, diagnosis: &'a Diagnosis) -> DiagnosisOut<'a> {
+    let text = |lang| words::diagnosis(Texts::of(lang), names, diagnosis);
+    let step = diagnosis.step().map(|step| names.step(step));
     DiagnosisOut {
         is: diagnosis.as_str(),
-        step: diagnosis.step(),
+        step: step.as_ref().map(|step| step.en().to_owned()),
+        step_key: step.as_ref().map(|step| step.key().to_owned()),
+        step_name: step.as_ref().map(|step| Name::from(step.name())),
         cause: diagnosis.cause().map(|cause| CauseOut {
             is: cause.as_str(),
             part: match cause {
@@ -320,7 +348,7 @@ fn diagnosis(diagnosis: &Diagnosis) -> DiagnosisOut<'_> {
     }
 }
 
-fn effect(at: Moment, effect: &Effect) -> UpdateOut<'_> {
+fn effect<'a>(names: StepNames<'_>, at: Moment, effect: &'a Effect) -> UpdateOut<'a> {
     let (word, severity, fault) = match effect {
         Effect::Opened {
             severity, fault, ..
@@ -341,7 +369,7 @@ fn effect(at: Moment, effect: &Effect) -> UpdateOut<'_> {
         diagnosis: match effect {
             Effect::Diagnosed {
                 diagnosis: found, ..
-            } => Some(diagnosis(found)),
+            } => Some(diagnosis(names, found)),
             _ => None,
         },
     }

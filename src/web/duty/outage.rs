@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::DutyState;
 use crate::domain::Moment;
+use crate::domain::names::NameTable;
 use crate::store::pieces::{self, PieceRow};
 use crate::store::runs::{self, FailureSummary};
 use crate::web::evidence;
@@ -122,7 +123,7 @@ fn render(
     let layout = office::layout(&state.desk, lang, &path, "");
     let t = layout.t;
     let format = Format::new(lang, site.zone);
-    let (runs, left_out) = by_run(&layout, format, pieces);
+    let (runs, left_out) = by_run(&layout, format, &outage.names, pieces);
     let page = OutagePage {
         bar: Bar::of(t, who),
         title: site.component(t, &outage.record.component),
@@ -136,14 +137,14 @@ fn render(
             .iter()
             .flat_map(|found| {
                 let detail = words::diagnosis_detail(t, found);
-                [Some(words::diagnosis(t, found)), detail]
+                [Some(words::diagnosis(t, outage.names(), found)), detail]
             })
             .flatten()
             .collect(),
         facts: facts(site, lang, outage),
         failures: failures
             .iter()
-            .map(|one| office::failure(t, format, one))
+            .map(|one| office::failure(t, format, &outage.names, one))
             .collect(),
         runs,
         more: (left_out > 0).then(|| t.with("duty-more", [("count", left_out.into())])),
@@ -157,17 +158,26 @@ fn render(
 }
 
 /// The newest runs with all that they left, and how many more there are.
-fn by_run(layout: &Layout<'_>, format: Format, pieces: &[PieceRow]) -> (Vec<Run>, usize) {
+fn by_run(
+    layout: &Layout<'_>,
+    format: Format,
+    names: &NameTable,
+    pieces: &[PieceRow],
+) -> (Vec<Run>, usize) {
     let t = layout.t;
     let mut runs: Vec<(i64, &str, Run)> = Vec::new();
     for piece in pieces {
+        let of_flow = names.of(piece.flow.as_deref().unwrap_or_default());
+        let step = words::step(t, of_flow, &piece.step);
         let known = runs
             .iter()
             .position(|(id, step, _)| (*id, *step) == (piece.run_id, piece.step.as_str()));
         let at = match known {
             Some(at) => at,
             None => {
-                runs.push((piece.run_id, &piece.step, run(format, piece)));
+                let flow = of_flow.flow();
+                let flow = piece.flow.as_ref().map(|_| t.lang().name(&flow));
+                runs.push((piece.run_id, &piece.step, run(format, &step, flow, piece)));
                 runs.len() - 1
             }
         };
@@ -175,7 +185,7 @@ fn by_run(layout: &Layout<'_>, format: Format, pieces: &[PieceRow]) -> (Vec<Run>
             continue;
         };
         let href = layout.to(&format!("/duty/evidence/{}/{}", piece.kind, piece.sha256));
-        let with_step = |key: &str| t.with(key, [("step", piece.step.clone().into())]);
+        let with_step = |key: &str| t.with(key, [("step", step.clone().into())]);
         match piece.kind.as_str() {
             "screenshot" => {
                 let alt = with_step("duty-screenshot-alt");
@@ -205,13 +215,13 @@ fn by_run(layout: &Layout<'_>, format: Format, pieces: &[PieceRow]) -> (Vec<Run>
     (shown, left_out)
 }
 
-fn run(format: Format, piece: &PieceRow) -> Run {
-    let from = [&piece.flow, &piece.engine, &piece.vantage];
-    let from: Vec<&str> = from.into_iter().flatten().map(String::as_str).collect();
+fn run(format: Format, step: &str, flow: Option<&str>, piece: &PieceRow) -> Run {
+    let from = [flow, piece.engine.as_deref(), piece.vantage.as_deref()];
     Run {
-        title: [piece.step.as_str()]
+        title: [Some(step)]
             .into_iter()
             .chain(from)
+            .flatten()
             .collect::<Vec<_>>()
             .join(" · "),
         at: format.moment(piece.kept_at),

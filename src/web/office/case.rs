@@ -16,6 +16,7 @@ use super::{
 use crate::domain::case::CaseState;
 use crate::domain::finding::Finding;
 use crate::domain::history::{Gap, Outage};
+use crate::domain::names::NameTable;
 use crate::domain::office;
 use crate::domain::reference::Reference;
 use crate::domain::report::Submitted;
@@ -23,7 +24,7 @@ use crate::store::case_steps::{self, Step};
 use crate::store::reports::{Case, Personal, Screenshot};
 use crate::store::runs::FailureSummary;
 use crate::store::seal::{DataKey, SealError};
-use crate::store::{self, monitor, outages, reports, runs};
+use crate::store::{self, monitor, names, outages, reports, runs};
 use crate::web::desk::{Desk, format_at, office_name, zone_of};
 use crate::web::format::Format;
 use crate::web::lang::Lang;
@@ -40,6 +41,7 @@ struct Opened {
     shots: Vec<Screenshot>,
     outage: Option<Outage>,
     failures: Vec<FailureSummary>,
+    names: NameTable,
     gaps: Vec<Gap>,
     /// Reports from the same network within 24 hours, beside this one.
     others_from_network: u64,
@@ -128,6 +130,7 @@ async fn open(desk: &Desk, case: Case) -> Result<Opened, store::Error> {
                         .try_into()
                         .unwrap_or(0),
                     failures,
+                    names: names::all(&mut conn).await?,
                     outage,
                     case,
                 })
@@ -304,7 +307,8 @@ fn render(
         outage: opened.outage.as_ref().map(|outage| {
             let component = desk.component(t, &outage.component);
             let href = layout.to(&format!("/outages/{}", outage.id));
-            told::outage(t, format, outage, component, now, href)
+            let names = opened.names.of(&outage.flow);
+            told::outage(t, format, outage, names, component, now, href)
         }),
         duty: opened
             .outage
@@ -313,7 +317,7 @@ fn render(
         failures: opened
             .failures
             .iter()
-            .map(|one| failure(t, format, one))
+            .map(|one| failure(t, format, &opened.names, one))
             .collect(),
         gaps: words::gaps(t, format, &opened.gaps),
         shots: opened
@@ -488,7 +492,12 @@ fn attempt(
     facts
 }
 
-pub(in crate::web) fn failure(t: Texts, format: Format, one: &FailureSummary) -> String {
+pub(in crate::web) fn failure(
+    t: Texts,
+    format: Format,
+    names: &NameTable,
+    one: &FailureSummary,
+) -> String {
     let fault = one
         .fault
         .parse()
@@ -497,7 +506,10 @@ pub(in crate::web) fn failure(t: Texts, format: Format, one: &FailureSummary) ->
     let mut line = t.with(
         "case-failure",
         [
-            ("step", one.step.clone().into()),
+            (
+                "step",
+                words::step(t, names.of(&one.flow), &one.step).into(),
+            ),
             ("fault", fault.into()),
             ("times", natural(one.times).into()),
             ("vantages", natural(one.vantages).into()),

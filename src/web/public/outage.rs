@@ -75,7 +75,8 @@ pub fn page(site: &Site, lang: Lang, outage: &Outage, as_of: Moment) -> String {
         recovered: Badge::recovered(t),
         span: span_line(t, format, outage, as_of),
         fault: record.fault.map(|fault| words::fault(t, fault)),
-        diagnosis: (record.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
+        diagnosis: (record.diagnosis.as_ref())
+            .map(|found| words::diagnosis(t, outage.names(), found)),
         facts: facts(site, lang, outage),
         error_pages: read_alike(&outage.error_pages)
             .into_iter()
@@ -105,7 +106,7 @@ pub(in crate::web) fn timeline(t: Texts, format: Format, outage: &Outage) -> Vec
     let mut entries: Vec<(Moment, String)> = outage
         .updates
         .iter()
-        .map(|update| (update.at, words::effect(t, &update.effect)))
+        .map(|update| (update.at, words::effect(t, outage.names(), &update.effect)))
         .collect();
     let confirmed = outage.record.confirmed_at;
     let after = entries.partition_point(|(at, _)| *at <= confirmed);
@@ -144,7 +145,7 @@ pub(in crate::web) fn facts(site: &Site, lang: Lang, outage: &Outage) -> Vec<Fac
     let yes_or_no = |yes: bool, if_yes: &str, if_no: &str| t.get(if yes { if_yes } else { if_no });
     fact("fact-component", site.component(t, &record.component));
     if !record.step.is_empty() {
-        fact("fact-step", record.step.clone());
+        fact("fact-step", words::step(t, outage.names(), &record.step));
     }
     fact("fact-host", site.url.clone());
     fact("fact-began", both(record.began_at));

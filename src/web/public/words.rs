@@ -3,6 +3,7 @@
 
 use crate::domain::diagnosis::{Cause, Diagnosis, Layer, Unclear};
 use crate::domain::history::Gap;
+use crate::domain::names::StepNames;
 use crate::domain::outage::{Effect, Severity, State, Unseen};
 use crate::domain::run::AssetKind;
 use crate::domain::{ComponentId, Engine, Fault};
@@ -168,11 +169,15 @@ pub fn fault(t: Texts, fault: Fault) -> String {
     })
 }
 
+/// What a step is called that rows know as `known_as`.
+pub fn step(t: Texts, names: StepNames<'_>, known_as: &str) -> String {
+    t.lang().name(names.step(known_as).name()).to_owned()
+}
+
 /// Where the fault lies, in one sentence for everyone. Of the site's own texts it quotes
 /// nothing but the plain path of a missing part: whoever writes an error's text must not
 /// write on our pages.
-pub fn diagnosis(t: Texts, diagnosis: &Diagnosis) -> String {
-    let step = |key: &str, step: &str| t.with(key, [("step", step.to_owned().into())]);
+pub fn diagnosis(t: Texts, names: StepNames<'_>, diagnosis: &Diagnosis) -> String {
     match diagnosis {
         Diagnosis::FrontEnd { cause: None, .. } => t.get("diagnosis-front-end"),
         Diagnosis::FrontEnd {
@@ -197,7 +202,9 @@ pub fn diagnosis(t: Texts, diagnosis: &Diagnosis) -> String {
                 (None, _) => t.get("diagnosis-asset"),
             }
         }
-        Diagnosis::Server { step: at } => step("diagnosis-server", at),
+        Diagnosis::Server { step: at } => {
+            t.with("diagnosis-server", [("step", step(t, names, at).into())])
+        }
         Diagnosis::Network { layer } => t.get(match layer {
             Layer::Dns => "diagnosis-dns",
             Layer::Connect => "diagnosis-connect",
@@ -249,7 +256,7 @@ pub fn reason(t: Texts, why: Unseen) -> String {
 }
 
 /// An entry of a timeline.
-pub fn effect(t: Texts, effect: &Effect) -> String {
+pub fn effect(t: Texts, names: StepNames<'_>, effect: &Effect) -> String {
     let became = |severity: Severity| {
         t.with(
             "effect-became",
@@ -270,7 +277,7 @@ pub fn effect(t: Texts, effect: &Effect) -> String {
         Effect::Overran { .. } => t.get("effect-overran"),
         Effect::Diagnosed {
             diagnosis: found, ..
-        } => diagnosis(t, found),
+        } => diagnosis(t, names, found),
         Effect::Closed { .. } => t.get("effect-closed"),
     }
 }

@@ -16,13 +16,14 @@ use super::{ReportsState, answer, keep};
 use crate::domain::case::{CaseState, urgency};
 use crate::domain::finding::Finding;
 use crate::domain::history::Outage;
+use crate::domain::names::NameTable;
 use crate::domain::office;
 use crate::domain::passport::PassportNumber;
 use crate::domain::reference::Reference;
 use crate::domain::report::Submitted;
 use crate::store::case_steps::{self, Step};
 use crate::store::reports::{Case, Personal};
-use crate::store::{self, outages, reports};
+use crate::store::{self, names, outages, reports};
 use crate::web::desk::{format_at, office_name, zone_of};
 use crate::web::lang::Lang;
 use crate::web::layout::Layout;
@@ -44,6 +45,7 @@ pub(super) struct Asked {
 struct Opened {
     case: Case,
     steps: Vec<Step>,
+    names: NameTable,
     outage: Option<Outage>,
     /// How many pictures of it are kept.
     pictures: usize,
@@ -79,6 +81,7 @@ async fn open(
                 Ok(Some(Opened {
                     steps: case_steps::steps(&mut conn, &case.id).await?,
                     pictures: reports::screenshots(&mut conn, &case.id).await?.len(),
+                    names: names::all(&mut conn).await?,
                     outage,
                     case,
                 }))
@@ -336,7 +339,8 @@ fn render(
         outage: opened.outage.as_ref().map(|outage| {
             let component = desk.component(t, &outage.component);
             let href = layout.to(&format!("/outages/{}", outage.id));
-            told::outage(t, format, outage, component, now, href)
+            let names = opened.names.of(&outage.flow);
+            told::outage(t, format, outage, names, component, now, href)
         }),
         deadline: told::deadline(t, case.permit_expires_on, today),
         expires: case.permit_expires_on.map(|date| format.date(date)),

@@ -10,6 +10,7 @@ use crate::domain::case::{CaseState, Urgency, urgency};
 use crate::domain::disk::NoRoom;
 use crate::domain::finding::{Finding, Try, Verdict};
 use crate::domain::history::Outage;
+use crate::domain::names::StepNames;
 use crate::domain::outage::{Severity, State, Unseen};
 use crate::domain::report::{LeftOut, Role, Submitted};
 use crate::web::format::Format;
@@ -211,6 +212,7 @@ pub fn outage(
     t: Texts,
     format: Format,
     outage: &Outage,
+    names: StepNames<'_>,
     component: String,
     now: Moment,
     href: String,
@@ -253,7 +255,7 @@ pub fn outage(
         span,
         course,
         fault: outage.fault.map(|fault| words::fault(t, fault)),
-        diagnosis: (outage.diagnosis.as_ref()).map(|found| words::diagnosis(t, found)),
+        diagnosis: (outage.diagnosis.as_ref()).map(|found| words::diagnosis(t, names, found)),
         detail: (outage.diagnosis.as_ref()).and_then(|found| words::diagnosis_detail(t, found)),
         record: format!("{} v{}", outage.id, outage.version),
     }
