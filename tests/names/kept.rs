@@ -61,10 +61,14 @@ async fn the_outage(store: &Store) -> (Outage, Vec<Update>) {
 
 /// As the database was before it kept names.
 async fn as_before(db: &Database) {
+    let drop = match db.name {
+        "postgres" => "DROP TABLE names CASCADE",
+        _ => "DROP TABLE names",
+    };
     db.store
-        .write(|mut conn| {
+        .write(move |mut conn| {
             Box::pin(async move {
-                conn.execute("DROP TABLE names", vec![]).await?;
+                conn.execute(drop, vec![]).await?;
                 let sql = "DELETE FROM _sqlx_migrations WHERE version = 7";
                 conn.execute(sql, vec![]).await
             })
@@ -164,6 +168,15 @@ async fn a_key_written_beside_an_unchanged_name_goes_on_with_its_history() {
         let failed = failures(&store).await;
         assert_eq!((failed.len(), failed[0].times), (1, 7), "{failed:?}");
         assert_eq!(step(&table(&store).await, &outage.step).en(), names[1]);
+        if db.name == "postgres" {
+            let read = store.read(|mut conn| {
+                Box::pin(async move {
+                    let sql = "SELECT step_name FROM outages_readable";
+                    conn.all::<(String,)>(sql, vec![]).await
+                })
+            });
+            assert_eq!(read.await.unwrap(), [(names[1].to_owned(),)]);
+        }
         store.close().await;
     })
     .await;
