@@ -5,9 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::UnknownWord;
+
 /// The key of a component, as flow files write it: `sign-in`, `upload`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ComponentId(String);
 
 impl ComponentId {
@@ -26,6 +28,20 @@ impl ComponentId {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// From a record that somebody else may have written.
+impl TryFrom<String> for ComponentId {
+    type Error = UnknownWord;
+    fn try_from(text: String) -> Result<Self, UnknownWord> {
+        ComponentId::parse(&text).ok_or(UnknownWord(text))
+    }
+}
+
+impl From<ComponentId> for String {
+    fn from(id: ComponentId) -> String {
+        id.0
     }
 }
 
