@@ -289,19 +289,26 @@ async fn the_plain_engine_is_a_browser_without_scripts() {
     assert!(found.is_empty(), "{} of {count} seeds differ", found.len());
 }
 
+/// What is said of a seed on which the browser itself failed.
+const FAILED: &str = "the browser failed";
+
 /// Runs a seed; what differs is repeated in a fresh browser before it counts.
 async fn differs(rig: &Rig, seed: u64, shared: &mut Shared) -> Option<Difference> {
     let case = generate(seed);
     let what = match rig.both(&case, shared).await {
         Some((plain, real)) => difference(&case, &plain, &real),
-        None => "the browser failed".to_owned(),
+        None => FAILED.to_owned(),
     };
     if what.is_empty() {
         return None;
     }
     let mut fresh = rig.browser().await;
     let again = rig.both(&case, &mut fresh).await;
-    fresh.page.end().await;
+    // One that has failed would fail every seed that comes.
+    match what == FAILED {
+        true => std::mem::replace(shared, fresh).page.end().await,
+        false => fresh.page.end().await,
+    };
     let what = match again {
         Some((plain, real)) => difference(&case, &plain, &real),
         None => what,

@@ -47,6 +47,10 @@ enum Kind {
     Plain,
     /// Shows something beside the text.
     Embedding,
+    /// A table, or part of one, that has no text of its own.
+    Rows,
+    /// What has the text of a table.
+    Cell,
     Other,
 }
 
@@ -70,6 +74,8 @@ fn kind_of(name: &str) -> Kind {
         b"title" => Kind::Title,
         b"img" | b"frame" | b"object" | b"embed" | b"svg" | b"canvas" | b"video" | b"input"
         | b"picture" | b"button" => Kind::Embedding,
+        b"table" | b"tbody" | b"thead" | b"tfoot" | b"tr" => Kind::Rows,
+        b"td" | b"th" | b"caption" => Kind::Cell,
         _ => Kind::Other,
     }
 }
@@ -90,8 +96,11 @@ impl VisibleText {
             text: Folded::with_capacity(html.len() / 2),
             heading: Heading::default(),
             embeds: false,
+            is_in_rows: false,
         };
-        found.read(html);
+        if !found.read(html) {
+            return rendered::read(&dom::parse(html));
+        }
         let mut title = Folded::with_capacity(found.title.len());
         title.push(&unescaped(found.title));
         VisibleText {
@@ -110,12 +119,19 @@ struct Found<'h> {
     text: Folded,
     heading: Heading,
     embeds: bool,
+    /// Whether it is in a table, and in no cell of it.
+    is_in_rows: bool,
 }
 
 impl<'h> Found<'h> {
-    fn read(&mut self, html: &'h str) {
+    /// Reads all of it; false where parsers move what is read: text of a table outside its cells
+    /// stands before the table.
+    fn read(&mut self, html: &'h str) -> bool {
         let mut rest = html;
         while let Some(at) = memchr(b'<', rest.as_bytes()) {
+            if self.is_in_rows && !rest[..at].trim().is_empty() {
+                return false;
+            }
             self.text.push(&unescaped(&rest[..at]));
             rest = &rest[at..];
             if rest.starts_with("<!--") {
@@ -155,6 +171,14 @@ impl<'h> Found<'h> {
                     self.text.push(&unescaped(inside));
                     rest = behind;
                 }
+                Kind::Rows | Kind::Cell => {
+                    let is_table = name.eq_ignore_ascii_case("table");
+                    self.is_in_rows = match kind {
+                        Kind::Rows => opens || !is_table,
+                        _ => !opens,
+                    };
+                    rest = behind;
+                }
                 Kind::Raw | Kind::Script | Kind::Title | Kind::Frame if opens => {
                     let (inside, behind) = raw_element(behind, name);
                     if kind == Kind::Title && self.title.is_empty() {
@@ -169,6 +193,7 @@ impl<'h> Found<'h> {
             self.text.part();
         }
         self.text.push(&unescaped(rest));
+        true
     }
 }
 
