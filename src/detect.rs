@@ -129,7 +129,13 @@ impl Detector {
     }
 
     /// Records several runs, in the order given, in one transaction.
+    ///
+    /// # Errors
+    /// When the database fails, or a run has no number.
     pub async fn record_all(&self, runs: Vec<RunReport>) -> Result<Recorded, store::Error> {
+        if runs.iter().any(|run| run.number == RunNumber::default()) {
+            return Err(store::Error::Refused("a run without a number has no order"));
+        }
         let this = self.clone();
         let judged = self
             .store

@@ -21,7 +21,7 @@ use axum::routing::get;
 use jiff::tz::TimeZone;
 use siaga::detect::Detector;
 use siaga::domain::outage::Rules;
-use siaga::domain::{Clock, Engine, Moment, Outcome, RunReport, Why};
+use siaga::domain::{Clock, Engine, Moment, Outcome, RunNumber, RunReport, Why};
 use siaga::probe::browser::{Browsers, Event, Settings, WebDriver};
 use siaga::probe::definition::Flow;
 use siaga::probe::flow_file;
@@ -280,6 +280,7 @@ async fn opens_nothing(reports: Vec<RunReport>) {
                 for _ in 0..3 {
                     after += 1000;
                     let mut report = report.clone();
+                    report.number = RunNumber(after);
                     report.started_at = Moment(start.0 + after);
                     report.ended_at = Moment(start.0 + after + 500);
                     detector.record(report).await.unwrap();

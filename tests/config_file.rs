@@ -574,7 +574,7 @@ fn validate_looks_at_everything_and_tells_everything() {
     let verdict = judge(&[], folder.path(), &none);
     assert_eq!(
         printed(&verdict, folder.path()),
-        "3 files looked at, nothing wrong\n"
+        "3 files checked, no problems\n"
     );
 
     fs::write(at("siaga.toml"), LEAST.replace("contact", "contakt")).unwrap();

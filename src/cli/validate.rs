@@ -74,7 +74,7 @@ impl Verdict {
         }
         let files = counted(self.files, "file");
         match self.problems.len() {
-            0 => writeln!(out, "{files} looked at, nothing wrong"),
+            0 => writeln!(out, "{files} checked, no problems"),
             found => writeln!(
                 out,
                 "{files} looked at, {} found",

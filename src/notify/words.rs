@@ -208,7 +208,7 @@ fn write_body(out: &mut String, subject: &Subject, now: Moment) -> std::fmt::Res
         writeln!(out, "Selesai : {}", full_id(ended))?;
         writeln!(
             out,
-            "Lama    : {}, mati total {}",
+            "Lama    : {}, tidak berfungsi {}",
             span(lasted).0,
             span(down).0
         )?;

@@ -196,7 +196,7 @@ impl Format {
         grouped(count, &self.t.get("format-group-separator"))
     }
 
-    /// "99,98 %", "99.98%": cut, never rounded up, so that 100 means all of it.
+    /// "99,98%", "99.98%": cut, never rounded up, so that 100 means all of it.
     pub fn percent(self, fraction: f64) -> String {
         let hundredths = (fraction.clamp(0.0, 1.0) * 10_000.0).floor();
         let text = if hundredths >= 10_000.0 {

@@ -13,7 +13,7 @@ use siaga::probe::definition::Flow;
 use siaga::probe::flow_file;
 use siaga::probe::runner::{Occasion, Target, Tools, run_flow, run_in_browser};
 use siaga::rehearsal::{Fault, Kind, Rehearsal};
-use siaga::store::{Store, outages};
+use siaga::store::{Store, outages, vantages};
 use siaga::system::{SystemClock, SystemRandom};
 
 use crate::harness::probing::{browsers_in, probes, rehearsed};
@@ -74,6 +74,7 @@ impl Stage {
             SeededRandom::shared(7),
         );
         let mut newest = None;
+        let mut number = vantages::claim_start(store, "test").await.unwrap();
         for in_browser in [true, false, true, false] {
             let mut report = self.run(in_browser).await;
             // A browser that does not start on a busy machine costs a run, here as everywhere.
@@ -83,6 +84,8 @@ impl Stage {
                 }
                 report = self.run(in_browser).await;
             }
+            number = number.next();
+            report.number = number;
             detector.record(report.clone()).await.unwrap();
             if in_browser {
                 newest = Some(report);

@@ -8,9 +8,13 @@ use crate::harness::processes::{SOON, Setup, Siaga, Site};
 /// The way of an applicant as far as the first document, at a quick pace on both engines.
 fn flow() -> String {
     let whole = include_str!("../../probes/extension.toml");
-    let end = whole
-        .find("[[step]]\nname      = \"Upload photo and guarantee\"")
-        .expect("a step after the first document");
+    let steps = whole.match_indices("[[step]]").map(|(at, _)| at);
+    let after = whole.find("Upload photo and guarantee");
+    let after = after.expect("a step after the first document");
+    let end = steps
+        .take_while(|at| *at < after)
+        .last()
+        .expect("its begin");
     let quick = "every   = { http = \"2s\", browser = \"8s\" }\ntimeout = \"20s\"";
     let usual = "every   = { http = \"1m\", browser = \"10m\" }\ntimeout = \"90s\"";
     assert!(whole.contains(usual));

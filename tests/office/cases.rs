@@ -48,7 +48,7 @@ async fn the_queue_stands_by_deadline_and_turns_its_pages() {
             .collect();
         assert!(places.is_sorted(), "{places:?}");
         for words in [
-            "3 days overdue",
+            "expired 3 days ago",
             "Last day today",
             "6 days left",
             "No date given",
@@ -195,7 +195,7 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
             "E12345678",
             "zhang@example.org",
             "China",
-            "The try falls into an outage that we observed ourselves",
+            "Your attempt was during an outage we recorded",
             "12:00 WITA",
             "UTC",
             "Upload: The site answered with an error",
@@ -204,7 +204,7 @@ async fn a_case_shows_all_that_is_needed_and_every_look_is_in_the_trail() {
             "In the browser: TypeError: &#60;b&#62;x&#60;/b&#62; is undefined (/assets/app.js:82)",
             "30 × 20 pixels",
             "3 days left",
-            "Take it up",
+            "Start work",
         ] {
             assert!(page.contains(words), "{words} is not in {page}");
         }

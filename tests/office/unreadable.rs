@@ -185,7 +185,7 @@ async fn what_is_erased_is_told_as_erased() {
             "{case}"
         );
         assert!(
-            !case.contains("<button type=\"submit\">Take it up"),
+            !case.contains("<button type=\"submit\">Start work"),
             "{case}"
         );
         assert!(

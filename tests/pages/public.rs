@@ -375,7 +375,7 @@ fn times_and_amounts_are_written_as_people_write_them() {
     assert_eq!(id.count(1_234_567), "1.234.567");
     assert_eq!(en.count(1_234), "1,234");
     assert_eq!(en.percent(0.999_99), "99.99%");
-    assert_eq!(id.percent(0.987_65), "98,76 %");
+    assert_eq!(id.percent(0.987_65), "98,76%");
     assert_eq!(en.percent(1.0), "100%");
     assert_eq!(en.percent(0.0), "0.00%");
     assert_eq!(en.size(1_900_000), "1900 KB");

@@ -494,7 +494,7 @@ async fn a_full_router_answers_503_while_finished_pages_go_on() {
     };
     let busy = timeout(LONG, full).await.expect("never full");
     assert!(busy.header("retry-after").is_some());
-    assert!(busy.text().contains("Very many readers"));
+    assert!(busy.text().contains("We are very busy"));
     assert_eq!(server.get("/").await.status, 200);
 }
 

@@ -144,3 +144,52 @@ fn every_text_can_be_written_without_a_missing_argument() {
         }
     }
 }
+
+/// The texts of a page between its tags, of three words and more.
+fn sentences(page: &str) -> BTreeSet<String> {
+    let unread =
+        Regex::new(r"(?s)<(script|style|title|head)\b.*?</(?:script|style|title|head)>").unwrap();
+    let tag = Regex::new(r"<[^>]*>").unwrap();
+    let page = unread.replace_all(page, "<br>");
+    let parts = tag
+        .split(&page)
+        .map(|part| part.split_whitespace().collect::<Vec<_>>());
+    let is_word = |word: &&str| word.chars().any(char::is_alphabetic);
+    parts
+        .filter(|words| words.iter().filter(|word| is_word(word)).count() >= 3)
+        .map(|words| words.join(" "))
+        .collect()
+}
+
+/// What is the same in every language: the site's own name.
+const OF_NO_LANGUAGE: [&str; 1] = ["Izin Tinggal Online"];
+
+#[test]
+fn no_text_of_three_words_stands_in_the_other_language() {
+    let is_for_people = |path: &&str| {
+        let others = ["/style", "/api/", "/robots.txt"];
+        !others.iter().any(|other| path.starts_with(other))
+    };
+    let mut both = BTreeSet::new();
+    for snapshot in [
+        super::fixture::all_up(),
+        super::fixture::partial_outage(),
+        super::fixture::outage(),
+        super::fixture::no_data(),
+        super::fixture::maintenance(),
+        super::fixture::outage().gone_stale(),
+    ] {
+        let site = super::fixture::site();
+        let pages = siaga::web::render::render_all(&site, &snapshot, &siaga::web::Pages::default());
+        for path in pages.paths().filter(is_for_people) {
+            let of = |lang| {
+                let page = pages.get(path, lang).unwrap();
+                sentences(&String::from_utf8_lossy(page.bytes()))
+            };
+            let (id, en) = (of(Lang::Id), of(Lang::En));
+            both.extend(id.intersection(&en).map(|text| format!("{path}: {text}")));
+        }
+    }
+    both.retain(|text| !OF_NO_LANGUAGE.iter().any(|known| text.contains(known)));
+    assert!(both.is_empty(), "{both:#?}");
+}

@@ -46,7 +46,7 @@ fn it_writes_a_flow_that_validates() {
     let flow = fs::read_to_string(folder.join("extension-2.toml")).unwrap();
     assert_eq!(flow, text(&printed.stdout));
     let validated = siaga(folder, &["validate", "extension-2.toml"]);
-    assert_eq!(text(&validated.stdout), "1 file looked at, nothing wrong\n");
+    assert_eq!(text(&validated.stdout), "1 file checked, no problems\n");
 
     fs::write(folder.join("extension-2.toml"), "mine").unwrap();
     let again = siaga(

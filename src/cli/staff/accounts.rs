@@ -72,7 +72,7 @@ pub enum AccountError {
     Password,
     /// There is such an account.
     #[error(
-        "there is an account {0} already: to give it this password, role and office, say --replace"
+        "there is an account {0} already: to give it this password, role and office, use --replace"
     )]
     Exists(String),
     /// There is no account to replace.

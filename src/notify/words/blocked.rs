@@ -61,7 +61,7 @@ pub(in crate::notify) fn text(alert: &BlockedAlert, name: &BilingualName) -> Str
         ),
     };
     format!(
-        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nAlur: {name_id} ({key})\nTempat: {vantage}\n\
+        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nAlur: {name_id} ({key})\nLokasi pemantau: {vantage}\n\
          Sejak: {since_id}\n{met_id}{until_id}\n--- English ---\nFlow: {name_en} ({key})\n\
          Vantage: {vantage}\nSince: {since_en}\n{met_en}{until_en}",
         since_id = full_id(alert.since),

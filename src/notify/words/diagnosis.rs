@@ -37,7 +37,7 @@ pub(in crate::notify) fn sentences(
             let step = names.step(step);
             (
                 format!(
-                    "server: permintaan biasa dan peramban gagal di langkah \"{}\"",
+                    "server: pemeriksaan tanpa peramban dan peramban sama-sama gagal di langkah \"{}\"",
                     step.id()
                 ),
                 format!(
@@ -55,7 +55,7 @@ pub(in crate::notify) fn sentences(
             Layer::Tls => ("jaringan: TLS gagal", "the network: TLS fails"),
         }),
         Diagnosis::PlainRefused { .. } => fixed((
-            "peramban berhasil; hanya permintaan biasa yang ditolak",
+            "peramban berhasil; hanya pemeriksaan tanpa peramban yang ditolak",
             "a browser passes; only plain requests are refused",
         )),
         Diagnosis::OneEngine { engine, .. } => fixed(match engine {

@@ -58,7 +58,7 @@ pub(in crate::notify) fn text(alert: &DiskAlert) -> String {
         ),
     };
     format!(
-        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nTempat: {vantage}\nSejak: {since_id}\n{numbers_id}\
+        "{id}\n{en}\n\n--- Bahasa Indonesia ---\nLokasi pemantau: {vantage}\nSejak: {since_id}\n{numbers_id}\
          {todo_id}\n--- English ---\nVantage: {vantage}\nSince: {since_en}\n{numbers_en}{todo_en}",
         vantage = one_line(&alert.vantage, 120),
         since_id = full_id(alert.at),

@@ -24,7 +24,7 @@ office-count = { $count ->
    *[other] { $count } cases.
 }
 office-page = Page { $page } of { $pages }.
-office-order = The permit that ends first stands first; a date before the report came counts as the day it came.
+office-order = Soonest expiry first; a date before the report came counts as the day it came.
 list-folded = { $count ->
     [one] 1 of them is folded
    *[other] { $count } of them are folded
@@ -148,7 +148,7 @@ case-decided = Decided on { $at }, on this finding
 case-newer-finding = Newer finding
 case-newer-finding-text = Our record of outages has changed since the decision.
 step-finding-changed = The finding has changed since you opened this page. Please look at it again; nothing was changed.
-case-note = Reported by the applicant and not verified, except where it says that we observed it. This is no surat keterangan.
+case-note = Reported by the applicant and not verified, except where it says that we observed it. This is not a surat keterangan (official letter).
 case-tries = The applicant’s tries
 case-role = Reported by
 case-component = Failed at
@@ -157,7 +157,7 @@ case-connection = Connection checked
 case-size = Size of documents checked
 case-device = Other device tried
 case-said = What the page said
-step-in-review = Take it up
+step-in-review = Start work
 step-in-review-text = You take the case; the applicant sees that it is being worked on.
 step-processed = Processed by hand
 step-processed-text = The application was dealt with at the office. This ends the case.

@@ -79,7 +79,7 @@ advice-submitted-text = Then you are done for now. You need not come while the o
 advice-guarantor-title = Abroad?
 advice-guarantor-text = The guarantor of an ITAS or ITAP holder may apply online or by hand. Online, the payment notice comes to the guarantor by e-mail once an officer has verified the documents.
 advice-arrival-title = Back in Indonesia?
-advice-arrival-text = Whoever was abroad must come to the office within 30 days of arrival to have the extended permit endorsed.
+advice-arrival-text = If you were abroad, you must come to the office within 30 days of arrival to have the extended permit endorsed.
 advice-overstay-title = Do not overstay.
 advice-overstay-text = Each day after the last day of the permit costs { $charge }. An officer decides; an outage does not extend a permit by itself.
 advice-helpdesk-title = The site’s own help desk
@@ -100,7 +100,7 @@ bar-part = { $word }: { $count ->
 bar-uptime = { $percent } of checks passed.
 uptime-word = of checks passed
 uptime-unknown = Not checked yet
-bar-legend = One bar a day; tall bars are days with an outage, stubs are days that were not watched.
+bar-legend = One bar a day; tall bars are days with an outage, short bars are days that were not watched.
 bar-more = Day by day
 
 open-title = Outages now
@@ -130,17 +130,17 @@ outages-months = Months
 outages-older = Earlier:
 outages-newer = Later:
 outage-title = Outage
-outage-open = not over
+outage-open = ongoing
 outage-back = All outages
 outage-was = { $from } to { $to } ({ $span })
 outage-is = Since { $from } ({ $span } so far)
-error-page-line = “{ $title }”: this page { $count ->
+error-page-line = “{ $title }”: this page appeared { $count ->
     [one] once
    *[other] { $shown } times
-} since { $time }, from { $vantages ->
-    [one] 1 vantage
-   *[other] { $vantages } vantages
-}
+} since { $time } (seen from { $vantages ->
+    [one] 1 location
+   *[other] { $vantages } locations
+})
 
 facts-title = What we know
 fact-component = What
@@ -149,9 +149,9 @@ fact-host = Where
 fact-began = Began
 fact-confirmed = Confirmed
 fact-ended = Ended
-fact-not-ended = Not over
-fact-planned = Announced beforehand
-fact-course = Course
+fact-not-ended = Ongoing
+fact-planned = Planned
+fact-course = Pattern
 fact-down = Time down in all
 fact-failures = How often
 fact-vantages = Seen from
@@ -166,8 +166,8 @@ failures-counted = { $count ->
    *[other] { $shown } failed checks
 }
 vantages-counted = { $count ->
-    [one] 1 vantage
-   *[other] { $count } vantages
+    [one] 1 location
+   *[other] { $count } locations
 }
 error-pages-title = Error pages met
 error-pages-intro = Pages with the same text have the same fingerprint, whatever their status code.
@@ -200,7 +200,7 @@ fault-upload-refused = A document within the stated limits was refused.
 fault-session-lost = The applicant was signed out in the middle.
 fault-mail-missing = The expected e-mail did not arrive.
 fault-script = A part of the page did not run in the browser.
-fault-captcha = A robot test stood in the way where there should be none.
+fault-captcha = A captcha blocked us where there should be none.
 
 # Where the fault lies: the same steps as plain requests and in a real browser.
 diagnosis-front-end = The site’s server answered; the page itself failed in the browser.
@@ -214,9 +214,9 @@ diagnosis-dns = The site could not be reached: its name did not resolve.
 diagnosis-connect = The site could not be reached: no connection could be made, or it broke off.
 diagnosis-tls = The site could not be reached safely: its certificate or its encryption failed.
 diagnosis-plain-refused = In a real browser it worked; only plain requests, without a browser, were refused or failed.
-diagnosis-http-only = Seen with plain requests only: no real browser tried at that time.
+diagnosis-http-only = Seen by checks without a browser: no real browser tried at that time.
 diagnosis-browser-only = Seen in a real browser only: no plain request tried at that time.
-diagnosis-captcha = A robot test stood in the way of our checks; applicants may not have met it.
+diagnosis-captcha = A captcha blocked our checks; applicants may not have met it.
 diagnosis-other-steps = A plain request and a real browser both failed, but at different steps.
 diagnosis-at-times = One way of checking failed each time and the other at times; where the fault lies cannot be told.
 diagnosis-disagree = Our checks did not agree; where the fault lies cannot be told from outside.
@@ -243,7 +243,7 @@ gap-clock = The clock of our computer was wrong or was set; times seen then are 
 ## 90 days
 
 history-title = The last 90 days
-history-intro = How each part of the site did, day by day. Checks that said nothing of the site are left out of the percentage.
+history-intro = How each part of the site did, day by day. Inconclusive checks are left out of the percentage.
 history-legend = What the bars mean
 history-no-bad-days = No day with an outage.
 history-bad-days = Days with an outage, maintenance or slowness

@@ -14,7 +14,7 @@ report-choose = Please choose
 report-part-what = 1. What happened
 report-component = At which step did it fail?
 report-tried-at = When did you try?
-report-tried-at-hint = The clock of your immigration office. One time is enough; about when will do. Several tries, some time apart, say more.
+report-tried-at-hint = The clock of your immigration office. One time is enough, and an estimate is fine. Several tries, some time apart, say more.
 report-tried-at-nth = Try { $n }
 report-tries = How many times in all?
 report-message = What did the page say?
@@ -92,7 +92,7 @@ wrong-passport-missing = Please write the passport number.
 wrong-permit-missing = Please choose the kind of permit.
 wrong-office-missing = Please choose your immigration office.
 wrong-component-missing = Please choose the step at which it failed.
-wrong-tried-missing = Please say when you tried; about when will do.
+wrong-tried-missing = Please say when you tried; an estimate is fine.
 wrong-tried-too-many = At most { $most } times can be listed. Give the first and the last, and how many in all.
 wrong-too-long = This is too long. Please shorten it.
 wrong-not-a-choice = Please choose one of the answers given.
@@ -135,7 +135,7 @@ pictures-left-out-day = { $count ->
 }
 receipt-next = What to do now
 receipt-expires = Last day of the permit:
-receipt-arrival = Whoever was abroad reports to the office within 30 days of arrival: by { $last }. { $days ->
+receipt-arrival = If you were abroad, report to the office within 30 days of arrival: by { $last }. { $days ->
     [0] That is today.
     [one] 1 day is left.
    *[other] { $days } days are left.
@@ -179,12 +179,12 @@ verdict-partly = Partly confirmed
 verdict-not-corroborated = Not confirmed
 verdict-likely-user-side = Site was working
 finding-matched = { $all ->
-    [one] The try falls into an outage that we observed ourselves.
-   *[other] All { $all } tries fall into an outage that we observed ourselves.
+    [one] Your attempt was during an outage we recorded.
+   *[other] All { $all } of your attempts were during an outage we recorded.
 }
 finding-partly = { $hits ->
-    [one] 1 of { $all } tries falls into an outage that we observed ourselves.
-   *[other] { $hits } of { $all } tries fall into an outage that we observed ourselves.
+    [one] 1 of your { $all } attempts was during an outage we recorded.
+   *[other] { $hits } of your { $all } attempts were during an outage we recorded.
 }
 finding-not-corroborated = { $all ->
     [one] We observed no outage at that time, but cannot say that the site worked either.
@@ -207,8 +207,8 @@ outage-continuous = It lasted { $lasted } without a break.
 deadline-unknown = No date given
 deadline-none = no date given
 deadline-overdue = { $days ->
-    [one] 1 day overdue
-   *[other] { $days } days overdue
+    [one] expired 1 day ago
+   *[other] expired { $days } days ago
 }
 deadline-today = Last day today
 deadline-left = { $days ->

@@ -27,7 +27,7 @@ format-moment = { $weekday }, { $date } pukul { $time }
 format-day-time = { $date } pukul { $time }
 format-group-separator = .
 format-decimal-separator = ,
-format-percent = { $number } %
+format-percent = { $number }%
 
 span-under-a-minute = kurang dari satu menit
 span-minutes = { $count } menit

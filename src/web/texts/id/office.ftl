@@ -2,11 +2,11 @@
 
 sign-in-title = Masuk untuk petugas
 sign-in-intro = Untuk petugas kantor imigrasi. Pemohon tidak perlu akun: cukup buka tautan tanda terimanya.
-sign-in-email = Alamat email
+sign-in-email = Alamat surel (email)
 sign-in-password = Kata sandi
 sign-in-button = Masuk
 sign-in-lost = Lupa kata sandi? Pengelola Siaga di instansi Anda dapat memberikan yang baru.
-sign-in-wrong = Alamat email atau kata sandi salah.
+sign-in-wrong = Alamat surel atau kata sandi salah.
 sign-in-too-often = Terlalu banyak percobaan. Mohon tunggu sebentar, lalu coba lagi.
 sign-in-elsewhere = Permintaan masuk ini datang dari situs lain dan ditolak. Silakan masuk di sini.
 
