@@ -35,8 +35,9 @@ const KNOWN: &[Known] = &[
     },
     Known {
         of: |case| case.says("Content-Encoding: gzip, identity") || case.says_nothing_coded(),
-        what: &["text"],
-        why: "bytes that nobody decodes are no text; how noise is shown is no matter",
+        what: &["text", "end"],
+        why: "bytes that nobody decodes are no text; how noise is shown is no matter, nor that a \
+              browser shows no page at all where it saves them",
     },
     Known {
         of: Case::is_undecodable_error,
