@@ -54,7 +54,13 @@ pub async fn run(
         if !waiting.is_empty() {
             match write(&store, waiting.clone()).await {
                 Ok(()) => waiting.clear(),
-                Err(error) => tracing::warn!(%error, "a gap in our watch waits for the database"),
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(%error, "a gap in our watch waits for the database");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the database does not take a gap in our watch");
+                    waiting.clear();
+                }
             }
         }
     }

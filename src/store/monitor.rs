@@ -15,7 +15,10 @@ statements! {
         ON CONFLICT (vantage, why) WHERE ended_at IS NULL DO NOTHING";
     CLOSE_GAP = "UPDATE gaps SET ended_at = CASE WHEN $3 > began_at THEN $3 ELSE began_at END
         WHERE vantage = $1 AND why = $2 AND ended_at IS NULL";
-    ADD_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at) VALUES ($1, $2, $3, $4)";
+    ADD_GAP = "INSERT INTO gaps (vantage, why, began_at, ended_at)
+        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT)
+        WHERE NOT EXISTS (SELECT 1 FROM gaps
+            WHERE vantage = $1 AND why = $2 AND began_at = $3 AND ended_at = $4)";
     GAPS = "SELECT vantage, why, began_at, ended_at FROM gaps
         WHERE began_at < $2 AND (ended_at IS NULL OR ended_at > $1)
         ORDER BY began_at DESC LIMIT 200";
@@ -64,7 +67,8 @@ pub async fn close_gap(
     Ok(was_open)
 }
 
-/// Writes a gap that is over.
+/// Writes a gap that is over, once: one of which it is not known whether it was kept may be written
+/// again.
 pub async fn add_gap(conn: &mut Conn<'_>, gap: &Gap) -> Result<(), Error> {
     conn.execute(
         ADD_GAP,
