@@ -364,7 +364,7 @@ impl Detector {
             record.version += 1;
         }
         let update = Update {
-            at: effect_time(&effect),
+            at: effect.at(),
             recorded_at: now,
             effect: effect.clone(),
         };
@@ -487,17 +487,6 @@ async fn current(
     let table = names::all(conn).await?;
     let step = table.of(&outage.flow).step(step);
     Ok(found.clone().with_step(step.key()))
-}
-
-fn effect_time(effect: &Effect) -> Moment {
-    match effect {
-        Effect::Opened { began, .. } => *began,
-        Effect::Worsened { at, .. }
-        | Effect::Eased { at, .. }
-        | Effect::Overran { at, .. }
-        | Effect::Diagnosed { at, .. } => *at,
-        Effect::Closed { ended, .. } => *ended,
-    }
 }
 
 fn new_outage(

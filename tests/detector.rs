@@ -100,14 +100,7 @@ async fn count(store: &Store, sql: &'static str) -> i64 {
 fn words(updates: &[Update]) -> Vec<&'static str> {
     updates
         .iter()
-        .map(|update| match update.effect {
-            Effect::Opened { .. } => "opened",
-            Effect::Worsened { .. } => "worsened",
-            Effect::Eased { .. } => "eased",
-            Effect::Overran { .. } => "overran",
-            Effect::Diagnosed { .. } => "diagnosed",
-            Effect::Closed { .. } => "closed",
-        })
+        .map(|update| update.effect.as_str())
         .collect()
 }
 

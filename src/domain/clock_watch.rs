@@ -59,7 +59,7 @@ impl ClockWatch {
         let expected = self.wall + passed;
         let before = std::mem::replace(self, ClockWatch { wall, monotonic });
         let mut found = Vec::new();
-        let is_set = wall.since(expected).max(expected.since(wall)) > CLOCK_TOLERANCE;
+        let is_set = wall.abs_diff(expected) > CLOCK_TOLERANCE;
         if passed > ASLEEP_AFTER {
             let (from, until) = match is_set {
                 true => (wall - passed, wall),

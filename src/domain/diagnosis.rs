@@ -425,8 +425,7 @@ fn fault(sight: &Sight) -> Option<Fault> {
 }
 
 fn apart(a: &Sight, b: &Sight) -> Duration {
-    let (a, b) = (a.started_at, b.started_at);
-    a.max(b).since(a.min(b))
+    a.started_at.abs_diff(b.started_at)
 }
 
 /// How many failures in a row end with `last`, and the start of the first of them.

@@ -20,6 +20,11 @@ impl Moment {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The time between two moments, whichever is later.
+    pub fn abs_diff(self, other: Moment) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
+
     /// The same moment as jiff's type, for calendars and formatting. Values outside
     /// jiff's range (years -9999 to 9999) give the nearest end of that range.
     pub fn timestamp(self) -> jiff::Timestamp {

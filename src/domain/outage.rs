@@ -71,8 +71,7 @@ impl Rules {
     /// word of a rare flow may hold: the monitor has stopped, or cannot write down what it finds.
     /// A run that lies as far in the future was recorded before the clock was set back.
     pub fn is_silent(&self, recorded_at: Option<Moment>, now: Moment) -> bool {
-        let apart = |at: Moment| now.since(at).max(at.since(now));
-        recorded_at.is_some_and(|at| apart(at) > self.silent_after())
+        recorded_at.is_some_and(|at| now.abs_diff(at) > self.silent_after())
     }
 }
 
@@ -200,6 +199,32 @@ pub enum Effect {
         /// Of the span from begin to end, the time in which it did not work at all.
         down: Duration,
     },
+}
+
+impl Effect {
+    /// The name used in webhooks and JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Effect::Opened { .. } => "opened",
+            Effect::Worsened { .. } => "worsened",
+            Effect::Eased { .. } => "eased",
+            Effect::Overran { .. } => "overran",
+            Effect::Diagnosed { .. } => "diagnosed",
+            Effect::Closed { .. } => "closed",
+        }
+    }
+
+    /// When it was so at the site, as opposed to when it was told.
+    pub fn at(&self) -> Moment {
+        match self {
+            Effect::Opened { began: at, .. }
+            | Effect::Worsened { at, .. }
+            | Effect::Eased { at, .. }
+            | Effect::Overran { at, .. }
+            | Effect::Diagnosed { at, .. }
+            | Effect::Closed { ended: at, .. } => *at,
+        }
+    }
 }
 
 /// Whether operators are told of this: never of what is planned, and of nothing bad inside

@@ -30,10 +30,7 @@ impl Stopwatch {
     pub fn stop(self, clock: &dyn Clock) -> (Moment, Moment) {
         let ended_at = clock.now();
         let begin = ended_at - clock.monotonic().saturating_sub(self.start);
-        let off = begin
-            .since(self.started_at)
-            .max(self.started_at.since(begin));
-        match off > CLOCK_TOLERANCE {
+        match begin.abs_diff(self.started_at) > CLOCK_TOLERANCE {
             true => (begin, ended_at),
             false => (self.started_at.min(ended_at), ended_at),
         }

@@ -66,7 +66,7 @@ use url::Url;
 
 use super::backoff::{Again, Failure};
 use super::notice::Notice;
-use super::words::{Subject, blocked, disk, event, one_line, sentences};
+use super::words::{Subject, blocked, disk, one_line, sentences};
 use crate::domain::blocked::BlockedAlert;
 use crate::domain::diagnosis::{Cause, Diagnosis};
 use crate::domain::disk::DiskAlert;
@@ -191,7 +191,7 @@ fn of_outage(subject: &Subject, now: Moment) -> Result<Vec<u8>, serde_json::Erro
     let step = names.step(&outage.step);
     serde_json::to_vec(&Document {
         id: &subject.once_key,
-        event: format!("outage.{}", event(&subject.alert.effect)),
+        event: format!("outage.{}", subject.alert.effect.as_str()),
         sent_at: now.to_string(),
         outage: OutageDocument {
             id: &outage.id,

@@ -54,18 +54,6 @@ fn shorten(text: &str, max: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// The effect's name in JSON and metrics.
-pub(super) fn event(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Opened { .. } => "opened",
-        Effect::Worsened { .. } => "worsened",
-        Effect::Eased { .. } => "eased",
-        Effect::Overran { .. } => "overran",
-        Effect::Diagnosed { .. } => "diagnosed",
-        Effect::Closed { .. } => "closed",
-    }
-}
-
 /// Indonesian and English.
 type Pair = (&'static str, &'static str);
 
