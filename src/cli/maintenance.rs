@@ -2,21 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use url::Url;
 
-use super::table::table;
+use super::table::{self, table};
 use super::terminal::{eprintln, print, println};
-use crate::app::keys;
 use crate::config::Config;
 use crate::domain::outage::Maintenance;
 use crate::domain::recurrence::{self, Every};
-use crate::domain::{Clock, ComponentId, Moment, random};
-use crate::store::audit::{AuditWriter, Entry};
+use crate::domain::{Clock, ComponentId, random};
+use crate::store::audit::Entry;
 use crate::store::monitor::{self, Announced};
 use crate::store::{self, Store};
 use crate::system::{SystemClock, SystemRandom};
@@ -144,15 +142,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     done
 }
 
-async fn audit(store: &Store, config: &Config) -> anyhow::Result<AuditWriter> {
-    let random = Arc::new(SystemRandom);
-    let ring = keys::open(config, store, &SystemClock, &*random).await?;
-    Ok(AuditWriter {
-        keys: ring.get(),
-        random,
-    })
-}
-
 fn entry(action: String) -> Entry {
     Entry {
         staff: "command line".to_owned(),
@@ -209,7 +198,7 @@ async fn add(store: &Store, config: &Config, add: Add) -> anyhow::Result<ExitCod
             notice_url: add.notice.as_ref().map(Url::to_string),
         })
         .collect();
-    let writer = audit(store, config).await?;
+    let writer = super::audit_writer(config, store).await?;
     let entry = entry(format!("announced maintenance {series}"));
     store
         .write(move |mut conn| {
@@ -221,7 +210,7 @@ async fn add(store: &Store, config: &Config, add: Add) -> anyhow::Result<ExitCod
             })
         })
         .await?;
-    let first = windows.first().map(|(from, _)| shown(*from, &zone));
+    let first = windows.first().map(|(from, _)| table::time(*from, &zone));
     println!(
         "Announced {}, the first from {}; its id is {series}",
         counted(windows.len(), "window"),
@@ -235,11 +224,6 @@ fn counted(count: usize, what: &str) -> String {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     }
-}
-
-fn shown(at: Moment, zone: &TimeZone) -> String {
-    let at = at.timestamp().to_zoned(zone.clone());
-    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 async fn list(store: &Store, config: &Config, list: &List) -> anyhow::Result<ExitCode> {
@@ -280,8 +264,8 @@ async fn list(store: &Store, config: &Config, list: &List) -> anyhow::Result<Exi
                 false => "",
             };
             [
-                format!("{}{state}", shown(one.window.from, zone)),
-                shown(one.window.until, zone),
+                format!("{}{state}", table::time(one.window.from, zone)),
+                table::time(one.window.until, zone),
                 component(one).unwrap_or_else(|| "everything".to_owned()),
                 one.title_en.clone(),
                 one.id.clone(),
@@ -295,7 +279,7 @@ async fn list(store: &Store, config: &Config, list: &List) -> anyhow::Result<Exi
 }
 
 async fn cancel(store: &Store, config: &Config, id: String) -> anyhow::Result<ExitCode> {
-    let writer = audit(store, config).await?;
+    let writer = super::audit_writer(config, store).await?;
     let now = SystemClock.now();
     let entry = entry(format!("cancelled maintenance {id}"));
     let sought = id.clone();

@@ -18,6 +18,7 @@ pub mod validate;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -26,9 +27,12 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 
 use terminal::eprintln;
 
+use crate::app;
 use crate::config::{self, Config, Environment};
 use crate::store::Store;
+use crate::store::audit::AuditWriter;
 use crate::store::seal::MasterKeys;
+use crate::system::{SystemClock, SystemRandom};
 
 /// Siaga watches an online permit site as an applicant meets it, records its outages, and
 /// gives the people affected something that an office can act on by hand.
@@ -135,6 +139,16 @@ fn open_config(path: &Path) -> Result<Config, ExitCode> {
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
     config.data.open_folder()?;
     Ok(Store::open(config.data.database.reveal()).await?)
+}
+
+/// What adds to the audit trail, for a command that changes something beside the service.
+async fn audit_writer(config: &Config, store: &Store) -> anyhow::Result<AuditWriter> {
+    let random = Arc::new(SystemRandom);
+    let ring = app::keys::open(config, store, &SystemClock, &*random).await?;
+    Ok(AuditWriter {
+        keys: ring.get(),
+        random,
+    })
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

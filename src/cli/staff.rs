@@ -12,13 +12,11 @@ use serde_json::json;
 
 pub use accounts::{Account, AccountError, Accounts, Enrolled};
 
-use super::table::table;
+use super::table::{self, table};
 use super::terminal::{eprintln, print, println};
-use crate::app::keys;
 use crate::config::Config;
 use crate::domain::Moment;
 use crate::domain::case::Role;
-use crate::store::audit::AuditWriter;
 use crate::store::staff;
 use crate::system::{SystemClock, SystemRandom};
 use crate::web::passwords;
@@ -116,16 +114,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(exit) => return Ok(exit),
     };
     let store = super::open_store(&config).await?;
-    let random = Arc::new(SystemRandom);
-    let ring = keys::open(&config, &store, &SystemClock, &*random).await?;
     let accounts = Accounts {
         store: store.clone(),
         clock: Arc::new(SystemClock),
-        audit: AuditWriter {
-            keys: ring.get(),
-            random: random.clone(),
-        },
-        random,
+        audit: super::audit_writer(&config, &store).await?,
+        random: Arc::new(SystemRandom),
     };
     let done = obey(&accounts, args.command, &config).await;
     store.close().await;
@@ -242,10 +235,7 @@ async fn list(
         println!("There is no account yet; `siaga staff add` makes one");
         return Ok(());
     }
-    let time = |at: Moment| {
-        let at = at.timestamp().to_zoned(zone.clone());
-        at.strftime("%Y-%m-%d %H:%M %Z").to_string()
-    };
+    let time = |at: Moment| table::time(at, zone);
     let rows: Vec<[String; 5]> = all
         .into_iter()
         .map(|account| {

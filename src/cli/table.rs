@@ -2,7 +2,16 @@
 
 use std::borrow::Cow;
 
+use jiff::tz::TimeZone;
+
+use crate::domain::Moment;
 use crate::domain::printable::one_line;
+
+/// A moment as tables have it: `2026-12-05 22:00 WIB`.
+pub(super) fn time(at: Moment, zone: &TimeZone) -> String {
+    let at = at.timestamp().to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
 
 /// One line a row, under the headings. Every row has as many cells as there are headings.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {

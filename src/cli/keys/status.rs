@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::super::table::table;
+use super::super::table::{table, time};
 use crate::app::keys::next_id;
 use crate::app::rotation::Rotation;
 use crate::config::{KeySource, MasterKeys};
@@ -255,9 +255,4 @@ pub(super) fn needs(usage: &Usage, zone: &TimeZone) -> String {
         ));
     }
     needs
-}
-
-fn time(at: Moment, zone: &TimeZone) -> String {
-    let at = at.timestamp().to_zoned(zone.clone());
-    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
