@@ -13,13 +13,15 @@ use siaga::domain::history::Gap;
 use siaga::domain::outage::{Effect, Rules, Watch};
 use siaga::domain::stopwatch::Stopwatch;
 use siaga::domain::{Clock, Moment, Observation, Outcome, RunNumber, RunReport};
-use siaga::store::{Store, monitor, outages, outbox, runs, vantages};
+use siaga::store::{Store, migrations, monitor, outages, outbox, runs, vantages};
 use siaga::telemetry::Metrics;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::sync::watch;
 
 use crate::harness::{
-    FAILED, NOON, SeededRandom, TestClock, at, component, each_store, eventually, observation,
-    upload_run,
+    FAILED, NOON, Schema, SeededRandom, TestClock, at, component, each_store, eventually, folder,
+    observation, sqlite_address, upload_run,
 };
 
 const HOUR: i64 = 3600;
@@ -56,17 +58,6 @@ fn fold(story: &[Observation]) -> Vec<(Observation, Effect)> {
     all
 }
 
-fn kind(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Opened { .. } => "opened",
-        Effect::Worsened { .. } => "worsened",
-        Effect::Eased { .. } => "eased",
-        Effect::Overran { .. } => "overran",
-        Effect::Diagnosed { .. } => "diagnosed",
-        Effect::Closed { .. } => "closed",
-    }
-}
-
 fn stories() -> impl Strategy<Value = Vec<(Outcome, i64)>> {
     let outcome = prop_oneof![
         4 => Just(Outcome::Passed),
@@ -90,19 +81,11 @@ proptest! {
         let steady: Vec<(Outcome, i64)> = story.iter().map(|(outcome, _)| (*outcome, 0)).collect();
         let (told, told_steady) = (fold(&by_a_clock(&story)), fold(&by_a_clock(&steady)));
         let kinds = |told: &[(Observation, Effect)]| -> Vec<(RunNumber, &'static str)> {
-            told.iter().map(|(seen, effect)| (seen.number, kind(effect))).collect()
+            told.iter().map(|(seen, effect)| (seen.number, effect.as_str())).collect()
         };
         prop_assert_eq!(kinds(&told), kinds(&told_steady));
         for (seen, effect) in &told {
-            let at = match effect {
-                Effect::Opened { began: at, .. }
-                | Effect::Worsened { at, .. }
-                | Effect::Eased { at, .. }
-                | Effect::Overran { at, .. }
-                | Effect::Diagnosed { at, .. }
-                | Effect::Closed { ended: at, .. } => at,
-            };
-            prop_assert!(*at <= seen.ended_at, "{:?} at {:?}", effect, seen);
+            prop_assert!(effect.at() <= seen.ended_at, "{:?} at {:?}", effect, seen);
         }
     }
 
@@ -427,4 +410,158 @@ async fn what_a_wrong_clock_put_off_is_due() {
         assert_eq!(claimed.await.unwrap(), ["claimed", "later"]);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_gap_that_may_have_been_written_is_written_once() {
+    each_store(|db| async move {
+        let set = ClockFinding::Set {
+            from: at(60),
+            to: NOON,
+        };
+        for _ in 0..2 {
+            let gap = clock::gap("jakarta", set);
+            db.store
+                .write(move |mut conn| {
+                    Box::pin(async move { monitor::add_gap(&mut conn, &gap).await })
+                })
+                .await
+                .unwrap();
+        }
+        assert_eq!(gaps(&db.store).await, [clock::gap("jakarta", set)]);
+    })
+    .await;
+}
+
+// ---- a database of before --------------------------------------------------------------------
+
+/// What the version before runs had numbers has written: a component that fails.
+fn old_rows() -> Vec<String> {
+    let mut watch = Watch::new(component("upload"));
+    let mut sql = Vec::new();
+    for (id, outcome) in [(3, Outcome::Passed), (5, FAILED), (9, FAILED)] {
+        let seen = Observation {
+            number: RunNumber(id),
+            ..observation(at(id * 60), outcome)
+        };
+        watch.see(&seen, &[], &Rules::default());
+        let (started_at, ended_at) = (seen.started_at.0, seen.ended_at.0);
+        let word = outcome.as_str();
+        let detail = outcome
+            .detail()
+            .map_or("NULL".to_owned(), |d| format!("'{d}'"));
+        sql.push(format!(
+            "INSERT INTO runs (id, flow, engine, vantage, started_at, ended_at, outcome, detail)
+             OVERRIDING SYSTEM VALUE VALUES
+             ({id}, 'extension', 'http', 'jakarta', {started_at}, {ended_at}, '{word}', {detail})"
+        ));
+        sql.push(format!(
+            "INSERT INTO observations (run_id, component, flow, engine, vantage, started_at,
+                ended_at, outcome, detail) VALUES ({id}, 'upload', 'extension', 'http', 'jakarta',
+                {started_at}, {ended_at}, '{word}', {detail})"
+        ));
+    }
+    let mut state = serde_json::to_value(&watch).unwrap();
+    let fields = state.as_object_mut().unwrap();
+    assert!(fields.remove("turn").is_some());
+    for voice in fields["voices"].as_array_mut().unwrap() {
+        let voice = voice.as_object_mut().unwrap();
+        for new in ["newest_run", "newest_end", "turn"] {
+            assert!(voice.remove(new).is_some(), "{new}");
+        }
+        voice.insert("newest".to_owned(), at(540).0.into());
+    }
+    sql.push(format!(
+        "INSERT INTO watches (component, state, updated_at) VALUES ('upload', '{state}', 0)"
+    ));
+    sql.push(
+        "INSERT INTO maintenance (id, from_at, until_at, title_id, title_en, created_at, created_by)
+         VALUES ('m-1', 1, 2, 'Pembaruan', 'Update', 0, 'ani')"
+            .to_owned(),
+    );
+    sql
+}
+
+/// Nothing of it is lost, and what goes on goes on.
+async fn is_all_there(store: &Store) {
+    let read = store.write(|mut conn| {
+        Box::pin(async move {
+            let seen = runs::observations(&mut conn, &component("upload"), Moment(0), 10).await?;
+            let watch = outages::lock_watch(&mut conn, &component("upload")).await?;
+            let announced = monitor::maintenance(&mut conn, Moment(0)).await?;
+            Ok((seen, watch, announced))
+        })
+    });
+    let (seen, watch, announced) = read.await.unwrap();
+    let numbers: Vec<i64> = seen.iter().map(|seen| seen.number.0).collect();
+    assert_eq!(numbers, [3, 5, 9]);
+    assert_eq!(watch.open().map(|open| open.began), Some(at(300)));
+    assert_eq!(announced[0].series, "m-1");
+    // A new run counts, whatever its clock says, and what belongs to a run goes with it.
+    let number = vantages::claim_start(store, "jakarta").await.unwrap();
+    let clock = TestClock::at(NOON);
+    for (number, seconds) in [(number.next(), 30), (number.next().next(), 90)] {
+        let run = numbered(number.0, at(seconds), Outcome::Passed);
+        detector(store, &clock).record(run).await.unwrap();
+    }
+    let left = store.write(|mut conn| {
+        Box::pin(async move {
+            let watch = outages::lock_watch(&mut conn, &component("upload")).await?;
+            conn.execute("DELETE FROM runs WHERE number = 5", vec![])
+                .await?;
+            let left = conn
+                .number("SELECT COUNT(*) FROM observations", vec![])
+                .await?;
+            Ok((watch.open().is_none(), left))
+        })
+    });
+    assert_eq!(left.await.unwrap(), (true, 4));
+}
+
+fn before_numbers(all: &Migrator) -> Migrator {
+    let before = all.iter().filter(|one| one.version < 7).cloned();
+    Migrator::with_migrations(before.collect())
+}
+
+#[tokio::test]
+async fn a_database_of_before_goes_on_on_sqlite() {
+    let folder = folder();
+    let address = sqlite_address(&folder.path().join("siaga.db"));
+    let mut conn = SqliteConnection::connect(&format!("{address}?mode=rwc"))
+        .await
+        .unwrap();
+    let before = before_numbers(&migrations::sqlite());
+    before.run_direct(None, &mut conn, false).await.unwrap();
+    for sql in old_rows() {
+        let sql = sql.replace("OVERRIDING SYSTEM VALUE", "");
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
+    conn.close().await.unwrap();
+    let store = Store::open(&address).await.unwrap();
+    is_all_there(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_of_before_goes_on_on_postgres() {
+    let schema = Schema::create().await;
+    let mut conn = PgConnection::connect(&schema.address).await.unwrap();
+    let before = before_numbers(&migrations::postgres());
+    before.run_direct(None, &mut conn, false).await.unwrap();
+    for sql in old_rows() {
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
+    let sql = "SELECT setval(pg_get_serial_sequence('runs', 'id'), 9)";
+    sqlx::query(sql).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let store = Store::open(&schema.address).await.unwrap();
+    is_all_there(&store).await;
+    store.close().await;
+    schema.drop().await;
 }

@@ -465,14 +465,19 @@ fn one_vantage() -> impl Strategy<Value = Vec<Observation>> {
     })
 }
 
-/// Runs of up to four vantages with two flows and engines, in order of their ends.
+/// Runs of up to four vantages with two flows and engines. They overlap, but for those of one flow
+/// on one engine from one vantage, which come one after the other.
 fn many_vantages() -> impl Strategy<Value = Vec<Observation>> {
     let one = (0_usize..4, 0_usize..3, outcomes(), 1_i64..200, 1_i64..30);
     proptest::collection::vec(one, 0..150).prop_map(|list| {
         let mut now = 0;
+        let mut ends = BTreeMap::new();
         list.into_iter()
             .map(|(vantage, flow, outcome, pause, took)| {
                 now += pause;
+                let end = ends.entry((vantage, flow)).or_insert(0);
+                now = now.max(*end);
+                *end = now + took;
                 Observation {
                     vantage: format!("v{vantage}"),
                     decided_at: at(now + (took * 7 + pause) % (took + 1)),
